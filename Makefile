@@ -1,0 +1,316 @@
+# Makefile - entry points for building, testing and packaging smartpouch.
+#
+# Two kinds of targets live here:
+#   * thin ones (demo, test, start, ...) only call a script in scripts/; they
+#     work on a bare machine, because the scripts first install what is missing
+#     and then call make again;
+#   * the build itself (all, install, installcheck, ...) is plain PGXS and needs
+#     the development files of a PostgreSQL server, found through PG_CONFIG.
+#
+# Settings: PG_CONFIG=...  WERROR=1 (warnings are errors)  OPTFLAGS=... (local
+# tuning such as -march=native, never used for packages).
+
+PG_CONFIG ?= pg_config
+WERROR    ?= 0
+OPTFLAGS  ?=
+
+EXTENSION  = smartpouch
+MODULE_big = smartpouch
+# The control file is the one source of the version.  (PGXS owns the name VERSION.)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" smartpouch.control)
+
+# ---------------------------------------------------------------- sources --
+# One object per line, sorted within its folder.
+
+BASE_OBJS = \
+	src/base/sp_bytes.o \
+	src/base/sp_status.o \
+	src/base/sp_tokens.o \
+	src/base/sp_tokens_json.o \
+	src/base/sp_tokens_number.o \
+	src/base/sp_tokens_ubjson.o \
+	src/base/sp_wire.o
+
+IR_OBJS = \
+	src/ir/sp_builder.o \
+	src/ir/sp_builder_finish.o \
+	src/ir/sp_builder_trees.o \
+	src/ir/sp_checksum.o \
+	src/ir/sp_image.o \
+	src/ir/sp_model.o \
+	src/ir/sp_model_read.o \
+	src/ir/sp_pack.o \
+	src/ir/sp_pack_split.o \
+	src/ir/sp_pack_trees.o
+
+IMPORT_OBJS = \
+	src/import/sp_import.o \
+	src/import/sp_import_onnx.o \
+	src/import/sp_import_xgboost.o \
+	src/import/sp_members.o \
+	src/import/sp_onnx.pb-c.o \
+	src/import/sp_onnx_ensemble.o \
+	src/import/sp_onnx_graph.o \
+	src/import/sp_onnx_linear.o \
+	src/import/sp_onnx_nodes.o \
+	src/import/sp_onnx_scan.o \
+	src/import/sp_onnx_scores.o \
+	src/import/sp_onnx_trees.o \
+	src/import/sp_onnx_values.o \
+	src/import/sp_sort.o \
+	src/import/sp_tree_reach.o \
+	src/import/sp_xgboost_facts.o \
+	src/import/sp_xgboost_objective.o \
+	src/import/sp_xgboost_trees.o
+
+KERNEL_OBJS = \
+	src/kernel/sp_eval.o \
+	src/kernel/sp_kernel_dense.o \
+	src/kernel/sp_kernel_post.o \
+	src/kernel/sp_kernel_tree.o
+
+SERVER_OBJS = \
+	src/server/sp_error.o \
+	src/server/sp_guc.o \
+	src/server/sp_hash.o \
+	src/server/sp_memory.o \
+	src/server/sp_role.o \
+	src/server/sp_snapshot.o
+
+REGISTRY_OBJS = \
+	src/registry/sp_reference.o \
+	src/registry/sp_registry_read.o \
+	src/registry/sp_registry_tables.o \
+	src/registry/sp_registry_upload.o \
+	src/registry/sp_registry_write.o
+
+CACHE_OBJS = \
+	src/cache/sp_model_cache.o \
+	src/cache/sp_resolve.o
+
+AUTH_OBJS =
+
+OPS_OBJS = \
+	src/ops/sp_health.o
+
+API_OBJS = \
+	src/api/sp_api_import.o \
+	src/api/sp_api_model.o \
+	src/api/sp_api_operation.o \
+	src/api/sp_api_predict.o \
+	src/api/sp_api_predict_batch.o \
+	src/api/sp_api_predict_json.o \
+	src/api/sp_api_trigger.o \
+	src/api/sp_arguments.o \
+	src/api/sp_call_site.o \
+	src/api/sp_features.o \
+	src/api/sp_features_row.o \
+	src/api/sp_result.o
+
+# Pure C: no server header; also linked into unit tests and benchmarks.
+PURE_OBJS = $(BASE_OBJS) $(IR_OBJS) $(IMPORT_OBJS) $(KERNEL_OBJS)
+
+OBJS = $(PURE_OBJS) $(SERVER_OBJS) $(REGISTRY_OBJS) $(CACHE_OBJS) \
+	$(AUTH_OBJS) $(OPS_OBJS) $(API_OBJS) src/sp_module.o
+
+GENERATED_C = src/import/sp_onnx.pb-c.c
+GENERATED_H = src/import/sp_onnx.pb-c.h
+
+# A changed header rebuilds everything: PGXS' own tracking is off in most
+# packaged servers, and a full build takes seconds.
+ALL_HEADERS := $(sort $(shell find src -name '*.h' 2>/dev/null) $(GENERATED_H))
+
+# ------------------------------------------------------------- SQL script --
+# Fragments of the install script in the order in which they are concatenated.
+
+INSTALL_SQL = \
+	sql/install/10_tables.sql \
+	sql/install/20_triggers.sql \
+	sql/install/30_models.sql \
+	sql/install/40_predict.sql \
+	sql/install/50_operation.sql \
+	sql/install/80_views.sql \
+	sql/install/90_grants.sql
+
+INSTALL_SCRIPT_SQL = sql/smartpouch--$(EXTVERSION).sql
+DATA_built = $(INSTALL_SCRIPT_SQL)
+DATA       = $(wildcard sql/updates/smartpouch--*--*.sql)
+
+# ------------------------------------------------------------------ tests --
+# pg_regress: sql/NAME.sql against expected/NAME.out, in this order.  They run
+# on any server that has the extension installed (make installcheck).
+REGRESS = smoke import predict registry
+# As above, but only under test/smartpouch.conf (scripts/test regress).
+REGRESS_PRIVATE =
+# test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out
+ISOLATION = import promote
+ISOLATION_OPTS = --inputdir=test/isolation
+
+UNIT_PROGRAMS  := $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/test_*.c)))
+BENCH_PROGRAMS := $(patsubst bench/%.c,build/bench/%,$(sort $(wildcard bench/bench_*.c)))
+
+# ------------------------------------------------------------------ flags --
+# The server may have been configured for gcc; clang need not know all its flags.
+CLANG_QUIET = -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+WARNINGS = -Wall -Wextra -Wno-declaration-after-statement \
+	$(if $(findstring clang,$(CC)),$(CLANG_QUIET)) \
+	$(if $(filter 1,$(WERROR)),-Werror)
+
+# Fused multiply-add would round once instead of twice, so the last digits of a
+# prediction would depend on the machine that the extension was compiled for.
+FPFLAGS = -ffp-contract=off
+
+PURE_CFLAGS  = -std=gnu11 -g $(WARNINGS) $(FPFLAGS) -Isrc
+UNIT_CFLAGS  = $(PURE_CFLAGS) -O1 -fno-omit-frame-pointer -Itest/unit \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+BENCH_CFLAGS = $(PURE_CFLAGS) -O2 -DNDEBUG $(OPTFLAGS)
+PURE_LIBS    = -lprotobuf-c -lm
+
+# FPFLAGS go in by PG_CPPFLAGS because the bitcode rules see nothing else.
+# -isystem keeps warnings of the server's own headers away.
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) \
+	-DSP_VERSION='"$(EXTVERSION)"' $(FPFLAGS)
+PG_CFLAGS   = -std=gnu11 $(WARNINGS) -fvisibility=hidden $(OPTFLAGS)
+SHLIB_LINK  = -lprotobuf-c -lm
+
+EXTRA_CLEAN = $(GENERATED_C) $(GENERATED_H)
+
+# ---------------------------------------------------------------- targets --
+.PHONY: all install installcheck uninstall clean help demo test psql start stop status \
+	unit regress isolation pgtap tap bench lint dist matrix clean-private unit-programs
+
+all: ## build the extension (plain PGXS)
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+demo: ## install what is missing, build, start a private server, run the demonstration
+	@scripts/demo
+
+start: ## build and start the private server (kept under build/)
+	@scripts/cluster start
+
+stop: ## stop the private server
+	@scripts/cluster stop
+
+status: ## say whether the private server runs
+	@scripts/cluster status
+
+psql: ## open psql on the private server
+	@scripts/cluster psql
+
+test: ## run all tests on private servers and print one summary
+	@scripts/test
+
+unit regress isolation pgtap tap:
+	@scripts/test $@
+
+# The line above, described one by one for "make help".
+unit: ## run the unit tests (pure C under sanitizers)
+regress: ## run the pg_regress tests
+isolation: ## run the isolation tests
+pgtap: ## run the pgTAP tests
+tap: ## run the TAP tests (restart, crash, replica, upgrade)
+
+lint: ## check the source against the project's rules
+	@scripts/lint/run
+
+matrix: ## run the tests on PostgreSQL 17 and 18 as well (root, debootstrap)
+	@test/matrix
+
+dist: ## make the PGXN archive smartpouch-VERSION.zip from the last commit
+	git archive --format=zip --prefix=smartpouch-$(EXTVERSION)/ -o smartpouch-$(EXTVERSION).zip HEAD
+
+clean-private:
+	@scripts/cluster destroy
+	rm -rf build
+
+# --------------------------------------------------- generated and pure C --
+# Declared before PGXS; usable without a server's development files.
+
+%.pb-c.c %.pb-c.h: %.proto
+	@if command -v protoc >/dev/null 2>&1 && command -v protoc-gen-c >/dev/null 2>&1; \
+	then set -x; protoc --proto_path=$(<D) --c_out=$(<D) $<; \
+	else set -x; protoc-c --proto_path=$(<D) --c_out=$(<D) $<; fi
+.PRECIOUS: %.pb-c.c %.pb-c.h
+
+# Every fragment in the folder must be listed, so that none is forgotten.
+$(INSTALL_SCRIPT_SQL): $(INSTALL_SQL) $(wildcard sql/install/*.sql) Makefile smartpouch.control
+	@unlisted='$(filter-out $(INSTALL_SQL),$(wildcard sql/install/*.sql))'; \
+	if [ -n "$$unlisted" ]; then \
+	  echo "not listed in INSTALL_SQL of the Makefile: $$unlisted" >&2; exit 1; fi
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION smartpouch" to load this file. \quit'; \
+	  for f in $(INSTALL_SQL); do printf '\n-- %s\n\n' "$$f"; cat "$$f" || exit 1; done; \
+	} > $@.tmp
+	@mv $@.tmp $@
+	@echo "wrote $@"
+
+UNIT_OBJS  = $(addprefix build/unit/,$(PURE_OBJS))
+BENCH_OBJS = $(addprefix build/bench/,$(PURE_OBJS))
+
+unit-programs: $(UNIT_PROGRAMS)
+
+$(UNIT_PROGRAMS): build/unit/%: test/unit/%.c $(UNIT_OBJS) $(ALL_HEADERS) $(wildcard test/unit/*.h)
+	$(CC) $(UNIT_CFLAGS) -o $@ $< $(UNIT_OBJS) $(PURE_LIBS)
+
+$(UNIT_OBJS): build/unit/%.o: %.c $(ALL_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+bench: $(BENCH_PROGRAMS) ## build and run the benchmarks of the pure kernels
+	@$(if $(BENCH_PROGRAMS),set -e; for b in $(BENCH_PROGRAMS); do $$b; done,echo "no bench/bench_*.c yet")
+
+$(BENCH_PROGRAMS): build/bench/%: bench/%.c $(BENCH_OBJS) $(ALL_HEADERS) $(wildcard bench/*.h)
+	$(CC) $(BENCH_CFLAGS) -Ibench -o $@ $< $(BENCH_OBJS) $(PURE_LIBS)
+
+$(BENCH_OBJS): build/bench/%.o: %.c $(ALL_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -c -o $@ $<
+
+# Generated code is not held to our warnings; kernels get the vectorizer.
+build/unit/src/import/sp_onnx.pb-c.o:  UNIT_CFLAGS  += -w
+build/bench/src/import/sp_onnx.pb-c.o: BENCH_CFLAGS += -w
+$(addprefix build/bench/,$(KERNEL_OBJS)): BENCH_CFLAGS += -O3
+
+# ------------------------------------------------------------------- PGXS --
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+SERVER_HEADER := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h
+ifeq (2,$(words $(wildcard $(PGXS) $(SERVER_HEADER))))
+
+clean: clean-private ## remove everything that was built; stops the private server
+install: ## install into the server that PG_CONFIG names (needs its permissions)
+installcheck: ## run the SQL tests against your own running server
+
+include $(PGXS)
+
+$(OBJS) $(OBJS:.o=.bc): $(ALL_HEADERS) Makefile smartpouch.control
+src/import/sp_onnx.pb-c.o src/import/sp_onnx.pb-c.bc: $(GENERATED_C)
+
+# += reaches PGXS' own variables only with override.
+src/import/sp_onnx.pb-c.o src/import/sp_onnx.pb-c.bc: override CPPFLAGS += -w
+$(KERNEL_OBJS): override CFLAGS += -O3
+
+# PostgreSQL 15 does not mark SQL-callable functions as exported, so the two
+# places that define such symbols keep default visibility and the linker's
+# export list cuts everything else.
+$(API_OBJS) src/sp_module.o: override CFLAGS += -fvisibility=default
+ifeq ($(PORTNAME),linux)
+SHLIB_LINK += -Wl,--version-script=src/smartpouch.map
+$(MODULE_big)$(DLSUFFIX): src/smartpouch.map
+endif
+
+else
+
+all install installcheck uninstall:
+	@echo "No PostgreSQL development files found (PG_CONFIG = $(PG_CONFIG))." >&2
+	@echo "Install them with: scripts/deps   or name a server: make PG_CONFIG=/path/to/pg_config" >&2
+	@exit 1
+
+clean: clean-private
+	rm -f $(OBJS) $(OBJS:.o=.bc) $(MODULE_big).so $(DATA_built) $(EXTRA_CLEAN)
+
+endif
+
+# Lets scripts read a variable: make -s print-REGRESS
+print-%:
+	@echo '$($*)'

@@ -1,0 +1,449 @@
+/*
+ * src/import/sp_xgboost_facts.c
+ *
+ * The first reading of an XGBoost model: everything but the trees.
+ */
+#include <string.h>
+
+#include "import/sp_xgboost_internal.h"
+
+static SpStatus
+sp_xgb_read_version(SpXgboost *xgb, SpTokens *tokens)
+{
+	SpToken		token;
+	int			i;
+
+	SP_TRY(sp_array_open(xgb->cx, tokens, "version"));
+	for (i = 0; i < 3; i++)
+	{
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (token.kind != SP_TOKEN_NUMBER || !token.is_integer ||
+			token.integer < 0 || token.integer > 9999)
+			return sp_wrong_kind(xgb->cx, &token, "version", "three numbers");
+		xgb->version[i] = (uint32_t) token.integer;
+	}
+	SP_TRY(sp_tokens_next(tokens, &token));
+	if (token.kind != SP_TOKEN_ARRAY_END)
+		return sp_wrong_kind(xgb->cx, &token, "version", "three numbers");
+	xgb->has_version = true;
+	return SP_OK;
+}
+
+static SpStatus
+sp_xgb_add_base_score(SpXgboost *xgb, const SpToken *token)
+{
+	if (token->kind != SP_TOKEN_NUMBER)
+		return sp_fail(xgb->cx, SP_ERR_FORMAT, "base_score is not a number");
+	if (xgb->n_base_score >= xgb->cx->limits.max_labels)
+		return sp_fail(xgb->cx, SP_ERR_LIMIT, "base_score has more numbers than the limit of %u classes",
+					   xgb->cx->limits.max_labels);
+	SP_TRY(sp_grow_array(xgb->cx, (void **) &xgb->base_score, &xgb->base_score_capacity,
+						 xgb->n_base_score + 1, sizeof(float)));
+	xgb->base_score[xgb->n_base_score++] = sp_token_f32(token);
+	return SP_OK;
+}
+
+static SpStatus
+sp_xgb_parse_base_score(SpXgboost *xgb, SpStr text)
+{
+	SpTokens   *tokens;
+	SpToken		token;
+
+	SP_TRY(sp_tokens_open(xgb->cx, SP_TOKENS_JSON, text.data, text.size, &tokens));
+	SP_TRY(sp_tokens_next(tokens, &token));
+	if (token.kind == SP_TOKEN_ARRAY)
+	{
+		for (;;)
+		{
+			SP_TRY(sp_tokens_next(tokens, &token));
+			if (token.kind == SP_TOKEN_ARRAY_END)
+				break;
+			SP_TRY(sp_xgb_add_base_score(xgb, &token));
+		}
+	}
+	else
+		SP_TRY(sp_xgb_add_base_score(xgb, &token));
+	SP_TRY(sp_tokens_next(tokens, &token));
+	sp_tokens_close(tokens);
+	return SP_OK;
+}
+
+/*
+ * A string that holds JSON: "5E-1", or since 3.1 "[5E-1]" with one number for
+ * each output (xgboost src/common/param_array.cc).
+ */
+static SpStatus
+sp_xgb_read_base_score(SpXgboost *xgb, SpTokens *tokens)
+{
+	char		shown[SP_PRINTABLE_SIZE];
+	SpStatus	status;
+	SpStr		text;
+
+	SP_TRY(sp_read_text(xgb->cx, tokens, "base_score", &text));
+	status = sp_xgb_parse_base_score(xgb, text);
+
+	/* an offset within the text would be taken for one in the file */
+	if (status == SP_ERR_FORMAT || (status == SP_OK && xgb->n_base_score == 0))
+		return sp_fail(xgb->cx, SP_ERR_FORMAT, "base_score \"%s\" is not a number or a list of numbers",
+					   sp_printable(text, shown));
+	return status;
+}
+
+static SpStatus
+sp_xgb_read_model_param(SpXgboost *xgb, SpTokens *tokens)
+{
+	static const char *const names[] = {"base_score", "num_class", "num_feature", "num_target", NULL};
+	SpContext  *cx = xgb->cx;
+	SpMembers	members;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, cx, tokens, "learner_model_param", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		switch (which)
+		{
+			case 0:
+				SP_TRY(sp_xgb_read_base_score(xgb, tokens));
+				break;
+			case 1:
+				SP_TRY(sp_read_text_number(cx, tokens, "num_class", INT32_MAX, &xgb->num_class));
+				break;
+			case 2:
+				SP_TRY(sp_read_text_number(cx, tokens, "num_feature", UINT32_MAX, &xgb->num_feature));
+				break;
+			case 3:
+				SP_TRY(sp_read_text_number(cx, tokens, "num_target", INT32_MAX, &xgb->num_target));
+				break;
+			default:
+				return sp_members_require(&members, 7);
+		}
+	}
+}
+
+static SpStatus
+sp_xgb_read_objective(SpXgboost *xgb, SpTokens *tokens)
+{
+	static const char *const names[] = {"name", NULL};
+	SpMembers	members;
+	SpStr		name;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, xgb->cx, tokens, "objective", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			return sp_members_require(&members, 1);
+		SP_TRY(sp_read_text(xgb->cx, tokens, "name", &name));
+		SP_TRY(sp_xgb_objective(xgb->cx, name, &xgb->objective));
+	}
+}
+
+static SpStatus
+sp_xgb_read_names(SpXgboost *xgb, SpTokens *tokens)
+{
+	SpContext  *cx = xgb->cx;
+	SpToken		token;
+
+	SP_TRY(sp_array_open(cx, tokens, "feature_names"));
+	for (;;)
+	{
+		const char *copy;
+
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (token.kind == SP_TOKEN_ARRAY_END)
+			return SP_OK;
+		if (token.kind != SP_TOKEN_STRING)
+			return sp_wrong_kind(cx, &token, "feature_names", "an array of strings");
+		if (xgb->n_names >= cx->limits.max_features)
+			return sp_fail(cx, SP_ERR_LIMIT, "the model has more feature names than the limit of %u",
+						   cx->limits.max_features);
+		SP_TRY(sp_copy_str(cx, token.text, &copy));
+		SP_TRY(sp_grow_array(cx, (void **) &xgb->names, &xgb->names_capacity, xgb->n_names + 1,
+							 sizeof(SpStr)));
+		xgb->names[xgb->n_names++] = (SpStr) {copy, token.text.size};
+	}
+}
+
+static SpStatus
+sp_xgb_no_categories(SpContext *cx, size_t feature)
+{
+	sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost models with categorical features are not supported (feature %zu)",
+			feature);
+	return sp_fail_hint(cx, "Encode categories as numbers, for example one-hot, before training.");
+}
+
+static SpStatus
+sp_xgb_read_types(SpXgboost *xgb, SpTokens *tokens)
+{
+	SpToken		token;
+	size_t		feature = 0;
+
+	SP_TRY(sp_array_open(xgb->cx, tokens, "feature_types"));
+	for (;; feature++)
+	{
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (token.kind == SP_TOKEN_ARRAY_END)
+			return SP_OK;
+		if (token.kind != SP_TOKEN_STRING)
+			return sp_wrong_kind(xgb->cx, &token, "feature_types", "an array of strings");
+		if (sp_str_is(token.text, "c"))
+			return sp_xgb_no_categories(xgb->cx, feature);
+	}
+}
+
+/* The categories that a data frame's columns had; without any, "enc" is empty. */
+static SpStatus
+sp_xgb_read_cats(SpXgboost *xgb, SpTokens *tokens)
+{
+	static const char *const names[] = {"enc", NULL};
+	SpMembers	members;
+	SpToken		token;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, xgb->cx, tokens, "cats", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			return SP_OK;
+		SP_TRY(sp_array_open(xgb->cx, tokens, "enc"));
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (token.kind != SP_TOKEN_ARRAY_END)
+		{
+			sp_fail(xgb->cx, SP_ERR_UNSUPPORTED, "XGBoost models with categorical features are not supported");
+			return sp_fail_hint(xgb->cx, "Encode categories as numbers, for example one-hot, before training.");
+		}
+	}
+}
+
+static SpStatus
+sp_xgb_read_tree_info(SpXgboost *xgb, SpTokens *tokens)
+{
+	SpContext  *cx = xgb->cx;
+	SpToken		token;
+
+	SP_TRY(sp_array_open(cx, tokens, "tree_info"));
+	for (;;)
+	{
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (token.kind == SP_TOKEN_ARRAY_END)
+			return SP_OK;
+		if (token.kind != SP_TOKEN_NUMBER || !token.is_integer ||
+			token.integer < 0 || token.integer > INT32_MAX)
+			return sp_wrong_kind(cx, &token, "tree_info", "an array of output numbers");
+		/* a tree has at least one node */
+		if (xgb->n_tree_info >= cx->limits.max_nodes)
+			return sp_fail(cx, SP_ERR_LIMIT, "the model has more trees than the limit of %llu nodes",
+						   (unsigned long long) cx->limits.max_nodes);
+		SP_TRY(sp_grow_array(cx, (void **) &xgb->tree_info, &xgb->tree_info_capacity,
+							 xgb->n_tree_info + 1, sizeof(int32_t)));
+		xgb->tree_info[xgb->n_tree_info++] = (int32_t) token.integer;
+	}
+}
+
+/* Weights that dropout gave to trees; a weight of 1 changes nothing. */
+static SpStatus
+sp_xgb_read_weight_drop(SpXgboost *xgb, SpTokens *tokens)
+{
+	SpToken		token;
+
+	SP_TRY(sp_array_open(xgb->cx, tokens, "weight_drop"));
+	for (;;)
+	{
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (token.kind == SP_TOKEN_ARRAY_END)
+			return SP_OK;
+		if (token.kind != SP_TOKEN_NUMBER)
+			return sp_wrong_kind(xgb->cx, &token, "weight_drop", "an array of numbers");
+		xgb->has_dropout = xgb->has_dropout || token.number != 1.0;
+	}
+}
+
+static SpStatus
+sp_xgb_read_gbtree_param(SpXgboost *xgb, SpTokens *tokens)
+{
+	static const char *const names[] = {"num_trees", "size_leaf_vector", NULL};
+	SpContext  *cx = xgb->cx;
+	SpMembers	members;
+	uint32_t	leaf_size;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, cx, tokens, "gbtree_model_param", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			return sp_members_require(&members, 1);
+		if (which == 0)
+			SP_TRY(sp_read_text_number(cx, tokens, "num_trees", INT32_MAX, &xgb->num_trees));
+		else
+		{
+			SP_TRY(sp_read_text_number(cx, tokens, "size_leaf_vector", INT32_MAX, &leaf_size));
+			if (leaf_size > 1)
+				return sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost trees with vector leaves are not supported (size_leaf_vector is %u)",
+							   leaf_size);
+		}
+	}
+}
+
+static SpStatus
+sp_xgb_read_trees_start(SpXgboost *xgb, SpTokens *tokens)
+{
+	SpToken		token;
+
+	SP_TRY(sp_tokens_next(tokens, &token));
+	if (token.kind != SP_TOKEN_ARRAY)
+		return sp_wrong_kind(xgb->cx, &token, "trees", "an array");
+	xgb->has_trees = true;
+	return sp_tokens_skip(tokens, &token);
+}
+
+static SpStatus
+sp_xgb_read_gbtree(SpXgboost *xgb, SpTokens *tokens)
+{
+	static const char *const names[] = {"gbtree_model_param", "tree_info", "trees", "cats", "weight_drop", NULL};
+	SpMembers	members;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, xgb->cx, tokens, "model", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		switch (which)
+		{
+			case 0:
+				SP_TRY(sp_xgb_read_gbtree_param(xgb, tokens));
+				break;
+			case 1:
+				SP_TRY(sp_xgb_read_tree_info(xgb, tokens));
+				break;
+			case 2:
+				SP_TRY(sp_xgb_read_trees_start(xgb, tokens));
+				break;
+			case 3:
+				SP_TRY(sp_xgb_read_cats(xgb, tokens));
+				break;
+			case 4:
+				SP_TRY(sp_xgb_read_weight_drop(xgb, tokens));
+				break;
+			default:
+				/* another booster's model has other members; its name is still to come */
+				if (members.seen == 0)
+					return SP_OK;
+				return sp_members_require(&members, 7);
+		}
+	}
+}
+
+static SpStatus
+sp_xgb_read_booster(SpXgboost *xgb, SpTokens *tokens)
+{
+	static const char *const names[] = {"name", "model", "weight_drop", NULL};
+	SpContext  *cx = xgb->cx;
+	SpMembers	members;
+	SpStr		name;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, cx, tokens, "gradient_booster", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		switch (which)
+		{
+			case 0:
+				SP_TRY(sp_read_text(cx, tokens, "name", &name));
+				if (!sp_str_is(name, "gbtree"))
+				{
+					char		shown[SP_PRINTABLE_SIZE];
+
+					sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost booster \"%s\" is not supported",
+							sp_printable(name, shown));
+					return sp_fail_hint(cx, "The booster gbtree is supported.");
+				}
+				break;
+			case 1:
+				SP_TRY(sp_xgb_read_gbtree(xgb, tokens));
+				break;
+			case 2:
+				SP_TRY(sp_xgb_read_weight_drop(xgb, tokens));
+				break;
+			default:
+				SP_TRY(sp_members_require(&members, 3));
+				if (!xgb->has_trees)
+					return sp_fail(cx, SP_ERR_FORMAT, "the booster has no trees");
+				return SP_OK;
+		}
+	}
+}
+
+static SpStatus
+sp_xgb_read_learner(SpXgboost *xgb, SpTokens *tokens)
+{
+	static const char *const names[] = {
+		"learner_model_param", "objective", "gradient_booster", "feature_names", "feature_types", NULL
+	};
+	SpMembers	members;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, xgb->cx, tokens, "learner", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		switch (which)
+		{
+			case 0:
+				SP_TRY(sp_xgb_read_model_param(xgb, tokens));
+				break;
+			case 1:
+				SP_TRY(sp_xgb_read_objective(xgb, tokens));
+				break;
+			case 2:
+				SP_TRY(sp_xgb_read_booster(xgb, tokens));
+				break;
+			case 3:
+				SP_TRY(sp_xgb_read_names(xgb, tokens));
+				break;
+			case 4:
+				SP_TRY(sp_xgb_read_types(xgb, tokens));
+				break;
+			default:
+				return sp_members_require(&members, 7);
+		}
+	}
+}
+
+SpStatus
+sp_xgb_read_facts(SpXgboost *xgb)
+{
+	static const char *const names[] = {"learner", "version", "Model", NULL};
+	SpContext  *cx = xgb->cx;
+	SpTokens   *tokens;
+	SpMembers	members;
+	SpToken		token;
+	int			which;
+
+	SP_TRY(sp_tokens_open(cx, xgb->format, xgb->bytes, xgb->size, &tokens));
+	SP_TRY(sp_members_open(&members, cx, tokens, "the document", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			break;
+		if (which == 0)
+			SP_TRY(sp_xgb_read_learner(xgb, tokens));
+		else if (which == 1)
+			SP_TRY(sp_xgb_read_version(xgb, tokens));
+		else
+		{
+			sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost memory snapshots are not supported");
+			return sp_fail_hint(cx, "Save the model with Booster.save_model('model.ubj').");
+		}
+	}
+	if (!(members.seen & 1))
+		return sp_fail(cx, SP_ERR_FORMAT, "not an XGBoost model: there is no \"learner\"");
+	SP_TRY(sp_tokens_next(tokens, &token));
+	sp_tokens_close(tokens);
+	return SP_OK;
+}

@@ -1,0 +1,38 @@
+/*
+ * src/import/sp_xgboost_objective.h
+ *
+ * XGBoost's objectives: task, link function, intercept.
+ */
+#ifndef SP_XGBOOST_OBJECTIVE_H
+#define SP_XGBOOST_OBJECTIVE_H
+
+#include "ir/sp_builder.h"
+
+typedef enum SpXgbLink
+{
+	SP_XGB_IDENTITY,
+	SP_XGB_LOGISTIC,
+	SP_XGB_EXP,
+	SP_XGB_HINGE,
+	SP_XGB_SOFTMAX
+} SpXgbLink;
+
+typedef struct SpXgbObjective
+{
+	const char *name;
+	SpTask		task;
+	SpXgbLink	link;
+} SpXgbObjective;
+
+/* SP_ERR_UNSUPPORTED for a name that is not known. */
+extern SpStatus sp_xgb_objective(SpContext *cx, SpStr name, const SpXgbObjective **objective);
+
+/* base_score of a model file to the margin that predictions start from. */
+extern SpStatus sp_xgb_margin(SpContext *cx, const SpXgbObjective *objective, float base_score,
+							  float *margin);
+
+/* The steps after the sum of the trees, labels and outputs. */
+extern SpStatus sp_xgb_outputs(SpContext *cx, SpBuilder *builder, const SpXgbObjective *objective,
+							   uint32_t margin, uint32_t n_classes);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * src/ir/sp_builder.h
+ *
+ * The only constructor of models.  Importers and the reader of the stored
+ * form call it; it trusts nobody: every index, shape, size and number is
+ * checked, limits before memory is allocated.
+ *
+ * Errors of all functions: SP_ERR_FORMAT for what no valid file can say (the
+ * caller may set the offset), SP_ERR_LIMIT, SP_ERR_MEMORY, SP_ERR_CANCELLED.
+ * After an error the builder is of no further use.
+ * Arrays and strings are copied; the caller keeps its own.
+ */
+#ifndef SP_BUILDER_H
+#define SP_BUILDER_H
+
+#include "ir/sp_model.h"
+
+typedef struct SpBuilder SpBuilder;
+
+extern SpStatus sp_builder_new(SpContext *cx, SpBuilder **builder);
+
+/* Facts about the whole model; may be called at any time before finish. */
+extern SpStatus sp_builder_task(SpBuilder *builder, SpTask task,
+								bool accepts_missing, bool accepts_infinite);
+extern SpStatus sp_builder_origin(SpBuilder *builder, SpStr producer, SpStr objective);
+/* labels: I64 labels are given as decimal text */
+extern SpStatus sp_builder_labels(SpBuilder *builder, SpType label_type,
+								  const SpStr *labels, uint32_t n_labels);
+
+/* Inputs come before all steps.  names may be NULL: f0, f1, ... counted over all inputs. */
+extern SpStatus sp_builder_input(SpBuilder *builder, SpType type, uint32_t width,
+								 const SpStr *names, uint32_t *value);
+
+/*
+ * Tree ensembles arrive tree by tree, then end.  sp_builder_trees_begin only
+ * opens the step; the input value's width must be known by then.
+ */
+typedef struct SpTreesSpec
+{
+	uint32_t	in;
+	SpAggregate aggregate;
+	SpType		sum_type;
+	bool		base_last;
+	uint32_t	n_targets;
+	const double *base;			/* n_targets, or NULL for zeros */
+} SpTreesSpec;
+
+/*
+ * One tree: n_nodes nodes as described at SpNode; a leaf's left counts into
+ * weights of this call (the builder moves it).  Refused: no nodes, a child
+ * out of range, a node with two parents or none (so no cycle), a feature out
+ * of range, NaN threshold, a leaf value or base that is not finite, a target out of
+ * range or not ascending, a depth over the limit.
+ */
+extern SpStatus sp_builder_trees_begin(SpBuilder *builder, const SpTreesSpec *spec);
+extern SpStatus sp_builder_tree(SpBuilder *builder, const SpNode *nodes, uint32_t n_nodes,
+								const SpLeafWeight *weights, uint32_t n_weights);
+extern SpStatus sp_builder_trees_end(SpBuilder *builder, uint32_t *value);
+
+extern SpStatus sp_builder_linear(SpBuilder *builder, uint32_t in, uint32_t n_out,
+								  const double *weights, const double *bias, uint32_t *value);
+extern SpStatus sp_builder_scale(SpBuilder *builder, uint32_t in,
+								 const double *offset, const double *scale, uint32_t *value);
+extern SpStatus sp_builder_normalize(SpBuilder *builder, uint32_t in, SpNorm norm, uint32_t *value);
+extern SpStatus sp_builder_cast(SpBuilder *builder, uint32_t in, SpType type, uint32_t *value);
+extern SpStatus sp_builder_map(SpBuilder *builder, uint32_t in, SpMap map, uint32_t *value);
+extern SpStatus sp_builder_softmax(SpBuilder *builder, uint32_t in, SpSoftmax kind, uint32_t *value);
+extern SpStatus sp_builder_complement(SpBuilder *builder, uint32_t in, uint32_t *value);
+extern SpStatus sp_builder_argmax(SpBuilder *builder, uint32_t in, uint32_t *value);
+extern SpStatus sp_builder_above(SpBuilder *builder, uint32_t in, double bound, uint32_t *value);
+
+extern SpStatus sp_builder_output(SpBuilder *builder, SpOutput output, uint32_t value);
+
+/* Type and width of a value made so far. */
+extern SpValue sp_builder_value(const SpBuilder *builder, uint32_t value);
+
+/*
+ * Checks what only the whole can show (classification has a label output and
+ * labels, every other task a value; widths of outputs fit labels; names are
+ * unique) and gives the model.  The builder is spent.
+ *
+ * feature_names and labels, when not NULL, replace those of the file; a wrong
+ * count, an empty or doubled one gives SP_ERR_VALUE.  Given labels make
+ * label_type STRING unless all of them are integers.
+ */
+typedef struct SpOverrides
+{
+	const SpStr *feature_names;
+	uint32_t	n_feature_names;
+	const SpStr *labels;
+	uint32_t	n_labels;
+} SpOverrides;
+
+extern SpStatus sp_builder_finish(SpBuilder *builder, const SpOverrides *overrides, SpModel **model);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * src/ir/sp_builder_internal.h
+ *
+ * What the files of the builder share; nobody else includes it.
+ */
+#ifndef SP_BUILDER_INTERNAL_H
+#define SP_BUILDER_INTERNAL_H
+
+#include "ir/sp_builder.h"
+
+/*
+ * Structural limits, far above any real model, that keep the scratch memory
+ * of one evaluated row bounded.  SP_ROW_CAP counts the elements of all values.
+ */
+#define SP_STEPS_CAP 10000
+#define SP_ROW_CAP 8000000
+
+/* The tree step between sp_builder_trees_begin and sp_builder_trees_end. */
+typedef struct SpTreesDraft
+{
+	bool		open;
+	uint32_t	in;
+	uint32_t	in_width;
+	SpTrees		trees;
+	size_t		first_node_capacity;
+	size_t		depth_capacity;
+	size_t		nodes_capacity;
+	size_t		weights_capacity;
+	/* scratch to check one tree, freed when the step ends */
+	uint32_t   *queue;
+	size_t		queue_capacity;
+	uint8_t    *seen;
+	size_t		seen_capacity;
+} SpTreesDraft;
+
+struct SpBuilder
+{
+	SpContext  *cx;
+	SpModel    *model;
+	bool		has_task;
+	bool		has_origin;
+	bool		has_labels;
+	bool		spent;
+	uint64_t	row_elements;
+	size_t		features_capacity;
+	size_t		values_capacity;
+	size_t		steps_capacity;
+	SpTreesDraft draft;
+};
+
+/* Refuses a builder that is spent or in the middle of a tree step. */
+extern SpStatus sp_builder_ready(SpBuilder *builder);
+
+/* Checks that value exists and holds numbers that a step can compute with. */
+extern SpStatus sp_builder_floats(SpBuilder *builder, uint32_t in, SpValue *value);
+
+/* Append a step and the value it makes; step->in and the parameters are set by the caller before. */
+extern SpStatus sp_builder_add(SpBuilder *builder, SpStep *step, SpType type, uint32_t width,
+							   uint32_t *value);
+
+/* A copy of count finite numbers; NULL gives zeros. */
+extern SpStatus sp_builder_numbers(SpBuilder *builder, const double *numbers, size_t count,
+								   SpType type, const char *what, double **copy);
+
+/*
+ * The lowest pair of equal strings: *found tells whether there is one, *first
+ * and *second which.
+ */
+extern SpStatus sp_find_duplicate(SpContext *cx, const char *const *strings, uint32_t n,
+								  bool *found, uint32_t *first, uint32_t *second);
+
+/* Whether the text is a 64-bit integer in the one form that integers print in. */
+extern bool sp_is_integer_label(SpStr text);
+
+/* Finite, and still so when rounded to the type. */
+extern bool sp_is_finite_as(double number, SpType type);
+
+#endif

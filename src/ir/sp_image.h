@@ -1,0 +1,107 @@
+/*
+ * src/ir/sp_image.h
+ *
+ * The packed image: one flat, position-independent block that kernels run on.
+ * All references are byte offsets from its start, so it can live in shared
+ * memory.  It is made from a validated model (sp_pack.h) and never stored: its
+ * layout may change with every build, which SP_IMAGE_VERSION tells apart.
+ */
+#ifndef SP_IMAGE_H
+#define SP_IMAGE_H
+
+#include "ir/sp_model.h"
+
+#define SP_IMAGE_MAGIC 0x53504d49	/* "SPMI" */
+#define SP_IMAGE_VERSION 1
+#define SP_IMAGE_ALIGN 64
+
+typedef struct SpImageFeature
+{
+	uint32_t	name;			/* offset of a zero-terminated string */
+	uint32_t	type;			/* SpType */
+	uint32_t	input;
+	uint32_t	column;
+} SpImageFeature;
+
+typedef struct SpImageValue
+{
+	uint32_t	type;			/* SpType */
+	uint32_t	width;
+	uint64_t	row_bytes;		/* width * size of the type */
+} SpImageValue;
+
+typedef struct SpImageStep
+{
+	uint32_t	op;				/* SpOp */
+	uint32_t	in;
+	uint32_t	out;
+	uint32_t	needed_by;		/* bit o: output o depends on this step */
+	uint64_t	params;			/* offset of the op's parameters (sp_pack.h) */
+} SpImageStep;
+
+typedef struct SpImage
+{
+	uint32_t	magic;
+	uint32_t	version;
+	uint64_t	size;			/* bytes of the whole image */
+	uint64_t	checksum;		/* over everything after this field */
+	uint32_t	task;			/* SpTask */
+	uint32_t	label_type;		/* SpType */
+	uint8_t		accepts_missing;
+	uint8_t		accepts_infinite;
+	uint8_t		reserved[6];
+	uint32_t	n_features;
+	uint32_t	n_inputs;
+	uint32_t	n_values;
+	uint32_t	n_steps;
+	uint32_t	n_labels;
+	uint32_t	outputs[SP_N_OUTPUTS];
+	uint64_t	features;		/* offset of SpImageFeature[n_features] */
+	uint64_t	values;			/* offset of SpImageValue[n_values] */
+	uint64_t	steps;			/* offset of SpImageStep[n_steps] */
+	uint64_t	labels;			/* offset of uint32_t[n_labels]: offsets of strings */
+	uint64_t	cost;			/* estimated node visits and multiplications for one row */
+} SpImage;
+
+static inline const void *
+sp_image_at(const SpImage *image, uint64_t offset)
+{
+	return (const char *) image + offset;
+}
+
+static inline const SpImageFeature *
+sp_image_features(const SpImage *image)
+{
+	return (const SpImageFeature *) sp_image_at(image, image->features);
+}
+
+static inline const SpImageValue *
+sp_image_values(const SpImage *image)
+{
+	return (const SpImageValue *) sp_image_at(image, image->values);
+}
+
+static inline const SpImageStep *
+sp_image_steps(const SpImage *image)
+{
+	return (const SpImageStep *) sp_image_at(image, image->steps);
+}
+
+static inline const char *
+sp_image_string(const SpImage *image, uint32_t offset)
+{
+	return (const char *) sp_image_at(image, offset);
+}
+
+static inline const char *
+sp_image_label(const SpImage *image, uint32_t label)
+{
+	const uint32_t *labels = (const uint32_t *) sp_image_at(image, image->labels);
+
+	return sp_image_string(image, labels[label]);
+}
+
+/* Magic, version, size and checksum; for images that crossed memory we do not own. */
+extern bool sp_image_is_valid(const SpImage *image, size_t size);
+
+#endif

@@ -1,0 +1,226 @@
+/*
+ * src/ir/sp_model.h
+ *
+ * The representation of a model: a small program over rows.
+ *
+ * Values are vectors of a fixed width and type, one per row.  The first
+ * n_inputs values are filled from the caller's features; each step reads
+ * values made before it and makes one new value.  Named outputs point at
+ * values.  A model is immutable; only ir/sp_builder.c makes one, and what it
+ * has accepted holds every rule below, so that readers check nothing.
+ *
+ * Numbers follow the source library: comparisons happen in the type of the
+ * step's input, sums in sum_type and in the order written here.
+ */
+#ifndef SP_MODEL_H
+#define SP_MODEL_H
+
+#include "base/sp_status.h"
+
+/* The numbers of all enums below are part of the stored form (doc/format.md). */
+typedef enum SpType
+{
+	SP_TYPE_F32 = 1,
+	SP_TYPE_F64 = 2,
+	SP_TYPE_I64 = 3,
+	SP_TYPE_STRING = 4			/* labels only, until categories are supported */
+} SpType;
+
+typedef enum SpTask
+{
+	SP_TASK_REGRESSION = 1,
+	SP_TASK_CLASSIFICATION = 2,
+	SP_TASK_RANKING = 3,
+	SP_TASK_SURVIVAL = 4,
+	SP_TASK_SCORE = 5			/* a number without further meaning, as binary:logitraw */
+} SpTask;
+
+typedef enum SpOutput
+{
+	SP_OUTPUT_VALUE = 0,		/* F32 or F64, width 1 */
+	SP_OUTPUT_LABEL = 1,		/* I64, width 1: index into labels */
+	SP_OUTPUT_PROBABILITIES = 2,	/* F32 or F64, width n_labels */
+	SP_OUTPUT_RAW = 3			/* F32 or F64: margins before the link function */
+} SpOutput;
+
+#define SP_N_OUTPUTS 4
+#define SP_NO_VALUE UINT32_MAX
+
+/* Feature number i fills column of values[input]; features cover the inputs exactly, in order. */
+typedef struct SpFeature
+{
+	const char *name;			/* unique, not empty, well-formed UTF-8 */
+	SpType		type;			/* equals the type of its input */
+	uint32_t	input;
+	uint32_t	column;
+} SpFeature;
+
+typedef struct SpValue
+{
+	SpType		type;			/* never STRING yet */
+	uint32_t	width;			/* >= 1 */
+} SpValue;
+
+typedef enum SpOp
+{
+	SP_OP_TREES = 1,
+	SP_OP_LINEAR = 2,
+	SP_OP_SCALE = 3,
+	SP_OP_NORMALIZE = 4,
+	SP_OP_CAST = 5,
+	SP_OP_MAP = 6,
+	SP_OP_SOFTMAX = 7,
+	SP_OP_COMPLEMENT = 8,
+	SP_OP_ARGMAX = 9,
+	SP_OP_ABOVE = 10
+} SpOp;
+
+/*
+ * A node of a tree.  A split sends a row left if x < threshold (x <= threshold
+ * with SP_NODE_LE), else right; a NaN goes left with SP_NODE_MISSING_LEFT, else
+ * right.  Children are numbered within the tree, the root is 0, every node but
+ * the root has exactly one parent.  In a leaf, feature is SP_LEAF, left is the
+ * number of its first weight in the step's weights, right their count (>= 0).
+ */
+#define SP_LEAF (-1)
+#define SP_NODE_LE 1
+#define SP_NODE_MISSING_LEFT 2
+
+typedef struct SpNode
+{
+	double		threshold;		/* never NaN; exactly representable in the source's type */
+	int32_t		feature;		/* column of the step's input */
+	uint32_t	left;
+	uint32_t	right;
+	uint32_t	flags;
+} SpNode;
+
+typedef struct SpLeafWeight
+{
+	double		value;			/* finite */
+	uint32_t	target;			/* < n_targets, ascending within a leaf */
+} SpLeafWeight;
+
+typedef enum SpAggregate
+{
+	SP_AGGREGATE_SUM = 1,
+	SP_AGGREGATE_AVERAGE = 2,	/* sum divided by the number of trees */
+	SP_AGGREGATE_MIN = 3,
+	SP_AGGREGATE_MAX = 4
+} SpAggregate;
+
+/* in: F32 or F64 of any width; out: sum_type, width n_targets */
+typedef struct SpTrees
+{
+	SpAggregate aggregate;
+	SpType		sum_type;		/* F32 or F64: leaves and base are rounded to it, sums done in it */
+	bool		base_last;		/* base is added after the trees (ONNX), else before (XGBoost) */
+	uint32_t	n_targets;
+	double	   *base;			/* n_targets, finite */
+	uint32_t	n_trees;		/* >= 1 */
+	uint32_t   *first_node;		/* n_trees + 1 entries; tree t is nodes[first_node[t]] ... */
+	uint32_t   *depth;			/* n_trees: splits on the longest path, 0 for a single leaf */
+	SpNode	   *nodes;
+	uint32_t	n_weights;
+	SpLeafWeight *weights;
+} SpTrees;
+
+/* in: F32 or F64; out same type, width n_out: out[j] = bias[j] + sum over i of in[i] * weights[j * n_in + i] */
+typedef struct SpLinear
+{
+	uint32_t	n_out;
+	double	   *weights;		/* n_out * n_in, finite */
+	double	   *bias;			/* n_out, finite */
+} SpLinear;
+
+/* out = (in - offset) * scale, computed in the type of in (F32 or F64); width of in each */
+typedef struct SpScale
+{
+	double	   *offset;
+	double	   *scale;
+} SpScale;
+
+/* row norm; a norm of 0 leaves the row as it is */
+typedef enum SpNorm
+{
+	SP_NORM_MAX = 1,			/* by the largest element: ONNX Normalizer MAX */
+	SP_NORM_L1 = 2,
+	SP_NORM_L2 = 3
+} SpNorm;
+
+/* elementwise, F32 or F64, same type and width out */
+typedef enum SpMap
+{
+	SP_MAP_SIGMOID = 1,			/* 1 / (1 + exp(-x)) */
+	SP_MAP_EXP = 2,
+	SP_MAP_PROBIT = 3,			/* sqrt(2) * erfinv(2 x - 1) */
+	SP_MAP_STEP = 4,			/* x > 0 ? 1 : 0 (binary:hinge) */
+	SP_MAP_NEGATE = 5
+} SpMap;
+
+typedef enum SpSoftmax
+{
+	SP_SOFTMAX_ALL = 1,
+	SP_SOFTMAX_NONZERO = 2		/* ONNX SOFTMAX_ZERO: elements equal to 0 stay 0 */
+} SpSoftmax;
+
+typedef struct SpStep
+{
+	SpOp		op;
+	uint32_t	in;				/* value read */
+	uint32_t	out;			/* value made: n_inputs + number of the step */
+	union
+	{
+		SpTrees		trees;
+		SpLinear	linear;
+		SpScale		scale;
+		SpNorm		norm;
+		SpMap		map;
+		SpSoftmax	softmax;
+		double		above;		/* ABOVE: in width 1 -> I64, in > above ? 1 : 0 */
+		/* CAST: no parameter; F32, F64, I64 to the type of out; width kept */
+		/* COMPLEMENT: in width 1 -> width 2: (1 - x, x) */
+		/* ARGMAX: I64 width 1, first of the largest */
+	}			u;
+} SpStep;
+
+typedef struct SpModel
+{
+	SpTask		task;
+	bool		accepts_missing;	/* NULL and NaN have a meaning; else the caller refuses them */
+	bool		accepts_infinite;	/* the source predicts on infinities; else the caller refuses them */
+	const char *producer;		/* library and version as the file says, may be empty */
+	const char *objective;		/* objective or operator in the source's words, may be empty */
+	uint32_t	n_features;
+	SpFeature  *features;
+	uint32_t	n_inputs;
+	uint32_t	n_values;		/* n_inputs + n_steps */
+	SpValue    *values;
+	uint32_t	n_steps;
+	SpStep	   *steps;
+	uint32_t	outputs[SP_N_OUTPUTS];	/* value number or SP_NO_VALUE */
+	SpType		label_type;		/* STRING or I64 (labels hold its decimal text) */
+	uint32_t	n_labels;		/* 0 unless task is classification */
+	const char **labels;		/* unique */
+	/* counts for people */
+	uint64_t	n_trees;
+	uint64_t	n_nodes;
+	uint64_t	n_parameters;	/* thresholds, leaf weights, coefficients, offsets */
+} SpModel;
+
+extern const char *sp_type_name(SpType type);	/* float32, float64, int64, string */
+extern const char *sp_task_name(SpTask task);
+extern const char *sp_output_name(SpOutput output);
+extern const char *sp_op_name(SpOp op);
+
+/*
+ * The stored form: a header and the sequence of builder calls that makes the
+ * model (doc/format.md).  Little-endian, the same bytes for the same model on
+ * every machine.  Reading goes through the builder, so stored bytes are
+ * validated like any file: SP_ERR_FORMAT with the offset, SP_ERR_LIMIT.
+ */
+struct SpWriter;
+extern SpStatus sp_model_write(SpContext *cx, const SpModel *model, struct SpWriter *writer);
+extern SpStatus sp_model_read(SpContext *cx, const void *bytes, size_t size, SpModel **model);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * src/ir/sp_pack_internal.h
+ *
+ * What the files of the packer share; nobody else includes it.
+ *
+ * Packing goes twice over the model: plan() reserves room for every array and
+ * notes its offset, then one block of the right size is allocated and fill()
+ * writes into it.
+ */
+#ifndef SP_PACK_INTERNAL_H
+#define SP_PACK_INTERNAL_H
+
+#include "ir/sp_pack.h"
+
+typedef struct SpPacker
+{
+	SpContext  *cx;
+	const SpModel *model;
+	uint64_t	size;			/* reserved so far; stays at UINT64_MAX once it overflows */
+	uint64_t	cost;
+	char	   *image;			/* NULL while planning */
+} SpPacker;
+
+/* The trees' structure with its offsets, and what fill() needs again. */
+typedef struct SpTreesPlan
+{
+	SpPackedTrees packed;
+	uint32_t   *column_of;		/* by feature * 3 + SpFill */
+	uint32_t	largest_tree;	/* nodes */
+	bool		drop_zeros;
+} SpTreesPlan;
+
+/* Room for count elements of size bytes at the alignment; gives the offset. */
+extern uint64_t sp_pack_reserve(SpPacker *packer, uint64_t count, size_t size, size_t align);
+
+/* Write count numbers as the type at an offset of the image. */
+extern void sp_pack_numbers(SpPacker *packer, uint64_t offset, const double *numbers,
+							uint64_t count, SpType type);
+
+/* sp_pack_trees.c */
+extern SpStatus sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
+extern SpStatus sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan);
+
+/* sp_pack_split.c: a split in the form that the image has */
+typedef struct SpPackedSplit
+{
+	double		threshold;
+	SpFill		fill;
+	bool		swapped;		/* left and right child change places */
+} SpPackedSplit;
+
+extern SpPackedSplit sp_pack_split(const SpNode *node, SpType in_type);
+
+#endif

@@ -1,0 +1,424 @@
+/*
+ * src/kernel/sp_kernel_tree.c
+ *
+ * Tree ensembles over a block of rows.
+ *
+ * Rows go in tiles that fit the first caches.  A tile's features are first
+ * copied into columns (sp_pack.h: no NaN is left then).  Rows are taken eight
+ * at a time, column by column next to each other; a few odd rows stand alone
+ * and walk eight trees at a time instead.  Either way every row adds the same
+ * leaves in the same order, that of the trees, so its bits do not depend on the
+ * block it came in.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "kernel/sp_kernel.h"
+
+#define LANES 8
+#define TILE_ROWS 128
+#define TILE_BYTES (128 * 1024)
+
+/* From here on, filling a group up with copies is cheaper than single rows. */
+#define MIN_GROUP 6
+
+#define WALK_NAME(name) walk_##name##_column8
+#define WALK_NODE SpNarrowNode
+#define WALK_X float
+#define WALK_BITS 8
+#include "kernel/sp_kernel_walk.h"
+
+#define WALK_NAME(name) walk_##name##_column12
+#define WALK_NODE SpNarrowNode
+#define WALK_X float
+#define WALK_BITS 12
+#include "kernel/sp_kernel_walk.h"
+
+#define WALK_NAME(name) walk_##name##_column16
+#define WALK_NODE SpNarrowNode
+#define WALK_X float
+#define WALK_BITS 16
+#include "kernel/sp_kernel_walk.h"
+
+#define WALK_NAME(name) walk_##name##_wide
+#define WALK_NODE SpWideNode
+#define WALK_X double
+#include "kernel/sp_kernel_walk.h"
+
+/* One ensemble over one tile. */
+typedef struct Tile
+{
+	const SpPackedTrees *trees;
+	const void *nodes;
+	const void *leaves;
+	const uint32_t *roots;
+	const uint32_t *depths;
+	const uint32_t *group_depths;
+	const uint32_t *targets;
+	uint32_t	n_groups;		/* groups of 8 rows */
+	uint32_t	n_grouped;		/* rows in them; fewer than 8 in the last, maybe */
+	uint32_t	n_rows;
+	char	   *columns;		/* of the groups, then of each single row */
+	size_t		column_size;
+	void	   *sums;			/* n_rows * n_targets of sum_type */
+	SpBudget   *budget;
+} Tile;
+
+static size_t
+column_size(const SpPackedTrees *trees)
+{
+	return trees->node_kind == SP_NODES_WIDE ? sizeof(double) : sizeof(float);
+}
+
+static uint32_t
+tile_rows(const SpPackedTrees *trees)
+{
+	uint64_t	row_bytes = (uint64_t) trees->n_columns * column_size(trees);
+	uint64_t	rows = TILE_BYTES / row_bytes / LANES * LANES;
+
+	if (rows < LANES)
+		return LANES;
+	return rows < TILE_ROWS ? (uint32_t) rows : TILE_ROWS;
+}
+
+uint64_t
+sp_kernel_trees_scratch(const SpPackedTrees *trees, uint32_t capacity)
+{
+	uint64_t	rows = tile_rows(trees);
+
+	if (rows > capacity)
+		rows = capacity < MIN_GROUP ? capacity : LANES * (((uint64_t) capacity + LANES - 1) / LANES);
+	return rows * trees->n_columns * column_size(trees);
+}
+
+/*
+ * Columns.  lanes rows of in, row k at in + k * width, to x[column * lanes + k];
+ * of lanes rows only the first n exist, the others repeat the last.
+ */
+#define DEFINE_FILL(name, X, IN) \
+static inline void \
+name(const SpPackedTrees *trees, const SpPackedColumn *columns, const IN *in, X *x, \
+	 uint32_t lanes, uint32_t n, bool may_have_missing) \
+{ \
+	for (uint32_t lane = 0; lane < lanes; lane++) \
+	{ \
+		const IN   *row = in + (size_t) (lane < n ? lane : n - 1) * trees->in_width; \
+		uint32_t	column; \
+		x[lane] = -INFINITY; \
+		for (column = 1; column < trees->n_values; column++) \
+		{ \
+			IN			value = row[columns[column].feature]; \
+			if (may_have_missing && isnan(value)) \
+				value = columns[column].fill == SP_FILL_LOW ? -INFINITY : INFINITY; \
+			x[(size_t) column * lanes + lane] = value; \
+		} \
+		for (; column < trees->n_columns; column++) \
+			x[(size_t) column * lanes + lane] = isnan(row[columns[column].feature]) ? 1 : 0; \
+	} \
+}
+
+DEFINE_FILL(fill_float, float, float)
+DEFINE_FILL(fill_double_of_float, double, float)
+DEFINE_FILL(fill_double, double, double)
+
+static void
+fill_columns(const SpStepRun *run, const Tile *tile, uint32_t first, uint32_t lanes, uint32_t n,
+			 void *x)
+{
+	const SpPackedTrees *trees = tile->trees;
+	const SpPackedColumn *columns = sp_image_at(run->image, trees->columns);
+	const char *in = (const char *) run->in + (size_t) first * run->from.row_bytes;
+
+	if (tile->column_size == sizeof(float))
+		fill_float(trees, columns, (const float *) in, x, lanes, n, run->may_have_missing);
+	else if (trees->in_type == SP_TYPE_F32)
+		fill_double_of_float(trees, columns, (const float *) in, x, lanes, n, run->may_have_missing);
+	else
+		fill_double(trees, columns, (const double *) in, x, lanes, n, run->may_have_missing);
+}
+
+/* Leaves */
+
+static inline float
+aggregate_float(uint32_t aggregate, float sum, float value)
+{
+	switch (aggregate)
+	{
+		case SP_AGGREGATE_MIN:
+			return sum <= value ? sum : value;
+		case SP_AGGREGATE_MAX:
+			return sum >= value ? sum : value;
+		default:
+			return sum + value;
+	}
+}
+
+static inline double
+aggregate_double(uint32_t aggregate, double sum, double value)
+{
+	switch (aggregate)
+	{
+		case SP_AGGREGATE_MIN:
+			return sum <= value ? sum : value;
+		case SP_AGGREGATE_MAX:
+			return sum >= value ? sum : value;
+		default:
+			return sum + value;
+	}
+}
+
+static inline double
+leaf_number(const Tile *tile, uint32_t slot)
+{
+	if (tile->trees->node_kind == SP_NODES_WIDE)
+		return ((const SpWideNode *) tile->nodes)[slot].threshold;
+	return ((const SpNarrowNode *) tile->nodes)[slot].threshold;
+}
+
+static inline uint64_t
+leaf_index(const Tile *tile, uint32_t slot)
+{
+	uint64_t	wide;
+	uint32_t	narrow;
+
+	if (tile->trees->node_kind == SP_NODES_WIDE)
+	{
+		memcpy(&wide, &((const SpWideNode *) tile->nodes)[slot].threshold, sizeof(wide));
+		return wide & ~SP_LEAF_TAG_WIDE;
+	}
+	memcpy(&narrow, &((const SpNarrowNode *) tile->nodes)[slot].threshold, sizeof(narrow));
+	return narrow - SP_LEAF_TAG_NARROW;
+}
+
+#define DEFINE_ADD_LEAF(name, NUMBER, ENTRY, aggregate_number) \
+static inline void \
+name(const Tile *tile, uint32_t tree, uint32_t slot, NUMBER *sums) \
+{ \
+	const SpPackedTrees *trees = tile->trees; \
+	uint32_t	aggregate = trees->aggregate; \
+	if (trees->leaf_kind == SP_LEAVES_INLINE) \
+	{ \
+		NUMBER	   *sum = &sums[tile->targets[tree]]; \
+		*sum = aggregate_number(aggregate, *sum, (NUMBER) leaf_number(tile, slot)); \
+	} \
+	else if (trees->leaf_kind == SP_LEAVES_DENSE) \
+	{ \
+		const NUMBER *values = (const NUMBER *) tile->leaves + leaf_index(tile, slot); \
+		for (uint32_t target = 0; target < trees->n_targets; target++) \
+			sums[target] = aggregate_number(aggregate, sums[target], values[target]); \
+	} \
+	else \
+	{ \
+		const ENTRY *entry = (const ENTRY *) tile->leaves + leaf_index(tile, slot); \
+		for (const ENTRY *last = entry + entry->target; entry++ < last;) \
+			sums[entry->target] = aggregate_number(aggregate, sums[entry->target], entry->value); \
+	} \
+}
+
+DEFINE_ADD_LEAF(add_leaf_float, float, SpLeafEntry32, aggregate_float)
+DEFINE_ADD_LEAF(add_leaf_double, double, SpLeafEntry64, aggregate_double)
+
+/* Leaves of n trees from tree on, all for one row. */
+static inline void
+add_trees(const Tile *tile, uint32_t tree, uint32_t n, const uint32_t *slots, uint32_t row)
+{
+	size_t		first = (size_t) row * tile->trees->n_targets;
+
+	for (uint32_t lane = 0; lane < n; lane++)
+	{
+		if (tile->trees->sum_type == SP_TYPE_F32)
+			add_leaf_float(tile, tree + lane, slots[lane], (float *) tile->sums + first);
+		else
+			add_leaf_double(tile, tree + lane, slots[lane], (double *) tile->sums + first);
+	}
+}
+
+/* Leaves of one tree for n rows from row on. */
+static inline void
+add_rows(const Tile *tile, uint32_t tree, uint32_t n, const uint32_t *slots, uint32_t row)
+{
+	size_t		n_targets = tile->trees->n_targets;
+	size_t		first = (size_t) row * n_targets;
+
+	for (uint32_t lane = 0; lane < n; lane++, first += n_targets)
+	{
+		if (tile->trees->sum_type == SP_TYPE_F32)
+			add_leaf_float(tile, tree, slots[lane], (float *) tile->sums + first);
+		else
+			add_leaf_double(tile, tree, slots[lane], (double *) tile->sums + first);
+	}
+}
+
+typedef void (*WalkTrees) (const void *nodes, const uint32_t *roots, uint32_t depth,
+						   const void *columns, uint32_t *slots);
+typedef void (*WalkRows) (const void *nodes, uint32_t root, uint32_t depth, const void *columns,
+						  uint32_t *slots);
+
+/* Trees first .. first+n-1 (n <= 8) for one row that stands alone. */
+static inline bool
+run_single(const Tile *tile, WalkTrees walk, uint32_t first, uint32_t n, uint32_t row)
+{
+	size_t		place = (size_t) (LANES * tile->n_groups + row - tile->n_grouped);
+	const char *x = tile->columns + place * tile->trees->n_columns * tile->column_size;
+	uint32_t	depth = tile->group_depths[first / SP_TREE_GROUP];
+	uint32_t	roots[SP_TREE_GROUP];
+	uint32_t	slots[SP_TREE_GROUP];
+
+	for (uint32_t lane = 0; lane < SP_TREE_GROUP; lane++)
+		roots[lane] = tile->roots[lane < n ? first + lane : first];
+	walk(tile->nodes, roots, depth, x, slots);
+	add_trees(tile, first, n, slots, row);
+	return sp_spend(tile->budget, SP_TREE_GROUP * ((uint64_t) depth + 1));
+}
+
+static inline bool
+run_group(const Tile *tile, WalkRows walk, uint32_t tree, uint32_t group)
+{
+	size_t		place = (size_t) LANES * group;
+	const char *x = tile->columns + place * tile->trees->n_columns * tile->column_size;
+	uint32_t	row = LANES * group;
+	uint32_t	n = tile->n_grouped - row < LANES ? tile->n_grouped - row : LANES;
+	uint32_t	slots[LANES];
+
+	walk(tile->nodes, tile->roots[tree], tile->depths[tree], x, slots);
+	add_rows(tile, tree, n, slots, row);
+	return sp_spend(tile->budget, LANES * ((uint64_t) tile->depths[tree] + 1));
+}
+
+/* All trees over one tile, a few trees at a time, which stay cached over its rows. */
+static inline SpStatus
+run_tile(const Tile *tile, WalkTrees walk_trees, WalkRows walk_rows)
+{
+	uint32_t	n_trees = tile->trees->n_trees;
+
+	for (uint32_t first = 0; first < n_trees; first += SP_TREE_GROUP)
+	{
+		uint32_t	n = n_trees - first < SP_TREE_GROUP ? n_trees - first : SP_TREE_GROUP;
+
+		for (uint32_t row = tile->n_grouped; row < tile->n_rows; row++)
+			if (run_single(tile, walk_trees, first, n, row))
+				return SP_ERR_CANCELLED;
+		for (uint32_t tree = first; tree < first + n; tree++)
+			for (uint32_t group = 0; group < tile->n_groups; group++)
+				if (run_group(tile, walk_rows, tree, group))
+					return SP_ERR_CANCELLED;
+	}
+	return SP_OK;
+}
+
+static SpStatus
+run_tile_of_kind(const Tile *tile)
+{
+	switch ((SpNodeKind) tile->trees->node_kind)
+	{
+		case SP_NODES_COLUMN8:
+			return run_tile(tile, walk_trees_column8, walk_rows_column8);
+		case SP_NODES_COLUMN12:
+			return run_tile(tile, walk_trees_column12, walk_rows_column12);
+		case SP_NODES_COLUMN16:
+			return run_tile(tile, walk_trees_column16, walk_rows_column16);
+		case SP_NODES_WIDE:
+			break;
+	}
+	return run_tile(tile, walk_trees_wide, walk_rows_wide);
+}
+
+/* Before the first tree: the base, or what an aggregate starts from. */
+static void
+start_sums(const SpStepRun *run, const SpPackedTrees *trees)
+{
+	const void *base = sp_image_at(run->image, trees->base);
+	bool		is_extreme = trees->aggregate == SP_AGGREGATE_MIN || trees->aggregate == SP_AGGREGATE_MAX;
+	size_t		count = (size_t) run->rows * trees->n_targets;
+
+	if (!trees->base_last)
+		for (uint32_t row = 0; row < run->rows; row++)
+			memcpy((char *) run->out + row * run->to.row_bytes, base, run->to.row_bytes);
+	else
+		/* NaN stands for a target that no leaf has named yet */
+		for (size_t at = 0; at < count; at++)
+		{
+			if (trees->sum_type == SP_TYPE_F32)
+				((float *) run->out)[at] = is_extreme ? NAN : 0;
+			else
+				((double *) run->out)[at] = is_extreme ? NAN : 0;
+		}
+}
+
+/* After the last tree.  A target without any leaf counts as 0. */
+static void
+finish_sums(const SpStepRun *run, const SpPackedTrees *trees)
+{
+	const void *base = sp_image_at(run->image, trees->base);
+	bool		is_average = trees->aggregate == SP_AGGREGATE_AVERAGE;
+
+	if (!trees->base_last)
+		return;
+	for (uint32_t row = 0; row < run->rows; row++)
+		for (uint32_t target = 0; target < trees->n_targets; target++)
+		{
+			size_t		at = (size_t) row * trees->n_targets + target;
+
+			if (trees->sum_type == SP_TYPE_F32)
+			{
+				float	   *sum = &((float *) run->out)[at];
+
+				*sum = isnan(*sum) ? 0 : is_average ? *sum / (float) trees->n_trees : *sum;
+				*sum += ((const float *) base)[target];
+			}
+			else
+			{
+				double	   *sum = &((double *) run->out)[at];
+
+				*sum = isnan(*sum) ? 0 : is_average ? *sum / trees->n_trees : *sum;
+				*sum += ((const double *) base)[target];
+			}
+		}
+}
+
+static void
+fill_tile(const SpStepRun *run, Tile *tile, uint32_t first)
+{
+	size_t		row_bytes = (size_t) tile->trees->n_columns * tile->column_size;
+	char	   *x = tile->columns;
+	uint32_t	rest = tile->n_rows % LANES;
+
+	tile->n_grouped = rest < MIN_GROUP ? tile->n_rows - rest : tile->n_rows;
+	tile->n_groups = (tile->n_grouped + LANES - 1) / LANES;
+	for (uint32_t row = 0; row < tile->n_grouped; row += LANES, x += LANES * row_bytes)
+		fill_columns(run, tile, first + row, LANES,
+					 tile->n_grouped - row < LANES ? tile->n_grouped - row : LANES, x);
+	for (uint32_t row = tile->n_grouped; row < tile->n_rows; row++, x += row_bytes)
+		fill_columns(run, tile, first + row, 1, 1, x);
+}
+
+SpStatus
+sp_kernel_trees(const SpStepRun *run)
+{
+	const SpPackedTrees *trees = run->params;
+	uint32_t	step = tile_rows(trees);
+	Tile		tile = {
+		.trees = trees,
+		.nodes = sp_image_at(run->image, trees->nodes),
+		.leaves = sp_image_at(run->image, trees->leaves),
+		.roots = sp_image_at(run->image, trees->roots),
+		.depths = sp_image_at(run->image, trees->depths),
+		.group_depths = sp_image_at(run->image, trees->group_depths),
+		.targets = sp_image_at(run->image, trees->targets),
+		.columns = run->scratch,
+		.column_size = column_size(trees),
+		.budget = run->budget
+	};
+
+	start_sums(run, trees);
+	for (uint32_t first = 0; first < run->rows; first += step)
+	{
+		tile.n_rows = run->rows - first < step ? run->rows - first : step;
+		tile.sums = (char *) run->out + first * run->to.row_bytes;
+		fill_tile(run, &tile, first);
+		if (run_tile_of_kind(&tile) != SP_OK)
+			return SP_ERR_CANCELLED;
+	}
+	finish_sums(run, trees);
+	return SP_OK;
+}
