@@ -1,0 +1,140 @@
+-- The registry. Rows are written only by the functions of this extension
+-- (as the owner of the tables); the C code reads them by these names.
+
+-- A role is stored by OID together with the cluster it belongs to, so that
+-- neither a recreated role of the same name nor a restore into another
+-- cluster inherits its rights. The name is for people.
+CREATE TABLE smartpouch.model (
+	id uuid CONSTRAINT model_pkey PRIMARY KEY,
+	name text COLLATE "C" NOT NULL CONSTRAINT model_name_key UNIQUE
+		CONSTRAINT model_name_check
+		CHECK (name ~ '^[A-Za-z_][A-Za-z0-9_.-]*$' AND octet_length(name) <= 63),
+	owner_oid oid NOT NULL,
+	owner_name text NOT NULL,
+	owner_cluster text NOT NULL,
+	last_version integer NOT NULL DEFAULT 0,
+	last_event bigint NOT NULL DEFAULT 0,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+
+-- Bytes by their SHA-256, in pieces of at most 1 MiB: model files as they
+-- came, and the stored form made from them.
+CREATE TABLE smartpouch.blob (
+	sha256 bytea NOT NULL CONSTRAINT blob_sha256_check CHECK (octet_length(sha256) = 32),
+	seq integer NOT NULL CONSTRAINT blob_seq_check CHECK (seq >= 0),
+	bytes bytea NOT NULL CONSTRAINT blob_bytes_check
+		CHECK (octet_length(bytes) BETWEEN 1 AND 1048576),
+	CONSTRAINT blob_pkey PRIMARY KEY (sha256, seq)
+);
+-- Decompression would be paid at every load and gains little on binary files.
+ALTER TABLE smartpouch.blob ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+CREATE TABLE smartpouch.version (
+	model_id uuid NOT NULL
+		CONSTRAINT version_model_fkey REFERENCES smartpouch.model ON DELETE CASCADE,
+	version integer NOT NULL CONSTRAINT version_version_check CHECK (version > 0),
+	program_sha256 bytea NOT NULL CONSTRAINT version_program_check CHECK (octet_length(program_sha256) = 32),
+	program_bytes bigint NOT NULL CONSTRAINT version_program_bytes_check CHECK (program_bytes > 0),
+	artifact_sha256 bytea NOT NULL CONSTRAINT version_artifact_check CHECK (octet_length(artifact_sha256) = 32),
+	artifact_bytes bigint NOT NULL CONSTRAINT version_artifact_bytes_check CHECK (artifact_bytes > 0),
+	source_format text NOT NULL,
+	producer text NOT NULL,
+	objective text NOT NULL,
+	task text NOT NULL,
+	feature_names text[] NOT NULL,
+	feature_types text[] NOT NULL,
+	labels text[],
+	accepts_missing boolean NOT NULL,
+	trees bigint NOT NULL,
+	nodes bigint NOT NULL,
+	parameters bigint NOT NULL,
+	imported_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	imported_by text NOT NULL,
+	CONSTRAINT version_pkey PRIMARY KEY (model_id, version)
+);
+CREATE INDEX version_program_idx ON smartpouch.version (program_sha256);
+
+-- What serves a stage, and under it the versions that earlier promotions left
+-- there: the newest is the last element.
+CREATE TABLE smartpouch.deployment (
+	model_id uuid NOT NULL,
+	stage text COLLATE "C" NOT NULL,
+	version integer NOT NULL,
+	replaced integer[] NOT NULL DEFAULT '{}',
+	promoted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	promoted_by text NOT NULL,
+	note text,
+	CONSTRAINT deployment_pkey PRIMARY KEY (model_id, stage),
+	CONSTRAINT deployment_version_fkey FOREIGN KEY (model_id, version)
+		REFERENCES smartpouch.version
+);
+
+CREATE TABLE smartpouch.alias (
+	model_id uuid NOT NULL,
+	alias text COLLATE "C" NOT NULL CONSTRAINT alias_name_check
+		CHECK (alias ~ '^[A-Za-z_][A-Za-z0-9_.-]*$' AND octet_length(alias) <= 63),
+	version integer NOT NULL,
+	CONSTRAINT alias_pkey PRIMARY KEY (model_id, alias),
+	CONSTRAINT alias_version_fkey FOREIGN KEY (model_id, version)
+		REFERENCES smartpouch.version
+);
+
+-- An administrator's own ladder of stages, lowest first. While it is empty
+-- the ladder is development, testing, staging, production.
+CREATE TABLE smartpouch.stage (
+	name text COLLATE "C" CONSTRAINT stage_pkey PRIMARY KEY CONSTRAINT stage_name_check
+		CHECK (name ~ '^[A-Za-z_][A-Za-z0-9_.-]*$' AND octet_length(name) <= 63),
+	position integer NOT NULL CONSTRAINT stage_position_key UNIQUE
+);
+
+-- Append-only, kept when a model is gone.
+CREATE TABLE smartpouch.event (
+	model_id uuid NOT NULL,
+	seq bigint NOT NULL,
+	at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	model text NOT NULL,
+	action text NOT NULL,
+	version integer,
+	stage text,
+	replaced_version integer,
+	detail text,
+	note text,
+	session_role text NOT NULL,
+	acting_role text NOT NULL,
+	client_address inet,
+	CONSTRAINT event_pkey PRIMARY KEY (model_id, seq)
+);
+
+-- Files on their way in. Not dumped: an upload that a restore interrupts is begun again.
+CREATE TABLE smartpouch.upload (
+	id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT upload_pkey PRIMARY KEY,
+	name text NOT NULL,
+	role_oid oid NOT NULL,
+	started_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+CREATE TABLE smartpouch.upload_chunk (
+	upload_id bigint NOT NULL
+		CONSTRAINT upload_chunk_upload_fkey REFERENCES smartpouch.upload ON DELETE CASCADE,
+	seq integer NOT NULL CONSTRAINT upload_chunk_seq_check CHECK (seq > 0),
+	bytes bytea NOT NULL,
+	CONSTRAINT upload_chunk_pkey PRIMARY KEY (upload_id, seq)
+);
+ALTER TABLE smartpouch.upload_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE smartpouch.model IS 'registry: models and their owners';
+COMMENT ON TABLE smartpouch.blob IS 'registry: model files and stored forms by SHA-256';
+COMMENT ON TABLE smartpouch.version IS 'registry: immutable versions';
+COMMENT ON TABLE smartpouch.deployment IS 'registry: the version that serves each stage';
+COMMENT ON TABLE smartpouch.alias IS 'registry: free names of versions';
+COMMENT ON TABLE smartpouch.stage IS 'registry: an administrator''s own ladder of stages';
+COMMENT ON TABLE smartpouch.event IS 'registry: what happened to models, append-only';
+COMMENT ON TABLE smartpouch.upload IS 'model files being uploaded';
+COMMENT ON TABLE smartpouch.upload_chunk IS 'pieces of model files being uploaded';
+
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.model', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.blob', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.version', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.deployment', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.alias', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.stage', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.event', '');

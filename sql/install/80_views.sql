@@ -1,0 +1,42 @@
+CREATE VIEW smartpouch.models AS
+SELECT m.name AS model, m.owner_name AS owner,
+	(SELECT pg_catalog.count(*) FROM smartpouch.version v WHERE v.model_id = m.id) AS versions,
+	(SELECT pg_catalog.max(v.version) FROM smartpouch.version v WHERE v.model_id = m.id) AS newest,
+	(SELECT d.version FROM smartpouch.deployment d
+		WHERE d.model_id = m.id AND d.stage = 'production') AS production,
+	m.created_at
+FROM smartpouch.model m;
+COMMENT ON VIEW smartpouch.models IS 'models, their owners and what production serves';
+
+CREATE VIEW smartpouch.versions AS
+SELECT m.name AS model, v.version, v.task, v.source_format, v.producer, v.objective,
+	v.feature_names, v.feature_types, v.labels, v.accepts_missing,
+	v.trees, v.nodes, v.parameters, v.program_sha256 AS sha256,
+	v.artifact_sha256, v.artifact_bytes, v.imported_at, v.imported_by
+FROM smartpouch.version v JOIN smartpouch.model m ON m.id = v.model_id;
+COMMENT ON VIEW smartpouch.versions IS 'every version of every model';
+
+CREATE VIEW smartpouch.deployments AS
+SELECT m.name AS model, d.stage, d.version, d.replaced, d.promoted_at, d.promoted_by, d.note
+FROM smartpouch.deployment d JOIN smartpouch.model m ON m.id = d.model_id;
+COMMENT ON VIEW smartpouch.deployments IS 'the version that serves each stage of each model';
+
+CREATE VIEW smartpouch.aliases AS
+SELECT m.name AS model, a.alias, a.version
+FROM smartpouch.alias a JOIN smartpouch.model m ON m.id = a.model_id;
+COMMENT ON VIEW smartpouch.aliases IS 'free names of versions';
+
+CREATE VIEW smartpouch.stages AS
+SELECT s.name AS stage, s.position FROM smartpouch.stage s
+UNION ALL
+SELECT d.stage, d.position
+FROM (VALUES ('development', 1), ('testing', 2), ('staging', 3), ('production', 4))
+	AS d (stage, position)
+WHERE NOT EXISTS (SELECT FROM smartpouch.stage);
+COMMENT ON VIEW smartpouch.stages IS 'the ladder of stages, lowest first';
+
+CREATE VIEW smartpouch.history AS
+SELECT COALESCE(m.name, e.model) AS model, e.at, e.action, e.version, e.stage,
+	e.replaced_version, e.detail, e.note, e.session_role, e.acting_role, e.client_address, e.seq
+FROM smartpouch.event e LEFT JOIN smartpouch.model m ON m.id = e.model_id;
+COMMENT ON VIEW smartpouch.history IS 'what happened to models, when and by whom';

@@ -1,0 +1,101 @@
+/*
+ * src/api/sp_api_model.c
+ *
+ * The life of models in the registry.
+ */
+#include "server/sp_compat.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "api/sp_arguments.h"
+#include "cache/sp_resolve.h"
+#include "registry/sp_registry.h"
+#include "server/sp_role.h"
+
+PG_FUNCTION_INFO_V1(smartpouch_model_artifact);
+PG_FUNCTION_INFO_V1(smartpouch_rename_model);
+PG_FUNCTION_INFO_V1(smartpouch_set_owner);
+PG_FUNCTION_INFO_V1(smartpouch_promote);
+PG_FUNCTION_INFO_V1(smartpouch_set_alias);
+PG_FUNCTION_INFO_V1(smartpouch_drop_alias);
+
+Datum
+smartpouch_model_artifact(PG_FUNCTION_ARGS)
+{
+	text	   *ref = PG_GETARG_TEXT_PP(0);
+	SpResolved	resolved;
+	bytea	   *result;
+	char	   *bytes;
+	Size		size;
+
+	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
+	if (!sp_role_is_ours(resolved.model.owner_oid, resolved.model.owner_cluster))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of model \"%s\"", resolved.model.name)));
+	size = (Size) resolved.version.artifact_bytes;
+	if (size > MaxAllocSize - VARHDRSZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the file of model \"%s\" has %zu bytes and does not fit one value",
+						resolved.model.name, size)));
+	bytes = sp_registry_blob(resolved.version.artifact, resolved.version.artifact_bytes,
+							 ActiveSnapshotSet() ? GetActiveSnapshot() : NULL, CurrentMemoryContext);
+	result = palloc(size + VARHDRSZ);
+	SET_VARSIZE(result, size + VARHDRSZ);
+	memcpy(VARDATA(result), bytes, size);
+	pfree(bytes);
+	PG_RETURN_BYTEA_P(result);
+}
+
+Datum
+smartpouch_rename_model(PG_FUNCTION_ARGS)
+{
+	char	   *old = sp_name_argument(fcinfo, 0, "model");
+	char	   *new = sp_name_argument(fcinfo, 1, "model");
+
+	sp_registry_rename(old, new);
+	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_set_owner(PG_FUNCTION_ARGS)
+{
+	sp_registry_set_owner(sp_name_argument(fcinfo, 0, "model"), PG_GETARG_OID(1));
+	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_promote(PG_FUNCTION_ARGS)
+{
+	char	   *model = sp_name_argument(fcinfo, 0, "model");
+	char	   *stage = sp_name_argument(fcinfo, 2, "stage");
+	char	   *note = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+
+	sp_require_argument(fcinfo, 1, "version");
+	sp_registry_promote(model, PG_GETARG_INT32(1), stage, note);
+	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_set_alias(PG_FUNCTION_ARGS)
+{
+	char	   *model = sp_name_argument(fcinfo, 0, "model");
+	char	   *alias = sp_name_argument(fcinfo, 1, "alias");
+
+	sp_registry_set_alias(model, alias, PG_GETARG_INT32(2));
+	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_drop_alias(PG_FUNCTION_ARGS)
+{
+	char	   *model = sp_name_argument(fcinfo, 0, "model");
+	char	   *alias = sp_name_argument(fcinfo, 1, "alias");
+
+	sp_registry_drop_alias(model, alias);
+	PG_RETURN_VOID();
+}

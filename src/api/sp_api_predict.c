@@ -1,0 +1,172 @@
+/*
+ * src/api/sp_api_predict.c
+ *
+ * The prediction functions for one row.  All are strict: the server answers
+ * NULL for a NULL argument without calling them.
+ */
+#include "server/sp_compat.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "api/sp_call_site.h"
+#include "api/sp_result.h"
+
+PG_FUNCTION_INFO_V1(smartpouch_predict);
+PG_FUNCTION_INFO_V1(smartpouch_predict_version);
+PG_FUNCTION_INFO_V1(smartpouch_predict_for);
+PG_FUNCTION_INFO_V1(smartpouch_predict_label);
+PG_FUNCTION_INFO_V1(smartpouch_predict_label_for);
+PG_FUNCTION_INFO_V1(smartpouch_predict_proba);
+PG_FUNCTION_INFO_V1(smartpouch_predict_proba_label);
+PG_FUNCTION_INFO_V1(smartpouch_predict_raw);
+
+/* Bind the features in argument number arg and evaluate. */
+static void
+predict_row(FunctionCallInfo fcinfo, SpCallSite *site, int arg, uint32 wanted)
+{
+	bool		has_missing = sp_bind(&site->binder, get_fn_expr_argtype(fcinfo->flinfo, arg),
+									  PG_GETARG_DATUM(arg), 0);
+
+	sp_call_site_run(site, 1, wanted, has_missing);
+}
+
+static uint32
+label_index(const SpCallSite *site)
+{
+	return (uint32) sp_eval_output_number(site->eval, SP_OUTPUT_LABEL, 0, 0);
+}
+
+/* The value, or the label as a number. */
+static Datum
+predict_number(FunctionCallInfo fcinfo, SpCallSite *site, int arg)
+{
+	if (sp_call_site_has(site, SP_OUTPUT_VALUE))
+	{
+		predict_row(fcinfo, site, arg, 1u << SP_OUTPUT_VALUE);
+		PG_RETURN_FLOAT8(sp_eval_output_number(site->eval, SP_OUTPUT_VALUE, 0, 0));
+	}
+	if (site->model->label_numbers == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the labels of %s are not numbers", site->binder.subject),
+				 errhint("Use predict_label() for the label as text.")));
+	predict_row(fcinfo, site, arg, 1u << SP_OUTPUT_LABEL);
+	PG_RETURN_FLOAT8(site->model->label_numbers[label_index(site)]);
+}
+
+Datum
+smartpouch_predict(PG_FUNCTION_ARGS)
+{
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	return predict_number(fcinfo, site, 1);
+}
+
+Datum
+smartpouch_predict_version(PG_FUNCTION_ARGS)
+{
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+
+	sp_call_site_use_program(site, PG_GETARG_BYTEA_PP(0));
+	return predict_number(fcinfo, site, 1);
+}
+
+/*
+ * A key chooses among the versions of a stage when a canary is set; with none
+ * every key gets the version that serves.
+ */
+Datum
+smartpouch_predict_for(PG_FUNCTION_ARGS)
+{
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	return predict_number(fcinfo, site, 2);
+}
+
+static Datum
+predict_label(FunctionCallInfo fcinfo, int arg)
+{
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	predict_row(fcinfo, site, arg, 1u << SP_OUTPUT_LABEL);
+	PG_RETURN_TEXT_P(sp_text_from_utf8(sp_image_label(site->model->image, label_index(site))));
+}
+
+Datum
+smartpouch_predict_label(PG_FUNCTION_ARGS)
+{
+	return predict_label(fcinfo, 1);
+}
+
+Datum
+smartpouch_predict_label_for(PG_FUNCTION_ARGS)
+{
+	return predict_label(fcinfo, 2);
+}
+
+/* An output of any width as double precision[]. */
+static Datum
+predict_vector(FunctionCallInfo fcinfo, SpOutput output)
+{
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	predict_row(fcinfo, site, 1, 1u << output);
+	return sp_output_array(site->eval, output, 0);
+}
+
+Datum
+smartpouch_predict_proba(PG_FUNCTION_ARGS)
+{
+	return predict_vector(fcinfo, SP_OUTPUT_PROBABILITIES);
+}
+
+Datum
+smartpouch_predict_raw(PG_FUNCTION_ARGS)
+{
+	return predict_vector(fcinfo, SP_OUTPUT_RAW);
+}
+
+static void
+refuse_label(const SpCallSite *site, text *label)
+{
+	const SpImage *image = site->model->image;
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (uint32 i = 0; i < Min(image->n_labels, 10); i++)
+		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", sp_image_label(image, i));
+	if (image->n_labels > 10)
+		appendStringInfo(&list, " and %u more", image->n_labels - 10);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s has no label \"%s\"", site->binder.subject, text_to_cstring(label)),
+			 errdetail("Its labels are: %s.", list.data)));
+}
+
+Datum
+smartpouch_predict_proba_label(PG_FUNCTION_ARGS)
+{
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+	text	   *label = PG_GETARG_TEXT_PP(2);
+	Size		size = VARSIZE_ANY_EXHDR(label);
+	const SpImage *image;
+	uint32		i = 0;
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	predict_row(fcinfo, site, 1, 1u << SP_OUTPUT_PROBABILITIES);
+	image = site->model->image;
+	while (i < image->n_labels &&
+		   (strlen(sp_image_label(image, i)) != size ||
+			memcmp(sp_image_label(image, i), VARDATA_ANY(label), size) != 0))
+		i++;
+	if (i == image->n_labels)
+		refuse_label(site, label);
+	PG_RETURN_FLOAT8(sp_eval_output_number(site->eval, SP_OUTPUT_PROBABILITIES, 0, i));
+}

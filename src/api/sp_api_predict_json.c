@@ -1,0 +1,109 @@
+/*
+ * src/api/sp_api_predict_json.c
+ *
+ * All outputs of one row as jsonb.
+ */
+#include "server/sp_compat.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "api/sp_call_site.h"
+#include "api/sp_result.h"
+
+PG_FUNCTION_INFO_V1(smartpouch_predict_json);
+PG_FUNCTION_INFO_V1(smartpouch_predict_json_for);
+
+static void
+push_label(JsonbParseState **state, const SpCallSite *site)
+{
+	uint32		label = (uint32) sp_eval_output_number(site->eval, SP_OUTPUT_LABEL, 0, 0);
+
+	sp_json_key(state, "label");
+	if (site->model->label_numbers)
+		sp_json_number(state, WJB_VALUE, site->model->label_numbers[label]);
+	else
+		sp_json_string(state, WJB_VALUE, sp_image_label(site->model->image, label));
+}
+
+static void
+push_probabilities(JsonbParseState **state, const SpCallSite *site)
+{
+	const SpImage *image = site->model->image;
+
+	sp_json_key(state, "probabilities");
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	for (uint32 i = 0; i < image->n_labels; i++)
+	{
+		sp_json_key(state, sp_image_label(image, i));
+		sp_json_number(state, WJB_VALUE,
+					   sp_eval_output_number(site->eval, SP_OUTPUT_PROBABILITIES, 0, i));
+	}
+	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+static void
+push_raw(JsonbParseState **state, const SpCallSite *site)
+{
+	SpType		type;
+	uint32_t	width;
+
+	(void) sp_eval_output(site->eval, SP_OUTPUT_RAW, &type, &width);
+	sp_json_key(state, "raw");
+	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (uint32 i = 0; i < width; i++)
+		sp_json_number(state, WJB_ELEM, sp_eval_output_number(site->eval, SP_OUTPUT_RAW, 0, i));
+	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+static Datum
+outputs_json(const SpCallSite *site)
+{
+	JsonbParseState *state = NULL;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sp_json_key(&state, "model");
+	sp_json_string(&state, WJB_VALUE, site->resolved.model.name);
+	sp_json_key(&state, "version");
+	sp_json_integer(&state, WJB_VALUE, site->resolved.version.version);
+	if (sp_call_site_has(site, SP_OUTPUT_VALUE))
+	{
+		sp_json_key(&state, "value");
+		sp_json_number(&state, WJB_VALUE, sp_eval_output_number(site->eval, SP_OUTPUT_VALUE, 0, 0));
+	}
+	if (sp_call_site_has(site, SP_OUTPUT_LABEL))
+		push_label(&state, site);
+	if (sp_call_site_has(site, SP_OUTPUT_PROBABILITIES))
+		push_probabilities(&state, site);
+	if (sp_call_site_has(site, SP_OUTPUT_RAW))
+		push_raw(&state, site);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+static Datum
+predict_json(FunctionCallInfo fcinfo, int arg)
+{
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+	uint32		wanted = 0;
+	bool		has_missing;
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	for (int output = 0; output < SP_N_OUTPUTS; output++)
+		if (sp_call_site_has(site, output))
+			wanted |= 1u << output;
+	has_missing = sp_bind_jsonb(&site->binder, PG_GETARG_JSONB_P(arg), 0);
+	sp_call_site_run(site, 1, wanted, has_missing);
+	return outputs_json(site);
+}
+
+Datum
+smartpouch_predict_json(PG_FUNCTION_ARGS)
+{
+	return predict_json(fcinfo, 1);
+}
+
+Datum
+smartpouch_predict_json_for(PG_FUNCTION_ARGS)
+{
+	return predict_json(fcinfo, 2);
+}

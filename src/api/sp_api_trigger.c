@@ -1,0 +1,46 @@
+/*
+ * src/api/sp_api_trigger.c
+ *
+ * The triggers of sql/install/20_triggers.sql.
+ */
+#include "server/sp_compat.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(smartpouch_registry_changed);
+PG_FUNCTION_INFO_V1(smartpouch_refuse_change);
+
+static TriggerData *
+trigger_data(FunctionCallInfo fcinfo)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("not called by a trigger")));
+	return (TriggerData *) fcinfo->context;
+}
+
+/* The message is sent with the commit, and replayed on standbys with it. */
+Datum
+smartpouch_registry_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+
+	CacheInvalidateRelcache(trigger->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+Datum
+smartpouch_refuse_change(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("rows of table \"%s\" never change", RelationGetRelationName(trigger->tg_relation)),
+			 errdetail("Versions, their bytes and the history of models stay as they were written.")));
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,49 @@
+/*
+ * src/api/sp_call_site.h
+ *
+ * What one call site of a prediction function keeps in fn_extra: the model it
+ * serves, pinned, an evaluator, and the plan to bind features.
+ */
+#ifndef SP_CALL_SITE_H
+#define SP_CALL_SITE_H
+
+#include "server/sp_compat.h"
+
+#include "fmgr.h"
+
+#include "api/sp_features.h"
+#include "cache/sp_resolve.h"
+
+typedef struct SpCallSite
+{
+	MemoryContext mcx;			/* child of fn_mcxt */
+	MemoryContext model_mcx;	/* what belongs to the pinned model; reset with it */
+	MemoryContextCallback release;
+	bool		by_hash;		/* the reference is a hash of the stored form */
+	Size		ref_size;
+	char		ref[SP_REFERENCE_SIZE];
+	SpResolved	resolved;
+	SpLoadedModel *model;		/* pinned; NULL while there is none */
+	uint32		capacity;		/* rows of the evaluator */
+	SpEval	   *eval;
+	SpBinder	binder;
+	uint32		outputs;		/* mask that was last checked against the model */
+} SpCallSite;
+
+/* The call site of this call, made at its first; evaluators for capacity rows. */
+extern SpCallSite *sp_call_site(FunctionCallInfo fcinfo, uint32 capacity);
+
+/* Make the site serve what the reference (or hash) means to this statement. */
+extern void sp_call_site_use(SpCallSite *site, text *ref);
+extern void sp_call_site_use_program(SpCallSite *site, bytea *program);
+
+/*
+ * Evaluate rows that are bound.  wanted is a mask of 1 << SpOutput; asking for
+ * an output that the model does not have raises 22023 with what it has.
+ */
+extern void sp_call_site_run(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing);
+
+/* Does the served model have the output? */
+extern bool sp_call_site_has(const SpCallSite *site, SpOutput output);
+
+#endif

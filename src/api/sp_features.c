@@ -1,0 +1,407 @@
+/*
+ * src/api/sp_features.c
+ *
+ * Storing numbers into the evaluator, arrays and jsonb.  Rows are in
+ * sp_features_row.c.
+ *
+ * Values are stored first and looked at afterwards: a NaN or infinity only
+ * sets a flag on the way, and the rare row that has one is searched for what
+ * to complain about.
+ */
+#include "server/sp_compat.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "api/sp_features.h"
+#include "api/sp_features_internal.h"
+
+/* Features named in one message. */
+#define LIST_LENGTH 8
+
+void
+sp_binder_init(SpBinder *binder, MemoryContext mcx, const SpImage *image,
+			   SpEval *eval, const char *subject)
+{
+	memset(binder, 0, sizeof(*binder));
+	binder->mcx = mcx;
+	binder->image = image;
+	binder->eval = eval;
+	binder->subject = subject;
+	binder->n_features = image->n_features;
+	if (image->n_inputs == 1 && sp_image_values(image)[0].type == SP_TYPE_F32)
+		binder->single = sp_eval_input(eval, 0);
+}
+
+const char *
+sp_feature_name(const SpBinder *binder, uint32 feature)
+{
+	return sp_image_string(binder->image, sp_image_features(binder->image)[feature].name);
+}
+
+/* The element of the evaluator that a feature fills, for every shape of inputs. */
+static void *
+feature_place(const SpBinder *binder, uint32 feature, uint32 row)
+{
+	const SpImageFeature *info = &sp_image_features(binder->image)[feature];
+	const SpImageValue *value = &sp_image_values(binder->image)[info->input];
+	Size		size = value->row_bytes / value->width;
+
+	return (char *) sp_eval_input(binder->eval, info->input) +
+		((Size) row * value->width + info->column) * size;
+}
+
+static void
+refuse_missing(const SpBinder *binder, uint32 feature)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("feature \"%s\" of %s is missing", sp_feature_name(binder, feature), binder->subject),
+			 errdetail("The value is NULL or NaN, and the model has no rule for missing values."),
+			 errhint("Fill it in before the prediction, as the training did.")));
+}
+
+static void
+refuse_infinite(const SpBinder *binder, uint32 feature)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("feature \"%s\" of %s is infinite", sp_feature_name(binder, feature), binder->subject),
+			 errdetail("The value is infinite or does not fit %s, and the library that trained the model refuses such input.",
+					   sp_type_name(sp_image_features(binder->image)[feature].type))));
+}
+
+static void
+store_integer(SpBinder *binder, uint32 row, uint32 feature, double number)
+{
+	int64_t    *place = feature_place(binder, feature, row);
+
+	if (isnan(number))
+		refuse_missing(binder, feature);
+	if (number != rint(number) || number < -9223372036854775808.0 || number >= 9223372036854775808.0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature \"%s\" of %s must be an integer",
+						sp_feature_name(binder, feature), binder->subject)));
+	*place = (int64_t) number;
+}
+
+void
+sp_store_number(SpBinder *binder, uint32 row, uint32 feature, double number)
+{
+	if (likely(binder->single != NULL))
+	{
+		float		rounded = (float) number;
+
+		binder->single[(Size) row * binder->n_features + feature] = rounded;
+		binder->suspicious |= !isfinite(rounded);
+		return;
+	}
+	switch ((SpType) sp_image_features(binder->image)[feature].type)
+	{
+		case SP_TYPE_F32:
+			*(float *) feature_place(binder, feature, row) = (float) number;
+			binder->suspicious |= !isfinite((float) number);
+			break;
+		case SP_TYPE_F64:
+			*(double *) feature_place(binder, feature, row) = number;
+			binder->suspicious |= !isfinite(number);
+			break;
+		case SP_TYPE_I64:
+			store_integer(binder, row, feature, number);
+			break;
+		case SP_TYPE_STRING:
+			elog(ERROR, "unexpected type of feature \"%s\"", sp_feature_name(binder, feature));
+	}
+}
+
+static double
+stored_number(const SpBinder *binder, uint32 row, uint32 feature)
+{
+	const void *place = feature_place(binder, feature, row);
+
+	switch ((SpType) sp_image_features(binder->image)[feature].type)
+	{
+		case SP_TYPE_F32:
+			return *(const float *) place;
+		case SP_TYPE_F64:
+			return *(const double *) place;
+		case SP_TYPE_I64:
+		case SP_TYPE_STRING:
+			break;
+	}
+	return 0;
+}
+
+/* After all features of a row are stored: refuse what the model has no rule for; true if something is missing. */
+bool
+sp_finish_row(SpBinder *binder, uint32 row)
+{
+	bool		missing = false;
+
+	if (likely(!binder->suspicious))
+		return false;
+	binder->suspicious = false;
+	for (uint32 feature = 0; feature < binder->n_features; feature++)
+	{
+		double		number = stored_number(binder, row, feature);
+
+		if (isnan(number))
+		{
+			missing = true;
+			if (!binder->image->accepts_missing)
+				refuse_missing(binder, feature);
+		}
+		else if (isinf(number) && !binder->image->accepts_infinite)
+			refuse_infinite(binder, feature);
+	}
+	return missing;
+}
+
+bool
+sp_is_number_type(Oid type)
+{
+	return type == FLOAT4OID || type == FLOAT8OID || type == INT4OID || type == INT2OID ||
+		type == INT8OID || type == NUMERICOID;
+}
+
+double
+sp_number_of(Oid type, Datum datum)
+{
+	switch (type)
+	{
+		case FLOAT4OID:
+			return DatumGetFloat4(datum);
+		case FLOAT8OID:
+			return DatumGetFloat8(datum);
+		case INT2OID:
+			return DatumGetInt16(datum);
+		case INT4OID:
+			return DatumGetInt32(datum);
+		case INT8OID:
+			return (double) DatumGetInt64(datum);
+		case BOOLOID:
+			return DatumGetBool(datum) ? 1 : 0;
+		case NUMERICOID:
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, datum));
+		default:
+			elog(ERROR, "unexpected type %u of a number", type);
+	}
+}
+
+/* "a", "b", "c" and 4 more */
+char *
+sp_feature_list(const SpBinder *binder, const uint32 *features, uint32 count)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (uint32 i = 0; i < Min(count, LIST_LENGTH); i++)
+		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "",
+						 sp_feature_name(binder, features ? features[i] : i));
+	if (count > LIST_LENGTH)
+		appendStringInfo(&list, " and %u more", count - LIST_LENGTH);
+	return list.data;
+}
+
+void
+sp_refuse_length(const SpBinder *binder, int64 length)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s needs %u features, the array has " INT64_FORMAT,
+					binder->subject, binder->n_features, length),
+			 errdetail("The features are %s.", sp_feature_list(binder, NULL, binder->n_features)),
+			 errhint("Pass them in this order, or pass a row or a jsonb object to bind them by name.")));
+}
+
+const char *
+sp_bind_elements(SpBinder *binder, Oid element, const char *elements, const bits8 *nulls,
+				 int offset, int n, uint32 row, bool *has_missing)
+{
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	if (element == FLOAT4OID && nulls == NULL && binder->single != NULL)
+	{
+		/* the common case, as fast as it can be */
+		const float *source = (const float *) elements;
+		float	   *target = binder->single + (Size) row * binder->n_features;
+		bool		finite = true;
+
+		for (int i = 0; i < n; i++)
+		{
+			target[i] = source[i];
+			finite &= isfinite(source[i]) != 0;
+		}
+		binder->suspicious |= !finite;
+		*has_missing |= sp_finish_row(binder, row);
+		return (const char *) (source + n);
+	}
+	get_typlenbyvalalign(element, &typlen, &typbyval, &typalign);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls != NULL && (nulls[(offset + i) / 8] & (1 << ((offset + i) % 8))) == 0)
+			sp_store_number(binder, row, i, get_float8_nan());
+		else
+		{
+			sp_store_number(binder, row, i, sp_number_of(element, fetch_att(elements, typbyval, typlen)));
+			elements = att_addlength_pointer(elements, typlen, elements);
+			elements = (const char *) att_align_nominal(elements, typalign);
+		}
+	}
+	*has_missing |= sp_finish_row(binder, row);
+	return elements;
+}
+
+static bool
+bind_array(SpBinder *binder, ArrayType *array, uint32 row)
+{
+	int			n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	bool		has_missing = false;
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("features must be a one-dimensional array, this one has %d dimensions",
+						ARR_NDIM(array)),
+				 errhint("predict_batch() takes a two-dimensional array, one row after the other.")));
+	if ((uint32) n != binder->n_features)
+		sp_refuse_length(binder, n);
+	(void) sp_bind_elements(binder, binder->element, ARR_DATA_PTR(array), ARR_NULLBITMAP(array),
+							0, n, row, &has_missing);
+	return has_missing;
+}
+
+static void
+store_jsonb(SpBinder *binder, uint32 row, uint32 feature, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			sp_store_number(binder, row, feature, get_float8_nan());
+			return;
+		case jbvBool:
+			sp_store_number(binder, row, feature, value->val.boolean ? 1 : 0);
+			return;
+		case jbvNumeric:
+			sp_store_number(binder, row, feature,
+							sp_number_of(NUMERICOID, NumericGetDatum(value->val.numeric)));
+			return;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("feature \"%s\" of %s must be a number, not %s",
+							sp_feature_name(binder, feature), binder->subject,
+							value->type == jbvString ? "a string" : "an object or array")));
+	}
+}
+
+static void
+bind_jsonb_object(SpBinder *binder, JsonbContainer *object, uint32 row)
+{
+	uint32	   *missing = NULL;
+	uint32		n_missing = 0;
+
+	for (uint32 feature = 0; feature < binder->n_features; feature++)
+	{
+		const char *name = sp_feature_name(binder, feature);
+		JsonbValue	value;
+
+		if (getKeyJsonValueFromContainer(object, name, strlen(name), &value) != NULL)
+			store_jsonb(binder, row, feature, &value);
+		else
+		{
+			if (missing == NULL)
+				missing = palloc(mul_size(binder->n_features, sizeof(uint32)));
+			missing[n_missing++] = feature;
+		}
+	}
+	if (n_missing > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the object has no key for %u of the %u features of %s",
+						n_missing, binder->n_features, binder->subject),
+				 errdetail("Missing: %s.", sp_feature_list(binder, missing, n_missing)),
+				 errhint("A value that is not known is given as null.")));
+}
+
+bool
+sp_bind_jsonb(SpBinder *binder, Jsonb *features, uint32 row)
+{
+	JsonbContainer *root = &features->root;
+
+	if (JsonContainerIsScalar(root))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("features must be a jsonb object or array")));
+	if (JsonContainerIsObject(root))
+		bind_jsonb_object(binder, root, row);
+	else
+	{
+		if (JsonContainerSize(root) != binder->n_features)
+			sp_refuse_length(binder, JsonContainerSize(root));
+		for (uint32 feature = 0; feature < binder->n_features; feature++)
+		{
+			JsonbValue *value = getIthJsonbValueFromContainer(root, feature);
+
+			store_jsonb(binder, row, feature, value);
+			pfree(value);
+		}
+	}
+	return sp_finish_row(binder, row);
+}
+
+static void
+make_plan(SpBinder *binder, Oid argtype)
+{
+	Oid			base = OidIsValid(argtype) ? getBaseType(argtype) : InvalidOid;
+	Oid			element = OidIsValid(base) ? get_element_type(base) : InvalidOid;
+
+	binder->kind = SP_FEATURES_UNKNOWN;
+	if (OidIsValid(element) && sp_is_number_type(getBaseType(element)))
+	{
+		binder->kind = SP_FEATURES_ARRAY;
+		binder->element = getBaseType(element);
+	}
+	else if (base == JSONBOID)
+		binder->kind = SP_FEATURES_JSONB;
+	else if (OidIsValid(base) && type_is_rowtype(base))
+		binder->kind = SP_FEATURES_ROW;
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("features cannot be of type %s",
+						OidIsValid(argtype) ? format_type_be(argtype) : "unknown"),
+				 errhint("Pass an array of numbers, a row, or jsonb.")));
+	binder->argtype = argtype;
+	binder->row_id = 0;
+}
+
+bool
+sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row)
+{
+	binder->suspicious = false;
+	if (binder->kind == SP_FEATURES_UNKNOWN || argtype != binder->argtype)
+		make_plan(binder, argtype);
+	switch (binder->kind)
+	{
+		case SP_FEATURES_ARRAY:
+			return bind_array(binder, DatumGetArrayTypeP(features), row);
+		case SP_FEATURES_ROW:
+			return sp_bind_row(binder, DatumGetHeapTupleHeader(features), row);
+		case SP_FEATURES_JSONB:
+			return sp_bind_jsonb(binder, DatumGetJsonbP(features), row);
+		case SP_FEATURES_UNKNOWN:
+			break;
+	}
+	elog(ERROR, "features were not planned");
+}

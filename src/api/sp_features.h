@@ -1,0 +1,82 @@
+/*
+ * src/api/sp_features.h
+ *
+ * Binding SQL values to a model's features.
+ *
+ * One binder serves one call site: it learns the type of the features
+ * argument once and, for rows, which column feeds which feature; that plan is
+ * made anew whenever the row's shape changes.
+ *
+ *	array	smallint, integer, bigint, real, double precision or numeric
+ *			elements, one dimension, by position
+ *	row		columns by name; numbers or booleans; other columns are ignored
+ *	jsonb	object by name or array by position; numbers, booleans, null
+ *
+ * SQL NULL and NaN both mean missing.  Errors: 22023 for a wrong length, type,
+ * name or an infinite number, 22004 for a missing value where the model has no
+ * rule for it.
+ */
+#ifndef SP_FEATURES_H
+#define SP_FEATURES_H
+
+#include "server/sp_compat.h"
+
+#include "access/tupdesc.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "kernel/sp_eval.h"
+
+typedef enum SpFeaturesKind
+{
+	SP_FEATURES_UNKNOWN,
+	SP_FEATURES_ARRAY,
+	SP_FEATURES_ROW,
+	SP_FEATURES_JSONB
+} SpFeaturesKind;
+
+typedef struct SpBinder
+{
+	MemoryContext mcx;			/* holds the plan */
+	const SpImage *image;
+	SpEval	   *eval;
+	const char *subject;		/* for messages, such as «model "motion" version 3» */
+	uint32		n_features;
+	float	   *single;			/* the input buffer when all features are one float32 vector */
+	bool		suspicious;		/* something in the row is NaN or infinite */
+
+	Oid			argtype;		/* what the plan is for */
+	SpFeaturesKind kind;
+	Oid			element;		/* arrays: element type */
+
+	uint64		row_id;			/* rows: identity of the shape */
+	TupleDesc	row_desc;
+	AttrNumber *columns;		/* rows: column of each feature */
+	Oid		   *column_types;	/* rows: base type of each feature's column */
+	Datum	   *values;
+	bool	   *nulls;
+} SpBinder;
+
+extern void sp_binder_init(SpBinder *binder, MemoryContext mcx, const SpImage *image,
+						   SpEval *eval, const char *subject);
+
+/*
+ * Fill row number row of the evaluator from features; true if a value is
+ * missing.  Works in the current memory context, which should be short-lived.
+ */
+extern bool sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row);
+extern bool sp_bind_jsonb(SpBinder *binder, Jsonb *features, uint32 row);
+
+/* Element types that an array of features may have. */
+extern bool sp_is_number_type(Oid type);
+
+/*
+ * Fill one row from n elements of an array; nulls is the array's bitmap or
+ * NULL, offset the number of the first element in it.  Returns where the next
+ * element starts; *has_missing is set if a value is missing.
+ */
+extern const char *sp_bind_elements(SpBinder *binder, Oid element, const char *elements,
+									const bits8 *nulls, int offset, int n, uint32 row,
+									bool *has_missing);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * src/api/sp_features_internal.h
+ *
+ * What the files that bind features share.
+ */
+#ifndef SP_FEATURES_INTERNAL_H
+#define SP_FEATURES_INTERNAL_H
+
+#include "api/sp_features.h"
+
+extern const char *sp_feature_name(const SpBinder *binder, uint32 feature);
+
+/* Names for a message; features NULL means the first count features. */
+extern char *sp_feature_list(const SpBinder *binder, const uint32 *features, uint32 count);
+
+/* A number of one of the types of sp_is_number_type, or a boolean. */
+extern double sp_number_of(Oid type, Datum datum);
+
+/* NaN for a missing value; sp_finish_row afterwards. */
+extern void sp_store_number(SpBinder *binder, uint32 row, uint32 feature, double number);
+extern bool sp_finish_row(SpBinder *binder, uint32 row);
+
+extern void sp_refuse_length(const SpBinder *binder, int64 length) SP_NORETURN;
+
+extern bool sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row);
+
+#endif

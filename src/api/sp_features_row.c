@@ -1,0 +1,174 @@
+/*
+ * src/api/sp_features_row.c
+ *
+ * Binding rows by column name.
+ */
+#include "server/sp_compat.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
+
+#include "api/sp_features_internal.h"
+
+typedef struct ColumnEntry
+{
+	char		name[NAMEDATALEN];	/* hash key */
+	AttrNumber	number;
+} ColumnEntry;
+
+static HTAB *
+hash_columns(TupleDesc desc)
+{
+	HASHCTL		control = {
+		.keysize = NAMEDATALEN,
+		.entrysize = sizeof(ColumnEntry),
+		.hcxt = CurrentMemoryContext
+	};
+	HTAB	   *columns = hash_create("smartpouch columns", desc->natts, &control,
+									  HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		bool		found;
+		ColumnEntry *entry;
+
+		if (attribute->attisdropped)
+			continue;
+		entry = hash_search(columns, NameStr(attribute->attname), HASH_ENTER, &found);
+		if (!found)
+			entry->number = attribute->attnum;
+	}
+	return columns;
+}
+
+/* Names that the server itself gives to the columns of an anonymous row. */
+static bool
+is_anonymous(TupleDesc desc)
+{
+	return desc->tdtypeid == RECORDOID && desc->natts > 0 &&
+		strcmp(NameStr(TupleDescAttr(desc, 0)->attname), "f1") == 0;
+}
+
+static void
+refuse_columns(const SpBinder *binder, TupleDesc desc, const uint32 *missing, uint32 n_missing)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the row has no column for %u of the %u features of %s",
+					n_missing, binder->n_features, binder->subject),
+			 errdetail("Missing: %s.", sp_feature_list(binder, missing, n_missing)),
+			 is_anonymous(desc) ?
+			 errhint("An anonymous ROW(...) has columns f1, f2 and so on. Pass a row of a table or subquery, an array, or jsonb.") :
+			 errhint("Rename columns in a subquery, as in SELECT predict('m', t) FROM (SELECT a AS b FROM ...) t.")));
+}
+
+static void
+check_column_type(const SpBinder *binder, uint32 feature, Oid type)
+{
+	if (!sp_is_number_type(type) && type != BOOLOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" of type %s cannot be a feature of %s",
+						sp_feature_name(binder, feature), format_type_be(type), binder->subject),
+				 errhint("Features are numbers or booleans; cast the column.")));
+}
+
+/* Column names are cut to NAMEDATALEN - 1 bytes by the server; so are features here. */
+static AttrNumber
+find_column(HTAB *columns, const char *feature)
+{
+	char		name[NAMEDATALEN];
+	ColumnEntry *entry;
+
+	strlcpy(name, feature, sizeof(name));
+	if (strlen(feature) >= NAMEDATALEN)
+		name[pg_mbcliplen(feature, strlen(feature), NAMEDATALEN - 1)] = '\0';
+	entry = hash_search(columns, name, HASH_FIND, NULL);
+	return entry ? entry->number : InvalidAttrNumber;
+}
+
+static void
+plan_columns(SpBinder *binder, TupleDesc desc)
+{
+	HTAB	   *columns = hash_columns(desc);
+	uint32	   *missing = palloc(mul_size(binder->n_features, sizeof(uint32)));
+	uint32		n_missing = 0;
+
+	for (uint32 feature = 0; feature < binder->n_features; feature++)
+	{
+		AttrNumber	number = find_column(columns, sp_feature_name(binder, feature));
+
+		if (number == InvalidAttrNumber)
+		{
+			missing[n_missing++] = feature;
+			continue;
+		}
+		binder->columns[feature] = number;
+		binder->column_types[feature] = getBaseType(TupleDescAttr(desc, number - 1)->atttypid);
+		check_column_type(binder, feature, binder->column_types[feature]);
+	}
+	hash_destroy(columns);
+	if (n_missing > 0)
+		refuse_columns(binder, desc, missing, n_missing);
+	pfree(missing);
+}
+
+static void
+make_plan(SpBinder *binder, Oid type, int32 typmod, uint64 row_id)
+{
+	MemoryContext old = MemoryContextSwitchTo(binder->mcx);
+	TupleDesc	desc = lookup_rowtype_tupdesc_copy(type, typmod);
+
+	if (binder->columns == NULL)
+	{
+		binder->columns = palloc(mul_size(binder->n_features, sizeof(AttrNumber)));
+		binder->column_types = palloc(mul_size(binder->n_features, sizeof(Oid)));
+	}
+	if (binder->row_desc != NULL)
+	{
+		FreeTupleDesc(binder->row_desc);
+		pfree(binder->values);
+		pfree(binder->nulls);
+	}
+	binder->row_id = 0;
+	binder->row_desc = desc;
+	binder->values = palloc(mul_size(Max(desc->natts, 1), sizeof(Datum)));
+	binder->nulls = palloc(mul_size(Max(desc->natts, 1), sizeof(bool)));
+	MemoryContextSwitchTo(old);
+	plan_columns(binder, desc);
+	binder->row_id = row_id;
+}
+
+bool
+sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
+{
+	Oid			type = HeapTupleHeaderGetTypeId(header);
+	int32		typmod = HeapTupleHeaderGetTypMod(header);
+	uint64		row_id = assign_record_type_identifier(type, typmod);
+	HeapTupleData tuple = {
+		.t_len = HeapTupleHeaderGetDatumLength(header),
+		.t_tableOid = InvalidOid,
+		.t_data = header
+	};
+
+	ItemPointerSetInvalid(&tuple.t_self);
+	if (row_id != binder->row_id)
+		make_plan(binder, type, typmod, row_id);
+	heap_deform_tuple(&tuple, binder->row_desc, binder->values, binder->nulls);
+	for (uint32 feature = 0; feature < binder->n_features; feature++)
+	{
+		int			i = binder->columns[feature] - 1;
+
+		sp_store_number(binder, row, feature, binder->nulls[i] ? get_float8_nan() :
+						sp_number_of(binder->column_types[feature], binder->values[i]));
+	}
+	return sp_finish_row(binder, row);
+}

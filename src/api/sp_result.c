@@ -1,0 +1,122 @@
+/*
+ * src/api/sp_result.c
+ */
+#include "server/sp_compat.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "api/sp_result.h"
+
+text *
+sp_text_from_utf8(const char *utf8)
+{
+	return cstring_to_text(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
+}
+
+Datum
+sp_output_array(const SpEval *eval, SpOutput output, uint32 row)
+{
+	SpType		type;
+	uint32_t	width;
+	Size		size;
+	ArrayType  *array;
+	float8	   *elements;
+
+	(void) sp_eval_output(eval, output, &type, &width);
+	/* built in place: construct_array would want an array of Datums first */
+	size = add_size(ARR_OVERHEAD_NONULLS(1), mul_size(width, sizeof(float8)));
+	array = palloc(size);
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT8OID;
+	ARR_DIMS(array)[0] = (int) width;
+	ARR_LBOUND(array)[0] = 1;
+	elements = (float8 *) ARR_DATA_PTR(array);
+	for (uint32 i = 0; i < width; i++)
+		elements[i] = sp_eval_output_number(eval, output, row, i);
+	return PointerGetDatum(array);
+}
+
+Datum
+sp_text_array(const char **strings, uint32 count)
+{
+	Datum	   *elements = palloc(mul_size(Max(count, 1), sizeof(Datum)));
+
+	for (uint32 i = 0; i < count; i++)
+		elements[i] = PointerGetDatum(sp_text_from_utf8(strings[i]));
+	return PointerGetDatum(construct_array(elements, (int) count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+void
+sp_json_server_string(JsonbParseState **state, JsonbIteratorToken token, const char *text)
+{
+	JsonbValue	value = {
+		.type = jbvString,
+		.val.string = {.val = unconstify(char *, text), .len = (int) strlen(text)}
+	};
+
+	(void) pushJsonbValue(state, token, &value);
+}
+
+void
+sp_json_string(JsonbParseState **state, JsonbIteratorToken token, const char *utf8)
+{
+	sp_json_server_string(state, token, pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
+}
+
+void
+sp_json_key(JsonbParseState **state, const char *utf8)
+{
+	sp_json_string(state, WJB_KEY, utf8);
+}
+
+void
+sp_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
+{
+	JsonbValue	value = {.type = jbvNull};
+
+	if (isfinite(number))
+	{
+		/* by the shortest text that reads back the same: float8_numeric keeps 15 digits only */
+		Datum		text = CStringGetDatum(float8out_internal(number));
+
+		value.type = jbvNumeric;
+		value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, text,
+																ObjectIdGetDatum(InvalidOid),
+																Int32GetDatum(-1)));
+	}
+	(void) pushJsonbValue(state, token, &value);
+}
+
+void
+sp_json_integer(JsonbParseState **state, JsonbIteratorToken token, int64 number)
+{
+	JsonbValue	value = {.type = jbvNumeric, .val.numeric = int64_to_numeric(number)};
+
+	(void) pushJsonbValue(state, token, &value);
+}
+
+void
+sp_json_bool(JsonbParseState **state, JsonbIteratorToken token, bool boolean)
+{
+	JsonbValue	value = {.type = jbvBool, .val.boolean = boolean};
+
+	(void) pushJsonbValue(state, token, &value);
+}
+
+void
+sp_json_null(JsonbParseState **state, JsonbIteratorToken token)
+{
+	JsonbValue	value = {.type = jbvNull};
+
+	(void) pushJsonbValue(state, token, &value);
+}

@@ -1,0 +1,173 @@
+/*
+ * src/registry/sp_registry.h
+ *
+ * The tables of sql/install/10_tables.sql as C structs.
+ *
+ * Reads are index scans under a given snapshot (NULL: the latest committed
+ * state and our own changes) and check no SQL privileges.  Writes go through
+ * SPI as the owner of the tables; they check the caller's right first.
+ */
+#ifndef SP_REGISTRY_H
+#define SP_REGISTRY_H
+
+#include "server/sp_compat.h"
+
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+#include "registry/sp_reference.h"
+#include "server/sp_hash.h"
+
+/* ---- sp_registry_tables.c: finding the tables, learning of changes ---- */
+
+typedef enum SpTable
+{
+	SP_TABLE_MODEL,
+	SP_TABLE_BLOB,
+	SP_TABLE_VERSION,
+	SP_TABLE_DEPLOYMENT,
+	SP_TABLE_ALIAS,
+	SP_TABLE_STAGE
+} SpTable;
+
+#define SP_N_TABLES 6
+
+typedef enum SpIndex
+{
+	SP_INDEX_MODEL_ID,
+	SP_INDEX_MODEL_NAME,
+	SP_INDEX_BLOB,
+	SP_INDEX_VERSION,
+	SP_INDEX_VERSION_PROGRAM,
+	SP_INDEX_DEPLOYMENT,
+	SP_INDEX_ALIAS,
+	SP_INDEX_STAGE
+} SpIndex;
+
+#define SP_N_INDEXES 8
+
+/*
+ * Grows whenever a registry table may have changed, by whatever session: what
+ * was read at one generation is good while the generation stays, if it was
+ * read under the latest snapshot.
+ */
+extern uint64 sp_registry_generation;
+
+/* Once per process, from _PG_init. */
+extern void sp_registry_init(void);
+
+/*
+ * Raise 55000 when the extension is not installed in this database or its SQL
+ * objects are of a version that this library does not know.
+ */
+extern Oid	sp_registry_table(SpTable table);
+extern Oid	sp_registry_index(SpIndex index);
+extern Oid	sp_registry_owner(void);
+
+/* ---- sp_registry_read.c ---- */
+
+typedef struct SpModelRow
+{
+	pg_uuid_t	id;
+	char		name[SP_NAME_SIZE];
+	Oid			owner_oid;
+	char		owner_cluster[64];
+} SpModelRow;
+
+typedef struct SpVersionRow
+{
+	pg_uuid_t	model_id;
+	int32		version;
+	uint8		program[SP_SHA256_SIZE];
+	int64		program_bytes;
+	uint8		artifact[SP_SHA256_SIZE];
+	int64		artifact_bytes;
+} SpVersionRow;
+
+typedef enum SpFound
+{
+	SP_FOUND,
+	SP_NO_MODEL,
+	SP_NO_VERSION,
+	SP_NO_TARGET,				/* neither a stage nor an alias of the model */
+	SP_NOTHING_DEPLOYED			/* a stage that serves no version */
+} SpFound;
+
+extern SpFound sp_registry_find(const SpReference *reference, Snapshot snapshot,
+								SpModelRow *model, SpVersionRow *version);
+extern bool sp_registry_find_model(const char *name, Snapshot snapshot, SpModelRow *model);
+
+/* Any version whose stored form has this hash; also fills model. */
+extern bool sp_registry_find_program(const uint8 *program, Snapshot snapshot,
+									 SpModelRow *model, SpVersionRow *version);
+
+/* Raise the error for anything but SP_FOUND: 42704 or 55000. */
+extern void sp_registry_not_found(SpFound found, const SpReference *reference) SP_NORETURN;
+
+/*
+ * The bytes of a blob, in mcx (over 1 GB possible).  Raises XX001 when pieces
+ * are missing or the hash does not match.
+ */
+extern char *sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
+
+/* Everything that serves a stage; palloc'd. */
+typedef struct SpDeployed
+{
+	char		model[SP_NAME_SIZE];
+	char		stage[SP_NAME_SIZE];
+	SpVersionRow version;
+} SpDeployed;
+
+extern SpDeployed *sp_registry_deployed(Snapshot snapshot, int *count);
+
+/*
+ * Triggers of the registry's tables that do not fire in every session, and
+ * tables that lack the one that tells of changes.
+ */
+extern int	sp_registry_silent_triggers(void);
+
+extern bool sp_registry_is_stage(const char *name, Snapshot snapshot);
+
+/* ---- sp_registry_write.c ---- */
+
+typedef struct SpNewVersion
+{
+	const void *program;
+	Size		program_bytes;
+	const void *artifact;
+	Size		artifact_bytes;
+	const char *source_format;
+	const char *producer;
+	const char *objective;
+	const char *task;
+	Datum		feature_names;	/* text[] */
+	Datum		feature_types;	/* text[] */
+	Datum		labels;			/* text[], or 0 for none */
+	bool		accepts_missing;
+	int64		trees;
+	int64		nodes;
+	int64		parameters;
+} SpNewVersion;
+
+/* The next version of model name, which is made if it is new; returns its number. 42501 for a model of others. */
+extern int32 sp_registry_add_version(const char *name, const SpNewVersion *version);
+
+/* 42704 unknown, 42710 taken, 42501 not the owner. */
+extern void sp_registry_rename(const char *old, const char *new);
+extern void sp_registry_set_owner(const char *model, Oid role);
+extern void sp_registry_promote(const char *model, int32 version, const char *stage, const char *note);
+extern void sp_registry_set_alias(const char *model, const char *alias, int32 version);
+extern void sp_registry_drop_alias(const char *model, const char *alias);
+
+/* ---- sp_registry_upload.c ---- */
+
+extern int64 sp_registry_upload_begin(const char *name);
+
+/* 42704 for an upload that is not the caller's, 54000 over smartpouch.max_model_size */
+extern void sp_registry_upload_chunk(int64 id, int32 seq, Datum bytes);
+
+/* The pieces joined, in mcx; *name is palloc'd. 22023 when one is missing. */
+extern char *sp_registry_upload_bytes(int64 id, MemoryContext mcx, Size *size, char **name);
+extern void sp_registry_upload_end(int64 id);
+
+#endif

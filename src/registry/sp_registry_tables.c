@@ -1,0 +1,204 @@
+/*
+ * src/registry/sp_registry_tables.c
+ *
+ * Where the registry's tables are, and learning that they changed.
+ *
+ * Triggers on the tables send a relcache invalidation for every changed row;
+ * it reaches each backend with the commit (on a hot standby with its replay)
+ * and here only moves a counter.  OIDs are looked up by name again after each
+ * invalidation that may mean a dropped and created extension.
+ */
+#include "server/sp_compat.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_trigger.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "registry/sp_registry.h"
+
+#define SCHEMA "smartpouch"
+
+/* Versions of the SQL objects whose tables this library reads and writes. */
+static const char *const known_versions[] = {"1.0.0"};
+
+static const char *const table_names[SP_N_TABLES] = {
+	[SP_TABLE_MODEL] = "model",
+	[SP_TABLE_BLOB] = "blob",
+	[SP_TABLE_VERSION] = "version",
+	[SP_TABLE_DEPLOYMENT] = "deployment",
+	[SP_TABLE_ALIAS] = "alias",
+	[SP_TABLE_STAGE] = "stage"
+};
+
+static const char *const index_names[SP_N_INDEXES] = {
+	[SP_INDEX_MODEL_ID] = "model_pkey",
+	[SP_INDEX_MODEL_NAME] = "model_name_key",
+	[SP_INDEX_BLOB] = "blob_pkey",
+	[SP_INDEX_VERSION] = "version_pkey",
+	[SP_INDEX_VERSION_PROGRAM] = "version_program_idx",
+	[SP_INDEX_DEPLOYMENT] = "deployment_pkey",
+	[SP_INDEX_ALIAS] = "alias_pkey",
+	[SP_INDEX_STAGE] = "stage_pkey"
+};
+
+uint64		sp_registry_generation = 1;
+
+static bool located = false;
+static Oid	tables[SP_N_TABLES];
+static Oid	indexes[SP_N_INDEXES];
+static Oid	owner;
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	(void) arg;
+	if (!located)
+		return;
+	for (int i = 0; i < SP_N_TABLES; i++)
+	{
+		if (relid == tables[i] || !OidIsValid(relid))
+		{
+			sp_registry_generation++;
+			located = false;
+			return;
+		}
+	}
+}
+
+void
+sp_registry_init(void)
+{
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+}
+
+static void
+check_version(Oid extension)
+{
+	Relation	catalog = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		known = false;
+	char	   *version = NULL;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(catalog, ExtensionOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		datum = heap_getattr(tuple, Anum_pg_extension_extversion,
+										 RelationGetDescr(catalog), &isnull);
+
+		if (!isnull)
+			version = TextDatumGetCString(datum);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	for (Size i = 0; version != NULL && i < lengthof(known_versions); i++)
+		known = known || strcmp(version, known_versions[i]) == 0;
+	if (!known)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("smartpouch library %s does not fit the installed SQL objects of version %s",
+						SP_VERSION, version ? version : "(none)"),
+				 errhint("Run ALTER EXTENSION smartpouch UPDATE, or install the library of that version.")));
+}
+
+static Oid
+locate_relation(const char *name, Oid namespace)
+{
+	Oid			oid = get_relname_relid(name, namespace);
+
+	if (!OidIsValid(oid))
+		elog(ERROR, "relation %s.%s is missing from extension smartpouch", SCHEMA, name);
+	return oid;
+}
+
+static void
+locate(void)
+{
+	Oid			namespace = get_namespace_oid(SCHEMA, true);
+	Oid			extension = get_extension_oid("smartpouch", true);
+	HeapTuple	tuple;
+
+	if (!OidIsValid(namespace) || !OidIsValid(extension))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension smartpouch is not installed in this database"),
+				 errhint("Run CREATE EXTENSION smartpouch.")));
+	check_version(extension);
+	for (int i = 0; i < SP_N_TABLES; i++)
+		tables[i] = locate_relation(table_names[i], namespace);
+	for (int i = 0; i < SP_N_INDEXES; i++)
+		indexes[i] = locate_relation(index_names[i], namespace);
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(tables[SP_TABLE_MODEL]));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", tables[SP_TABLE_MODEL]);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	located = true;
+}
+
+Oid
+sp_registry_table(SpTable table)
+{
+	if (!located)
+		locate();
+	return tables[table];
+}
+
+Oid
+sp_registry_index(SpIndex index)
+{
+	if (!located)
+		locate();
+	return indexes[index];
+}
+
+Oid
+sp_registry_owner(void)
+{
+	if (!located)
+		locate();
+	return owner;
+}
+
+int
+sp_registry_silent_triggers(void)
+{
+	int			silent = 0;
+
+	for (int i = 0; i < SP_N_TABLES; i++)
+	{
+		Relation	relation = table_open(sp_registry_table(i), AccessShareLock);
+		TriggerDesc *triggers = relation->trigdesc;
+		bool		tells = i == SP_TABLE_BLOB; /* nothing is kept of its rows */
+
+		for (int t = 0; triggers != NULL && t < triggers->numtriggers; t++)
+		{
+			const Trigger *trigger = &triggers->triggers[t];
+
+			if (trigger->tgisinternal)
+				continue;
+			silent += trigger->tgenabled != TRIGGER_FIRES_ALWAYS;
+			tells = tells || strcmp(trigger->tgname, "registry_changed") == 0;
+		}
+		silent += !tells;
+		table_close(relation, AccessShareLock);
+	}
+	return silent;
+}

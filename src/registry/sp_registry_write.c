@@ -1,0 +1,414 @@
+/*
+ * src/registry/sp_registry_write.c
+ *
+ * Changes to the registry, through SPI as the owner of the tables.
+ *
+ * Every change of a model first locks the model's row, so that versions and
+ * events number without gaps or clashes.  Roles are taken before the switch of
+ * identity.
+ */
+#include "server/sp_compat.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+#include "registry/sp_registry.h"
+#include "registry/sp_registry_internal.h"
+#include "server/sp_role.h"
+
+#define PIECE (1024 * 1024)		/* the CHECK constraint of table blob */
+
+void
+sp_write_begin(SpWrite *write, const char *what)
+{
+	Oid			owner = sp_registry_owner();
+
+	PreventCommandIfReadOnly(what);
+	PreventCommandIfParallelMode(what);
+	PreventCommandDuringRecovery(what);
+	write->acting_role = GetUserNameFromId(GetUserId(), false);
+	write->session_role = GetUserNameFromId(GetSessionUserId(), false);
+	sp_identity_begin(&write->identity, owner);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+void
+sp_write_end(SpWrite *write)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	sp_identity_end(&write->identity);
+}
+
+uint64
+sp_write_sql(const char *sql, int n_args, Oid *types, Datum *values, const char *nulls)
+{
+	int			result = SPI_execute_with_args(sql, n_args, types, values, nulls, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "SPI failed: %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+Datum
+sp_write_result(int column)
+{
+	bool		isnull;
+	Datum		datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in the registry");
+	return datum;
+}
+
+/* Lock a model's row until the transaction ends; false if there is none. */
+static bool
+lock_model(const char *name, SpLockedModel *model)
+{
+	Oid			types[] = {TEXTOID};
+	Datum		values[] = {CStringGetTextDatum(name)};
+
+	if (sp_write_sql("SELECT id, owner_oid, owner_cluster, last_version FROM smartpouch.model"
+					 " WHERE name = $1 FOR UPDATE", 1, types, values, NULL) == 0)
+		return false;
+	memset(model, 0, sizeof(*model));
+	strlcpy(model->name, name, sizeof(model->name));
+	model->id = *DatumGetUUIDP(sp_write_result(1));
+	model->owner_oid = DatumGetObjectId(sp_write_result(2));
+	model->owner_cluster = TextDatumGetCString(sp_write_result(3));
+	model->last_version = DatumGetInt32(sp_write_result(4));
+	return true;
+}
+
+/* The right is the caller's, so it is asked for under the caller's identity. */
+static void
+check_owner(const SpWrite *write, const SpLockedModel *model)
+{
+	Oid			owner;
+	int			context;
+	bool		ours;
+
+	GetUserIdAndSecContext(&owner, &context);
+	SetUserIdAndSecContext(write->identity.user, write->identity.security_context);
+	ours = sp_role_is_ours(model->owner_oid, model->owner_cluster);
+	SetUserIdAndSecContext(owner, context);
+	if (!ours)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of model \"%s\"", model->name)));
+}
+
+static void
+lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model)
+{
+	if (!lock_model(name, model))
+	{
+		SpReference reference;
+
+		memset(&reference, 0, sizeof(reference));
+		strlcpy(reference.model, name, sizeof(reference.model));
+		sp_registry_not_found(SP_NO_MODEL, &reference);
+	}
+	check_owner(write, model);
+}
+
+/* Add a row to the append-only table event. Empty fields are NULL or 0. */
+static void
+add_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *event)
+{
+	Oid			types[] = {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[] = {
+		UUIDPGetDatum(&model->id), CStringGetTextDatum(model->name),
+		CStringGetTextDatum(event->action), Int32GetDatum(event->version),
+		event->stage ? CStringGetTextDatum(event->stage) : (Datum) 0,
+		Int32GetDatum(event->replaced_version),
+		event->detail ? CStringGetTextDatum(event->detail) : (Datum) 0,
+		event->note ? CStringGetTextDatum(event->note) : (Datum) 0,
+		CStringGetTextDatum(write->session_role), CStringGetTextDatum(write->acting_role)
+	};
+	char		nulls[] = {
+		' ', ' ', ' ', event->version ? ' ' : 'n', event->stage ? ' ' : 'n',
+		event->replaced_version ? ' ' : 'n', event->detail ? ' ' : 'n',
+		event->note ? ' ' : 'n', ' ', ' ', '\0'
+	};
+
+	sp_write_sql("WITH numbered AS (UPDATE smartpouch.model SET last_event = last_event + 1"
+				 " WHERE id = $1 RETURNING last_event)"
+				 " INSERT INTO smartpouch.event (model_id, seq, model, action, version, stage,"
+				 " replaced_version, detail, note, session_role, acting_role, client_address)"
+				 " SELECT $1, last_event, $2, $3, $4, $5, $6, $7, $8, $9, $10, inet_client_addr()"
+				 " FROM numbered", 10, types, values, nulls);
+}
+
+/*
+ * Bytes that are there already are kept: what has the same hash is the same.
+ * A concurrent import of the same bytes makes the insert wait for its end.
+ */
+static void
+add_blob(const uint8 *sha256, const char *bytes, Size size)
+{
+	Oid			types[] = {BYTEAOID, INT4OID, BYTEAOID};
+	bytea	   *piece = palloc(VARHDRSZ + PIECE);
+	Datum		values[3] = {sp_hash_datum(sha256)};
+
+	for (int32 seq = 0; (Size) seq * PIECE < size; seq++)
+	{
+		Size		offset = (Size) seq * PIECE;
+		Size		length = Min(size - offset, PIECE);
+
+		CHECK_FOR_INTERRUPTS();
+		memcpy(VARDATA(piece), bytes + offset, length);
+		SET_VARSIZE(piece, VARHDRSZ + length);
+		values[1] = Int32GetDatum(seq);
+		values[2] = PointerGetDatum(piece);
+		sp_write_sql("INSERT INTO smartpouch.blob (sha256, seq, bytes) VALUES ($1, $2, $3)"
+					 " ON CONFLICT ON CONSTRAINT blob_pkey DO NOTHING", 3, types, values, NULL);
+	}
+	pfree(piece);
+}
+
+/* Lock the model, making it if it is new. */
+static void
+lock_or_make_model(const SpWrite *write, const char *name, SpLockedModel *model)
+{
+	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, TEXTOID};
+	Datum		values[] = {
+		CStringGetTextDatum(name), ObjectIdGetDatum(write->identity.user),
+		CStringGetTextDatum(write->acting_role), CStringGetTextDatum(sp_cluster_id())
+	};
+
+	if (!lock_model(name, model))
+	{
+		sp_write_sql("INSERT INTO smartpouch.model (id, name, owner_oid, owner_name, owner_cluster)"
+					 " VALUES (gen_random_uuid(), $1, $2, $3, $4)"
+					 " ON CONFLICT ON CONSTRAINT model_name_key DO NOTHING", 4, types, values, NULL);
+		if (!lock_model(name, model))
+			elog(ERROR, "model \"%s\" vanished while it was made", name);
+	}
+	check_owner(write, model);
+}
+
+static void
+insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, const SpNewVersion *version)
+{
+	uint8		program[SP_SHA256_SIZE];
+	uint8		artifact[SP_SHA256_SIZE];
+	Oid			types[] = {
+		UUIDOID, INT4OID, BYTEAOID, INT8OID, BYTEAOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+		TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID, INT8OID, INT8OID, INT8OID, TEXTOID
+	};
+	char		nulls[lengthof(types) + 1];
+
+	sp_sha256(version->program, version->program_bytes, program);
+	sp_sha256(version->artifact, version->artifact_bytes, artifact);
+	add_blob(program, version->program, version->program_bytes);
+	add_blob(artifact, version->artifact, version->artifact_bytes);
+
+	Datum		values[] = {
+		UUIDPGetDatum(&model->id), Int32GetDatum(number),
+		sp_hash_datum(program), Int64GetDatum((int64) version->program_bytes),
+		sp_hash_datum(artifact), Int64GetDatum((int64) version->artifact_bytes),
+		CStringGetTextDatum(version->source_format), CStringGetTextDatum(version->producer),
+		CStringGetTextDatum(version->objective), CStringGetTextDatum(version->task),
+		version->feature_names, version->feature_types, version->labels,
+		BoolGetDatum(version->accepts_missing), Int64GetDatum(version->trees),
+		Int64GetDatum(version->nodes), Int64GetDatum(version->parameters),
+		CStringGetTextDatum(write->acting_role)
+	};
+
+	memset(nulls, ' ', lengthof(types));
+	nulls[lengthof(types)] = '\0';
+	nulls[12] = version->labels ? ' ' : 'n';
+	sp_write_sql("INSERT INTO smartpouch.version (model_id, version, program_sha256, program_bytes,"
+				 " artifact_sha256, artifact_bytes, source_format, producer, objective, task,"
+				 " feature_names, feature_types, labels, accepts_missing, trees, nodes, parameters,"
+				 " imported_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+				 " $14, $15, $16, $17, $18)", lengthof(types), types, values, nulls);
+}
+
+int32
+sp_registry_add_version(const char *name, const SpNewVersion *version)
+{
+	SpWrite		write;
+	SpLockedModel model;
+	Oid			types[] = {UUIDOID};
+	Datum		values[1];
+	int32		number;
+
+	sp_write_begin(&write, "import_model()");
+	lock_or_make_model(&write, name, &model);
+	values[0] = UUIDPGetDatum(&model.id);
+	sp_write_sql("UPDATE smartpouch.model SET last_version = last_version + 1 WHERE id = $1"
+				 " RETURNING last_version", 1, types, values, NULL);
+	number = DatumGetInt32(sp_write_result(1));
+	insert_version(&write, &model, number, version);
+	add_event(&write, &model, &(SpEvent) {.action = "import", .version = number});
+	sp_write_end(&write);
+	return number;
+}
+
+void
+sp_registry_rename(const char *old, const char *new)
+{
+	SpWrite		write;
+	SpLockedModel model;
+	SpLockedModel other;
+	Oid			types[] = {UUIDOID, TEXTOID};
+
+	sp_write_begin(&write, "rename_model()");
+	lock_own_model(&write, old, &model);
+	if (lock_model(new, &other))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" already exists", new)));
+
+	Datum		values[] = {UUIDPGetDatum(&model.id), CStringGetTextDatum(new)};
+
+	sp_write_sql("UPDATE smartpouch.model SET name = $2 WHERE id = $1", 2, types, values, NULL);
+	add_event(&write, &model, &(SpEvent) {.action = "rename", .detail = new});
+	sp_write_end(&write);
+}
+
+void
+sp_registry_set_owner(const char *name, Oid role)
+{
+	SpWrite		write;
+	SpLockedModel model;
+	Oid			caller = GetUserId();
+	const char *role_name = GetUserNameFromId(role, true);
+	Oid			types[] = {UUIDOID, OIDOID, TEXTOID, TEXTOID};
+
+	if (role_name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role with OID %u does not exist", role)));
+	check_can_set_role_compat(caller, role);
+	sp_write_begin(&write, "set_owner()");
+	lock_own_model(&write, name, &model);
+
+	Datum		values[] = {
+		UUIDPGetDatum(&model.id), ObjectIdGetDatum(role),
+		CStringGetTextDatum(role_name), CStringGetTextDatum(sp_cluster_id())
+	};
+
+	sp_write_sql("UPDATE smartpouch.model SET owner_oid = $2, owner_name = $3, owner_cluster = $4"
+				 " WHERE id = $1", 4, types, values, NULL);
+	add_event(&write, &model, &(SpEvent) {.action = "set_owner", .detail = role_name});
+	sp_write_end(&write);
+}
+
+static void
+check_version_exists(const SpLockedModel *model, int32 version)
+{
+	Oid			types[] = {UUIDOID, INT4OID};
+	Datum		values[] = {UUIDPGetDatum(&model->id), Int32GetDatum(version)};
+
+	if (sp_write_sql("SELECT FROM smartpouch.version WHERE model_id = $1 AND version = $2",
+					 2, types, values, NULL) == 0)
+	{
+		SpReference reference;
+
+		memset(&reference, 0, sizeof(reference));
+		strlcpy(reference.model, model->name, sizeof(reference.model));
+		reference.version = version;
+		sp_registry_not_found(SP_NO_VERSION, &reference);
+	}
+}
+
+void
+sp_registry_promote(const char *name, int32 version, const char *stage, const char *note)
+{
+	SpWrite		write;
+	SpLockedModel model;
+	int32		served = 0;
+	Oid			types[] = {UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID};
+	char		nulls[] = {' ', ' ', ' ', ' ', note ? ' ' : 'n', '\0'};
+
+	sp_write_begin(&write, "promote()");
+	lock_own_model(&write, name, &model);
+	if (!sp_registry_is_stage(stage, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("stage \"%s\" does not exist", stage),
+				 errhint("The view smartpouch.stages lists the ladder of stages.")));
+	check_version_exists(&model, version);
+
+	Datum		values[] = {
+		UUIDPGetDatum(&model.id), CStringGetTextDatum(stage), Int32GetDatum(version),
+		CStringGetTextDatum(write.acting_role), note ? CStringGetTextDatum(note) : (Datum) 0
+	};
+
+	if (sp_write_sql("SELECT version FROM smartpouch.deployment WHERE model_id = $1 AND stage = $2",
+					 2, types, values, NULL) > 0)
+		served = DatumGetInt32(sp_write_result(1));
+	if (served == version)
+		ereport(NOTICE,
+				(errmsg("version %d of model \"%s\" serves stage \"%s\" already",
+						version, name, stage)));
+	else
+	{
+		sp_write_sql("INSERT INTO smartpouch.deployment AS d"
+					 " (model_id, stage, version, promoted_by, note) VALUES ($1, $2, $3, $4, $5)"
+					 " ON CONFLICT ON CONSTRAINT deployment_pkey DO UPDATE SET"
+					 " version = excluded.version, replaced = d.replaced || d.version,"
+					 " promoted_at = now(), promoted_by = excluded.promoted_by, note = excluded.note",
+					 5, types, values, nulls);
+		add_event(&write, &model, &(SpEvent) {
+			.action = "promote", .version = version, .stage = stage,
+			.replaced_version = served, .note = note
+		});
+	}
+	sp_write_end(&write);
+}
+
+void
+sp_registry_set_alias(const char *name, const char *alias, int32 version)
+{
+	SpWrite		write;
+	SpLockedModel model;
+	Oid			types[] = {UUIDOID, TEXTOID, INT4OID};
+
+	sp_write_begin(&write, "set_alias()");
+	lock_own_model(&write, name, &model);
+	if (sp_registry_is_stage(alias, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("\"%s\" is a stage and cannot be an alias", alias)));
+	check_version_exists(&model, version);
+
+	Datum		values[] = {
+		UUIDPGetDatum(&model.id), CStringGetTextDatum(alias), Int32GetDatum(version)
+	};
+
+	sp_write_sql("INSERT INTO smartpouch.alias (model_id, alias, version) VALUES ($1, $2, $3)"
+				 " ON CONFLICT ON CONSTRAINT alias_pkey DO UPDATE SET version = excluded.version",
+				 3, types, values, NULL);
+	add_event(&write, &model, &(SpEvent) {.action = "set_alias", .version = version, .detail = alias});
+	sp_write_end(&write);
+}
+
+void
+sp_registry_drop_alias(const char *name, const char *alias)
+{
+	SpWrite		write;
+	SpLockedModel model;
+	Oid			types[] = {UUIDOID, TEXTOID};
+
+	sp_write_begin(&write, "drop_alias()");
+	lock_own_model(&write, name, &model);
+
+	Datum		values[] = {UUIDPGetDatum(&model.id), CStringGetTextDatum(alias)};
+
+	if (sp_write_sql("DELETE FROM smartpouch.alias WHERE model_id = $1 AND alias = $2",
+					 2, types, values, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" has no alias \"%s\"", name, alias)));
+	add_event(&write, &model, &(SpEvent) {.action = "drop_alias", .detail = alias});
+	sp_write_end(&write);
+}

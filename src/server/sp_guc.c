@@ -1,0 +1,72 @@
+/*
+ * src/server/sp_guc.c
+ */
+#include "server/sp_compat.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "server/sp_guc.h"
+
+int			sp_model_memory;
+int			sp_max_model_size;
+int			sp_upload_timeout;
+
+static int	max_features;
+static int	max_labels;
+static int	max_nodes;
+static int	max_tree_depth;
+
+/* Alphabetical. */
+void
+sp_guc_init(void)
+{
+	DefineCustomIntVariable("smartpouch.max_features",
+							"Sets the maximum number of features of a model.",
+							NULL, &max_features,
+							65536, 1, SP_FEATURES_CAP, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_labels",
+							"Sets the maximum number of labels of a classifier.",
+							NULL, &max_labels,
+							65536, 2, 1000000, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_model_size",
+							"Sets the maximum size of a model file.",
+							NULL, &sp_max_model_size,
+							1024 * 1024, 1, INT_MAX, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_nodes",
+							"Sets the maximum number of tree nodes of a model.",
+							NULL, &max_nodes,
+							50000000, 1, INT_MAX, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_tree_depth",
+							"Sets the maximum number of splits on one path through a tree.",
+							NULL, &max_tree_depth,
+							1000, 1, 100000, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.model_memory",
+							"Sets the memory that a backend keeps loaded models in.",
+							"Models that the running statement uses stay loaded whatever their size.",
+							&sp_model_memory,
+							256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.upload_timeout",
+							"Sets the age at which an unfinished upload is removed.",
+							NULL, &sp_upload_timeout,
+							24 * 60, 1, INT_MAX / 60, PGC_SUSET, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+	MarkGUCPrefixReserved("smartpouch");
+}
+
+void
+sp_guc_limits(SpLimits *limits)
+{
+	sp_limits_default(limits);
+	limits->max_features = max_features;
+	limits->max_labels = max_labels;
+	limits->max_nodes = max_nodes;
+	limits->max_tree_depth = max_tree_depth;
+}

@@ -1,0 +1,21 @@
+/*
+ * src/server/sp_guc.h
+ *
+ * Settings.  Each has a unit, bounds and a line in doc/reference.md.
+ */
+#ifndef SP_GUC_H
+#define SP_GUC_H
+
+#include "server/sp_compat.h"
+#include "base/sp_status.h"
+
+extern int	sp_model_memory;	/* kB that a backend keeps loaded models in */
+extern int	sp_max_model_size;	/* kB of one model file */
+extern int	sp_upload_timeout;	/* minutes until an unfinished upload is removed */
+
+extern void sp_guc_init(void);
+
+/* Limits of the pure code as the settings say. */
+extern void sp_guc_limits(SpLimits *limits);
+
+#endif

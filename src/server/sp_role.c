@@ -1,0 +1,49 @@
+/*
+ * src/server/sp_role.c
+ */
+#include "server/sp_compat.h"
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+
+#include "server/sp_role.h"
+
+const char *
+sp_cluster_id(void)
+{
+	static char id[24];
+
+	if (id[0] == '\0')
+		snprintf(id, sizeof(id), UINT64_FORMAT, GetSystemIdentifier());
+	return id;
+}
+
+bool
+sp_role_is_ours(Oid role_oid, const char *role_cluster)
+{
+	if (superuser())
+		return true;
+	return strcmp(role_cluster, sp_cluster_id()) == 0 &&
+		GetUserNameFromId(role_oid, true) != NULL &&
+		has_privs_of_role(GetUserId(), role_oid);
+}
+
+void
+sp_identity_begin(SpIdentity *saved, Oid owner)
+{
+	GetUserIdAndSecContext(&saved->user, &saved->security_context);
+	SetUserIdAndSecContext(owner, saved->security_context |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	saved->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+sp_identity_end(const SpIdentity *saved)
+{
+	AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->user, saved->security_context);
+}

@@ -1,0 +1,23 @@
+/*
+ * src/sp_module.c
+ *
+ * The module's magic and what happens once when it is loaded.
+ */
+#include "server/sp_compat.h"
+
+#include "fmgr.h"
+
+#include "registry/sp_registry.h"
+#include "server/sp_guc.h"
+
+SP_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+/* Runs in the postmaster, in backends and in parallel workers alike; it only registers. */
+void
+_PG_init(void)
+{
+	sp_guc_init();
+	sp_registry_init();
+}
