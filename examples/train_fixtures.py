@@ -1,0 +1,28 @@
+"""Make the fixtures under test/data/ that belong to the libraries of this environment.
+
+    python train_fixtures.py xgboost newest|1.6|2.0|3.0
+    python train_fixtures.py onnx
+    python train_fixtures.py readme
+
+make_fixtures calls this once per environment; see README.md.
+"""
+
+import sys
+
+
+def main(what, version=None):
+    if what == "xgboost":
+        import xgboost_fixtures
+        xgboost_fixtures.make_fixtures(version)
+    elif what == "onnx":
+        import onnx_fixtures
+        onnx_fixtures.make_fixtures()
+    elif what == "readme":
+        import fixtures_readme
+        fixtures_readme.write_readme()
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

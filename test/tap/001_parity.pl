@@ -1,0 +1,54 @@
+# Every fixture answers as the library that trained it does, for every form in
+# which a caller can pass features, missing values included.
+use strict;
+use warnings FATAL => 'all';
+
+use Test::More;
+
+use Smartpouch;
+
+my $node = new_server('parity');
+
+foreach my $name (fixtures())
+{
+    my $fixture = read_fixture($name);
+    my $rows    = $fixture->{rows};
+    is(import_fixture($node, $fixture), 1, "$name: imported");
+    load_fixture($node, $fixture);
+    is( $node->safe_psql('postgres',
+            "SELECT task || '/' || source_format FROM smartpouch.versions WHERE model = '$name'"),
+        "$fixture->{task}/$fixture->{format}", "$name: task and format");
+
+    my @forms = fixture_arrays($fixture);
+    my %exact = map { $_ => 1 } ('double precision[]', 'row', 'jsonb object');
+    while (my ($form, $sql) = splice(@forms, 0, 2))
+    {
+        # one form in full for each fixture, the others for a few of each kind
+        next unless $exact{$form} || $name =~ /pouch|digits/;
+        is(mismatches($node, $fixture, "$name:1", $sql), "0 of $rows", "$name: $form");
+    }
+    is( $node->safe_psql('postgres', qq{
+        SELECT count(*) FROM "$name" r, smartpouch.predict_json('$name:1', to_jsonb(r)) j
+        WHERE j ->> 'model' <> '$name' OR j ->> 'version' <> '1'
+            OR NOT (j ? 'label' OR j ? 'value')}),
+        0, "$name: predict_json");
+}
+
+# Blocks and single rows give the same bits.
+foreach my $name (qw(xgb_pouch_softprob xgb_diabetes_squarederror onnx_wine_random_forest onnx_digits_logistic))
+{
+    my $fixture = read_fixture($name);
+    my $list    = join(', ', map { qq(r."$_") } @{ $fixture->{feature_names} });
+    my $single  = $fixture->{columns}{value} ? 'predict' : 'predict_proba';
+    my $column  = $fixture->{columns}{value} ? 'value' : 'probabilities';
+    is( $node->safe_psql('postgres', qq{
+        WITH block AS (
+            SELECT b.* FROM (SELECT array_agg(ARRAY[$list] ORDER BY id) AS rows FROM "$name" r) a,
+                smartpouch.predict_batch('$name:1', a.rows) b)
+        SELECT count(*) FILTER (WHERE block.$column = smartpouch.$single('$name:1', ARRAY[$list]))
+        FROM "$name" r JOIN block ON block.ordinal = r.id}),
+        $fixture->{rows}, "$name: predict_batch equals $single");
+}
+
+$node->stop;
+done_testing();

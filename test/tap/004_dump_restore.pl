@@ -1,0 +1,78 @@
+# A dump carries the registry: after a restore every prediction is equal, the
+# next import works, and owners of the old cluster have no rights in a new one.
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Smartpouch;
+
+my $node = new_server('source');
+my @names = qw(xgb_pouch_softprob xgb_cancer_logistic_ubj onnx_pouch_extra_trees
+  onnx_wine_logistic onnx_diabetes_hist_gradient_boosting xgb16_digits_softprob);
+my @fixtures = map { read_fixture($_) } @names;
+$node->safe_psql('postgres', 'CREATE ROLE keeper');
+foreach my $fixture (@fixtures)
+{
+    load_fixture($node, $fixture);
+    import_fixture($node, $fixture);
+    $node->safe_psql('postgres', qq{
+        SELECT smartpouch.promote('$fixture->{name}', 1, 'production', 'before the dump');
+        SELECT smartpouch.set_alias('$fixture->{name}', 'kept', 1);
+        SELECT smartpouch.set_owner('$fixture->{name}', 'keeper');});
+}
+$node->safe_psql('postgres', "INSERT INTO smartpouch.stage VALUES ('lab', 1), ('production', 2)");
+my %before = map { $_->{name} => all_predictions($node, $_) } @fixtures;
+my $registry = q{
+    SELECT 'version', md5(string_agg(v::text, ';' ORDER BY v::text)) FROM smartpouch.versions v
+    UNION ALL SELECT 'deployment', md5(string_agg(d::text, ';' ORDER BY d::text)) FROM smartpouch.deployments d
+    UNION ALL SELECT 'alias', md5(string_agg(a::text, ';' ORDER BY a::text)) FROM smartpouch.aliases a
+    UNION ALL SELECT 'history', md5(string_agg(h::text, ';' ORDER BY h::text)) FROM smartpouch.history h
+    UNION ALL SELECT 'stage', md5(string_agg(s::text, ';' ORDER BY s::text)) FROM smartpouch.stages s};
+my $rows = $node->safe_psql('postgres', $registry);
+
+my $dir = PostgreSQL::Test::Utils::tempdir();
+command_ok([ 'pg_dump', '-Fc', '-f', "$dir/db.dump", '-d', $node->connstr('postgres') ], 'pg_dump, custom format');
+command_ok([ 'pg_dump', '-f', "$dir/db.sql", '-d', $node->connstr('postgres') ], 'pg_dump, plain');
+
+# into another database of the same cluster
+$node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE template0');
+command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('copy'), "$dir/db.dump" ], 'pg_restore');
+is($node->safe_psql('copy', $registry), $rows, 'the registry is the same');
+is(all_predictions($node, $_, 'copy'), $before{ $_->{name} }, "$_->{name}: predictions are equal") foreach @fixtures;
+is(import_fixture($node, $fixtures[0], undef, 'copy'), 2, 'the next import gets the next number');
+is($node->safe_psql('copy', "SELECT smartpouch.health() ->> 'status'"), 'pass', 'healthy');
+
+# into another cluster, as plain SQL
+my $target = PostgreSQL::Test::Cluster->new('target');
+$target->init;
+$target->start;
+$target->safe_psql('postgres', 'CREATE ROLE keeper');
+$target->psql('postgres', undef, extra_params => [ '-q', '-f', "$dir/db.sql" ], on_error_stop => 1, stdout => undef);
+is($target->safe_psql('postgres', $registry), $rows, 'plain restore elsewhere: the registry is the same');
+is(all_predictions($target, $_), $before{ $_->{name} }, "$_->{name}: predictions are equal there") foreach @fixtures;
+my $oid = 'SELECT oid FROM pg_roles WHERE rolname = \'keeper\'';
+is($target->safe_psql('postgres', $oid), $node->safe_psql('postgres', $oid),
+    'the role of this name has the same OID there, as happens');
+my $grants = 'GRANT USAGE ON SCHEMA smartpouch TO keeper; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smartpouch TO keeper';
+$_->safe_psql('postgres', $grants) foreach ($node, $target);
+my $promote = "SET ROLE keeper; SELECT smartpouch.promote('$names[0]', 1, 'lab')";
+is(($node->psql('postgres', $promote))[0], 0, 'the owner promotes in its own cluster');
+like(($target->psql('postgres', $promote))[2], qr/must be owner/, 'and is nobody in the other');
+
+# data only, with triggers disabled, into an installed extension
+$node->safe_psql('postgres', 'CREATE DATABASE data TEMPLATE template0');
+$node->safe_psql('data', 'CREATE EXTENSION smartpouch');
+command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-n', 'smartpouch',
+        '-d', $node->connstr('data'), "$dir/db.dump" ], 'pg_restore --data-only --disable-triggers');
+is($node->safe_psql('data', $registry), $rows, 'the registry is the same');
+my $status = $node->safe_psql('data', "SELECT smartpouch.health() ->> 'status'");
+my $mended = $node->safe_psql('data', 'SELECT smartpouch.repair_triggers()');
+is($status, $mended > 0 ? 'fail' : 'pass', "health() noticed the $mended triggers that were set back");
+is($node->safe_psql('data', "SELECT smartpouch.health() ->> 'status'"), 'pass', 'healthy after repair_triggers()');
+
+$target->stop;
+$node->stop;
+done_testing();

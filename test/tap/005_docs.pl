@@ -1,0 +1,47 @@
+# Every SQL example of the documentation runs, in the order of the page, where
+# "make demo" has run.
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Smartpouch;
+
+my $root = source_dir();
+my $node = new_server('docs');
+chdir "$root/test/data/xgb_pouch_softprob" or die "test data: $!";
+
+sub run_script
+{
+    my ($database, $script) = @_;
+    my ($out, $err);
+    my $ok = IPC::Run::run([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database), '-f', '-' ],
+        '<', \$script, '>', \$out, '2>', \$err);
+    return ($ok, $err);
+}
+
+my ($ok, $err) = run_script('postgres', slurp_file("$root/examples/demo.sql"));
+ok($ok, 'examples/demo.sql') or diag $err;
+($ok, $err) = run_script('postgres', slurp_file("$root/examples/demo.sql"));
+ok($ok, 'examples/demo.sql once more') or diag $err;
+
+foreach my $page (qw(doc/reference.md README.md))
+{
+    my $text = slurp_file("$root/$page");
+    my $line = 1;
+    # the README starts with CREATE EXTENSION and imports the first version
+    $node->safe_psql('postgres', 'DROP EXTENSION smartpouch') if $page eq 'README.md';
+    while ($text =~ /\G(.*?)^```sql\n(.*?)^```\n/msg)
+    {
+        my ($before, $script) = ($1, $2);
+        $line += ($before =~ tr/\n//) + 1;
+        ($ok, $err) = run_script('postgres', $script);
+        ok($ok, "$page line $line") or diag $err;
+        $line += ($script =~ tr/\n//) + 1;
+    }
+}
+cmp_ok(Test::More->builder->current_test, '>', 20, 'the pages have examples');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,154 @@
+# Smartpouch.pm - what the TAP tests share: servers, fixtures, comparisons.
+package Smartpouch;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+our @EXPORT = qw(source_dir new_server fixtures read_fixture load_fixture import_fixture
+  fixture_arrays mismatches all_predictions);
+
+sub source_dir { return $ENV{SMARTPOUCH_SOURCE} // die "SMARTPOUCH_SOURCE is not set\n" }
+
+# A running server with the extension in database postgres.
+sub new_server
+{
+    my ($name, %options) = @_;
+    my $node = PostgreSQL::Test::Cluster->new($name);
+    $node->init(allows_streaming => $options{allows_streaming} // 0);
+    $node->append_conf('postgresql.conf', 'restart_after_crash = on');
+    $node->start;
+    $node->safe_psql('postgres', 'CREATE EXTENSION smartpouch');
+    return $node;
+}
+
+sub fixtures
+{
+    my @folders = sort glob(source_dir() . '/test/data/*/fixture.json');
+    return map { m{([^/]+)/fixture\.json$} ? $1 : () } @folders;
+}
+
+sub read_fixture
+{
+    my ($name) = @_;
+    my $dir = source_dir() . "/test/data/$name";
+    my $fixture = decode_json(slurp_file("$dir/fixture.json"));
+    open(my $csv, '<', "$dir/expected.csv") or die "$dir/expected.csv: $!";
+    my $header = <$csv>;
+    close($csv);
+    $header =~ s/\s+$//;
+    $fixture->{dir} = $dir;
+    $fixture->{columns} = { map { $_ => 1 } split(/,/, $header) };
+    $fixture->{header} = [ split(/,/, $header) ];
+    return $fixture;
+}
+
+sub quoted { my ($name) = @_; $name =~ s/"/""/g; return qq("$name") }
+
+sub literal { my ($text) = @_; $text =~ s/'/''/g; return "'$text'" }
+
+# Import the fixture's model as the next version of a model of its name.
+sub import_fixture
+{
+    my ($node, $fixture, $model, $database) = @_;
+    $model    //= $fixture->{name};
+    $database //= 'postgres';
+    my $names = $fixture->{feature_names_in_file} ? 'NULL'
+      : 'ARRAY[' . join(', ', map { literal($_) } @{ $fixture->{feature_names} }) . ']';
+    return $node->safe_psql($database,
+        "SELECT smartpouch.import_model('$model', pg_read_binary_file("
+          . literal("$fixture->{dir}/$fixture->{artifact}")
+          . "), feature_names => $names)");
+}
+
+# Tables "NAME" (features) and "NAME_expected", both with id 1, 2, ...
+sub load_fixture
+{
+    my ($node, $fixture, $database) = @_;
+    $database //= 'postgres';
+    my $table    = quoted($fixture->{name});
+    my $expected = quoted("$fixture->{name}_expected");
+    my $features = join(', ', map { quoted($_) } @{ $fixture->{feature_names} });
+    my $numbers  = join(', ', map { quoted($_) . ' double precision' } @{ $fixture->{feature_names} });
+    my $answers  = join(', ', map { quoted($_) . (/^(truth|label)$/ ? ' text' : ' double precision') }
+          @{ $fixture->{header} });
+    my $columns = join(', ', map { quoted($_) } @{ $fixture->{header} });
+    $node->safe_psql($database, <<SQL);
+CREATE TABLE $table (id integer GENERATED ALWAYS AS IDENTITY, $numbers);
+CREATE TABLE $expected (id integer GENERATED ALWAYS AS IDENTITY, $answers);
+\\copy $table ($features) from '$fixture->{dir}/rows.csv' with (format csv, header true)
+\\copy $expected ($columns) from '$fixture->{dir}/expected.csv' with (format csv, header true)
+SQL
+    return;
+}
+
+# The features of row r as SQL, in each form that a caller can pass.
+sub fixture_arrays
+{
+    my ($fixture) = @_;
+    my $list = join(', ', map { 'r.' . quoted($_) } @{ $fixture->{feature_names} });
+    return (
+        'double precision[]' => "ARRAY[$list]",
+        'real[]'             => "ARRAY[$list]::real[]",
+        'numeric[]'          => "ARRAY[$list]::numeric[]",
+        'row'                => 'r',
+        'jsonb object'       => 'to_jsonb(r)',
+        'jsonb array'        => "jsonb_build_array($list)");
+}
+
+# How many rows of the fixture are answered otherwise than the source library
+# does. |a - b| <= tolerance * max(1, |b|); a label may differ where the two
+# best probabilities are within the tolerance.
+sub mismatches
+{
+    my ($node, $fixture, $ref, $features) = @_;
+    my $has       = $fixture->{columns};
+    my $tolerance = $fixture->{tolerance};
+    my @checks;
+    my $differs = sub {
+        my ($got, $want) = @_;
+        return "($got) IS NULL OR NOT (abs(($got) - $want) <= $tolerance * greatest(1, abs($want)))";
+    };
+    my $vector = sub {
+        my ($function, $prefix) = @_;
+        my @parts = sort { ($a =~ /(\d+)/)[0] <=> ($b =~ /(\d+)/)[0] } grep { /^${prefix}_\d+$/ } keys %$has;
+        return unless @parts;
+        my $n = scalar @parts;
+        push @checks, "cardinality(smartpouch.$function('$ref', $features)) <> $n";
+        push @checks, $differs->("(smartpouch.$function('$ref', $features))[" . ($_ + 1) . ']', "e.${prefix}_$_")
+          for 0 .. $n - 1;
+    };
+    push @checks, $differs->("smartpouch.predict('$ref', $features)", 'e.value') if $has->{value};
+    if ($has->{label})
+    {
+        my @p = map { "e.$_" } grep { /^p_\d+$/ } keys %$has;
+        my $tie = @p
+          ? '(SELECT p[1] - p[2] FROM (SELECT array_agg(v ORDER BY v DESC) AS p FROM unnest(ARRAY['
+          . join(', ', @p) . "]) v) best) <= 2 * $tolerance"
+          : 'false';
+        push @checks, "smartpouch.predict_label('$ref', $features) IS DISTINCT FROM e.label AND NOT ($tie)";
+    }
+    $vector->('predict_proba', 'p');
+    $vector->('predict_raw',   'raw');
+    my $condition = join("\n OR ", map { "($_)" } @checks);
+    my $table     = quoted($fixture->{name});
+    my $expected  = quoted("$fixture->{name}_expected");
+    return $node->safe_psql('postgres',
+        "SELECT count(*) FILTER (WHERE $condition) || ' of ' || count(*)\n"
+          . "FROM $table r JOIN $expected e USING (id)");
+}
+
+# Every output for every row as text, for comparing two servers bit by bit.
+sub all_predictions
+{
+    my ($node, $fixture, $database) = @_;
+    my $table = quoted($fixture->{name});
+    return $node->safe_psql($database // 'postgres',
+        "SELECT id, smartpouch.predict_json('$fixture->{name}:1', to_jsonb(r)) FROM $table r ORDER BY id");
+}
+
+1;
