@@ -9,11 +9,11 @@ use Test::More;
 
 use Smartpouch;
 
-my $node = new_server('source');
+# the role comes first, so that its OID can be the same in another cluster
+my $node = new_server('source', before => 'CREATE ROLE keeper');
 my @names = qw(xgb_pouch_softprob xgb_cancer_logistic_ubj onnx_pouch_extra_trees
   onnx_wine_logistic onnx_diabetes_hist_gradient_boosting xgb16_digits_softprob);
 my @fixtures = map { read_fixture($_) } @names;
-$node->safe_psql('postgres', 'CREATE ROLE keeper');
 foreach my $fixture (@fixtures)
 {
     load_fixture($node, $fixture);

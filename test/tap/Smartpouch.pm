@@ -14,14 +14,17 @@ our @EXPORT = qw(source_dir new_server fixtures read_fixture load_fixture import
 
 sub source_dir { return $ENV{SMARTPOUCH_SOURCE} // die "SMARTPOUCH_SOURCE is not set\n" }
 
-# A running server with the extension in database postgres.
+# A running server with the extension in database postgres; option "before" is
+# SQL to run ahead of CREATE EXTENSION.
 sub new_server
 {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
     $node->init(allows_streaming => $options{allows_streaming} // 0);
-    $node->append_conf('postgresql.conf', 'restart_after_crash = on');
+    # what these tests kill must come back with all that was committed
+    $node->append_conf('postgresql.conf', "restart_after_crash = on\nsynchronous_commit = on");
     $node->start;
+    $node->safe_psql('postgres', $options{before}) if $options{before};
     $node->safe_psql('postgres', 'CREATE EXTENSION smartpouch');
     return $node;
 }
