@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -133,6 +134,26 @@ smartpouch_predict_raw(PG_FUNCTION_ARGS)
 	return predict_vector(fcinfo, SP_OUTPUT_RAW);
 }
 
+/* The number of a label; n_labels if there is none of that name. */
+static uint32
+find_label(const SpImage *image, text *label)
+{
+	const char *bytes = VARDATA_ANY(label);
+	Size		size = VARSIZE_ANY_EXHDR(label);
+	uint32		i = 0;
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		bytes = pg_server_to_any(bytes, size, PG_UTF8);
+		size = bytes == VARDATA_ANY(label) ? size : strlen(bytes);
+	}
+	while (i < image->n_labels &&
+		   (strlen(sp_image_label(image, i)) != size ||
+			memcmp(sp_image_label(image, i), bytes, size) != 0))
+		i++;
+	return i;
+}
+
 static void
 refuse_label(const SpCallSite *site, text *label)
 {
@@ -141,7 +162,8 @@ refuse_label(const SpCallSite *site, text *label)
 
 	initStringInfo(&list);
 	for (uint32 i = 0; i < Min(image->n_labels, 10); i++)
-		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", sp_image_label(image, i));
+		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "",
+						 sp_from_utf8(sp_image_label(image, i)));
 	if (image->n_labels > 10)
 		appendStringInfo(&list, " and %u more", image->n_labels - 10);
 	ereport(ERROR,
@@ -155,17 +177,13 @@ smartpouch_predict_proba_label(PG_FUNCTION_ARGS)
 {
 	SpCallSite *site = sp_call_site(fcinfo, 1);
 	text	   *label = PG_GETARG_TEXT_PP(2);
-	Size		size = VARSIZE_ANY_EXHDR(label);
 	const SpImage *image;
-	uint32		i = 0;
+	uint32		i;
 
 	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	predict_row(fcinfo, site, 1, 1u << SP_OUTPUT_PROBABILITIES);
 	image = site->model->image;
-	while (i < image->n_labels &&
-		   (strlen(sp_image_label(image, i)) != size ||
-			memcmp(sp_image_label(image, i), VARDATA_ANY(label), size) != 0))
-		i++;
+	i = find_label(image, label);
 	if (i == image->n_labels)
 		refuse_label(site, label);
 	PG_RETURN_FLOAT8(sp_eval_output_number(site->eval, SP_OUTPUT_PROBABILITIES, 0, i));

@@ -15,6 +15,7 @@
 #include "access/htup_details.h"
 #include "access/tupmacs.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
@@ -22,9 +23,30 @@
 
 #include "api/sp_features.h"
 #include "api/sp_features_internal.h"
+#include "api/sp_result.h"
 
 /* Features named in one message. */
 #define LIST_LENGTH 8
+
+const char *
+sp_feature_name(const SpBinder *binder, uint32 feature)
+{
+	return binder->names ? binder->names[feature] :
+		sp_image_string(binder->image, sp_image_features(binder->image)[feature].name);
+}
+
+/* Models speak UTF-8; columns, keys and messages are in the database's encoding. */
+static void
+convert_names(SpBinder *binder)
+{
+	MemoryContext old = MemoryContextSwitchTo(binder->mcx);
+	const char **names = palloc(mul_size(binder->n_features, sizeof(char *)));
+
+	for (uint32 i = 0; i < binder->n_features; i++)
+		names[i] = sp_from_utf8(sp_feature_name(binder, i));
+	binder->names = names;
+	MemoryContextSwitchTo(old);
+}
 
 void
 sp_binder_init(SpBinder *binder, MemoryContext mcx, const SpImage *image,
@@ -38,12 +60,8 @@ sp_binder_init(SpBinder *binder, MemoryContext mcx, const SpImage *image,
 	binder->n_features = image->n_features;
 	if (image->n_inputs == 1 && sp_image_values(image)[0].type == SP_TYPE_F32)
 		binder->single = sp_eval_input(eval, 0);
-}
-
-const char *
-sp_feature_name(const SpBinder *binder, uint32 feature)
-{
-	return sp_image_string(binder->image, sp_image_features(binder->image)[feature].name);
+	if (GetDatabaseEncoding() != PG_UTF8)
+		convert_names(binder);
 }
 
 /* The element of the evaluator that a feature fills, for every shape of inputs. */

@@ -42,6 +42,7 @@ typedef struct SpBinder
 	SpEval	   *eval;
 	const char *subject;		/* for messages, such as «model "motion" version 3» */
 	uint32		n_features;
+	const char **names;			/* in the database's encoding; NULL: as in the image */
 	float	   *single;			/* the input buffer when all features are one float32 vector */
 	bool		suspicious;		/* something in the row is NaN or infinite */
 

@@ -15,10 +15,16 @@
 
 #include "api/sp_result.h"
 
+const char *
+sp_from_utf8(const char *utf8)
+{
+	return pg_any_to_server(utf8, strlen(utf8), PG_UTF8);
+}
+
 text *
 sp_text_from_utf8(const char *utf8)
 {
-	return cstring_to_text(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
+	return cstring_to_text(sp_from_utf8(utf8));
 }
 
 Datum
@@ -70,7 +76,7 @@ sp_json_server_string(JsonbParseState **state, JsonbIteratorToken token, const c
 void
 sp_json_string(JsonbParseState **state, JsonbIteratorToken token, const char *utf8)
 {
-	sp_json_server_string(state, token, pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
+	sp_json_server_string(state, token, sp_from_utf8(utf8));
 }
 
 void

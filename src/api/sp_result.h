@@ -12,7 +12,8 @@
 
 #include "kernel/sp_eval.h"
 
-/* Text of a model, which is UTF-8, in the database's encoding. */
+/* Text of a model, which is UTF-8, in the database's encoding; may be the argument itself. */
+extern const char *sp_from_utf8(const char *utf8);
 extern text *sp_text_from_utf8(const char *utf8);
 
 /* One row of an output as double precision[]. */

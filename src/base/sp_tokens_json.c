@@ -208,6 +208,8 @@ sp_json_number(SpTokens *tokens, SpToken *token)
 			sp_token_set_double(token, INFINITY);
 		else if (sp_json_literal(tokens, "-Infinity"))
 			sp_token_set_double(token, -INFINITY);
+		else if (reader->pos < reader->size && (*text == '-' || (*text >= '0' && *text <= '9')))
+			return sp_fail_at(reader->cx, reader->pos, "invalid JSON: malformed number");
 		else
 			return sp_json_unexpected(tokens, "a value");
 		length = reader->data + reader->pos - text;

@@ -24,16 +24,20 @@
 
 #define WALK_STEP(at, lanes, lane) \
 	do { \
-		const WALK_NODE *node_ = &nodes[at]; \
-		at += WALK_OFFSET(*node_) + !(node_->threshold >= x[WALK_COLUMN(*node_, lanes) + (lane)]); \
+		const WALK_NODE node_ = *at; \
+		uint32_t	offset_ = WALK_OFFSET(node_); \
+		offset_ += !(node_.threshold >= x[WALK_COLUMN(node_, lanes) + (lane)]); \
+		at += offset_; \
 	} while (0)
 
 /* Deep trees: every few levels, see whether all walks have ended in leaves. */
 #define WALK_CHECK_LEVELS 8
 
 #define WALK_ALL(lanes, l0, l1, l2, l3, l4, l5, l6, l7) \
+	uintptr_t	before_ = 0; \
 	for (uint32_t left_ = depth; left_ > 0;) \
 	{ \
+		uintptr_t	sum_; \
 		uint32_t	levels_ = left_ < WALK_CHECK_LEVELS ? left_ : WALK_CHECK_LEVELS; \
 		left_ -= levels_; \
 		for (; levels_ > 0; levels_--) \
@@ -47,12 +51,10 @@
 			WALK_STEP(at6, lanes, l6); \
 			WALK_STEP(at7, lanes, l7); \
 		} \
-		if (left_ > 0 && \
-			(WALK_OFFSET(nodes[at0]) | WALK_OFFSET(nodes[at1]) | \
-			 WALK_OFFSET(nodes[at2]) | WALK_OFFSET(nodes[at3]) | \
-			 WALK_OFFSET(nodes[at4]) | WALK_OFFSET(nodes[at5]) | \
-			 WALK_OFFSET(nodes[at6]) | WALK_OFFSET(nodes[at7])) == 0) \
+		sum_ = (uintptr_t) at0 + (uintptr_t) at1 + (uintptr_t) at2 + (uintptr_t) at3 + (uintptr_t) at4 + (uintptr_t) at5 + (uintptr_t) at6 + (uintptr_t) at7; \
+		if (sum_ == before_) \
 			break; \
+		before_ = sum_; \
 	}
 
 /* Eight trees for one row; x[column]. */
@@ -62,24 +64,24 @@ WALK_NAME(trees) (const void *first_node, const uint32_t *roots, uint32_t depth,
 {
 	const WALK_NODE *nodes = first_node;
 	const WALK_X *x = columns;
-	uint32_t	at0 = roots[0];
-	uint32_t	at1 = roots[1];
-	uint32_t	at2 = roots[2];
-	uint32_t	at3 = roots[3];
-	uint32_t	at4 = roots[4];
-	uint32_t	at5 = roots[5];
-	uint32_t	at6 = roots[6];
-	uint32_t	at7 = roots[7];
+	const WALK_NODE *at0 = nodes + roots[0];
+	const WALK_NODE *at1 = nodes + roots[1];
+	const WALK_NODE *at2 = nodes + roots[2];
+	const WALK_NODE *at3 = nodes + roots[3];
+	const WALK_NODE *at4 = nodes + roots[4];
+	const WALK_NODE *at5 = nodes + roots[5];
+	const WALK_NODE *at6 = nodes + roots[6];
+	const WALK_NODE *at7 = nodes + roots[7];
 
 	WALK_ALL(1, 0, 0, 0, 0, 0, 0, 0, 0);
-	slots[0] = at0;
-	slots[1] = at1;
-	slots[2] = at2;
-	slots[3] = at3;
-	slots[4] = at4;
-	slots[5] = at5;
-	slots[6] = at6;
-	slots[7] = at7;
+	slots[0] = (uint32_t) (at0 - nodes);
+	slots[1] = (uint32_t) (at1 - nodes);
+	slots[2] = (uint32_t) (at2 - nodes);
+	slots[3] = (uint32_t) (at3 - nodes);
+	slots[4] = (uint32_t) (at4 - nodes);
+	slots[5] = (uint32_t) (at5 - nodes);
+	slots[6] = (uint32_t) (at6 - nodes);
+	slots[7] = (uint32_t) (at7 - nodes);
 }
 
 /* One tree for eight rows; x[column * 8 + row]. */
@@ -89,24 +91,24 @@ WALK_NAME(rows) (const void *first_node, uint32_t root, uint32_t depth, const vo
 {
 	const WALK_NODE *nodes = first_node;
 	const WALK_X *x = columns;
-	uint32_t	at0 = root;
-	uint32_t	at1 = root;
-	uint32_t	at2 = root;
-	uint32_t	at3 = root;
-	uint32_t	at4 = root;
-	uint32_t	at5 = root;
-	uint32_t	at6 = root;
-	uint32_t	at7 = root;
+	const WALK_NODE *at0 = nodes + root;
+	const WALK_NODE *at1 = nodes + root;
+	const WALK_NODE *at2 = nodes + root;
+	const WALK_NODE *at3 = nodes + root;
+	const WALK_NODE *at4 = nodes + root;
+	const WALK_NODE *at5 = nodes + root;
+	const WALK_NODE *at6 = nodes + root;
+	const WALK_NODE *at7 = nodes + root;
 
 	WALK_ALL(8, 0, 1, 2, 3, 4, 5, 6, 7);
-	slots[0] = at0;
-	slots[1] = at1;
-	slots[2] = at2;
-	slots[3] = at3;
-	slots[4] = at4;
-	slots[5] = at5;
-	slots[6] = at6;
-	slots[7] = at7;
+	slots[0] = (uint32_t) (at0 - nodes);
+	slots[1] = (uint32_t) (at1 - nodes);
+	slots[2] = (uint32_t) (at2 - nodes);
+	slots[3] = (uint32_t) (at3 - nodes);
+	slots[4] = (uint32_t) (at4 - nodes);
+	slots[5] = (uint32_t) (at5 - nodes);
+	slots[6] = (uint32_t) (at6 - nodes);
+	slots[7] = (uint32_t) (at7 - nodes);
 }
 
 #undef WALK_OFFSET

@@ -1,0 +1,256 @@
+/*
+ * bench/bench_kernel.c
+ *
+ * Times the kernels on a model file, without a server: imports and packs the
+ * file, compares its raw output with reference margins, then times blocks of
+ * several sizes over the rows.
+ *
+ * usage: bench_kernel [--rounds N] [--json] MODEL ROWS.f32 MARGIN.f32
+ *
+ * ROWS holds float32 rows side by side, MARGIN one float32 a row.  Each round
+ * runs over as many rows as take about a tenth of a second; the median,
+ * smallest and largest of the rounds are printed in microseconds a row.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "import/sp_import.h"
+#include "ir/sp_pack.h"
+#include "kernel/sp_eval.h"
+
+#define MIN_ROUNDS 7
+#define ROUND_SECONDS 0.1
+#define TOLERANCE 1e-5
+
+static void
+die(const char *what, const char *why)
+{
+	fprintf(stderr, "bench_kernel: %s: %s\n", what, why);
+	exit(1);
+}
+
+static double
+seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
+}
+
+static void *
+read_file(const char *path, size_t *size)
+{
+	FILE	   *file = fopen(path, "rb");
+	long		length;
+	void	   *bytes;
+
+	if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (length = ftell(file)) < 0)
+		die(path, "cannot be read");
+	rewind(file);
+	bytes = malloc((size_t) length + 1);
+	if (bytes == NULL || fread(bytes, 1, (size_t) length, file) != (size_t) length)
+		die(path, "cannot be read");
+	fclose(file);
+	*size = (size_t) length;
+	return bytes;
+}
+
+/* A program that ends soon needs no region. */
+static void *
+bench_alloc(void *arg, size_t size)
+{
+	(void) arg;
+	return malloc(size);
+}
+
+static void *
+bench_resize(void *arg, void *old, size_t size)
+{
+	(void) arg;
+	return realloc(old, size);
+}
+
+static void
+bench_release(void *arg, void *pointer)
+{
+	(void) arg;
+	free(pointer);
+}
+
+typedef struct Bench
+{
+	SpContext	cx;
+	SpImage    *image;
+	SpOutput	output;
+	const float *rows;
+	const float *margins;
+	uint32_t	n_rows;
+	uint32_t	width;
+	bool		has_missing;
+} Bench;
+
+static void
+check(Bench *bench, SpStatus status, const char *what)
+{
+	if (status != SP_OK)
+		die(what, bench->cx.error.message);
+}
+
+static void
+load(Bench *bench, const char *model_path, const char *rows_path, const char *margins_path)
+{
+	SpContext  *cx = &bench->cx;
+	SpFormat	format;
+	SpModel    *model;
+	size_t		size;
+	size_t		n_margins;
+	void	   *bytes = read_file(model_path, &size);
+	double		begin = seconds();
+	double		imported;
+
+	cx->alloc = (SpAllocator) {bench_alloc, bench_resize, bench_release, NULL};
+	sp_limits_default(&cx->limits);
+	check(bench, sp_import(cx, SP_FORMAT_UNKNOWN, bytes, size, NULL, &format, &model), model_path);
+	imported = seconds();
+	check(bench, sp_pack(cx, model, &bench->image), model_path);
+	fprintf(stderr, "%s: %llu trees, %llu nodes, image %.2f MB; import %.1f ms, pack %.1f ms\n",
+			model_path, (unsigned long long) model->n_trees, (unsigned long long) model->n_nodes,
+			(double) bench->image->size / 1e6, (imported - begin) * 1e3, (seconds() - imported) * 1e3);
+	free(bytes);
+	bench->output = model->outputs[SP_OUTPUT_RAW] != SP_NO_VALUE ? SP_OUTPUT_RAW : SP_OUTPUT_VALUE;
+	bench->width = model->n_features;
+	bench->rows = read_file(rows_path, &size);
+	bench->margins = read_file(margins_path, &n_margins);
+	bench->n_rows = (uint32_t) (size / sizeof(float) / bench->width);
+	if (bench->n_rows == 0 || n_margins / sizeof(float) != bench->n_rows)
+		die(margins_path, "does not have one margin for each row");
+	for (size_t at = 0; at < (size_t) bench->n_rows * bench->width; at++)
+		bench->has_missing = bench->has_missing || isnan(bench->rows[at]);
+}
+
+static SpEval *
+open_eval(Bench *bench, uint32_t capacity, void **memory)
+{
+	*memory = aligned_alloc(64, sp_eval_size(bench->image, capacity));
+	if (*memory == NULL)
+		die("memory", "not enough");
+	return sp_eval_init(*memory, bench->image, capacity, NULL, NULL);
+}
+
+/* Predict n rows from row first on. */
+static void
+predict(Bench *bench, SpEval *eval, uint32_t first, uint32_t n)
+{
+	memcpy(sp_eval_input(eval, 0), bench->rows + (size_t) first * bench->width,
+		   (size_t) n * bench->width * sizeof(float));
+	if (sp_eval_run(eval, n, 1U << bench->output, bench->has_missing) != SP_OK)
+		die("evaluation", "stopped");
+}
+
+static double
+largest_difference(Bench *bench, uint32_t capacity)
+{
+	void	   *memory;
+	SpEval	   *eval = open_eval(bench, capacity, &memory);
+	double		largest = 0;
+
+	for (uint32_t first = 0; first < bench->n_rows; first += capacity)
+	{
+		uint32_t	n = bench->n_rows - first < capacity ? bench->n_rows - first : capacity;
+
+		predict(bench, eval, first, n);
+		for (uint32_t row = 0; row < n; row++)
+		{
+			double		expected = bench->margins[first + row];
+			double		got = sp_eval_output_number(eval, bench->output, row, 0);
+
+			largest = fmax(largest, fabs(got - expected) / fmax(1, fabs(expected)));
+		}
+	}
+	free(memory);
+	return largest;
+}
+
+/* Seconds for one pass over n rows, in blocks; the first row moves on with every call. */
+static double
+pass(Bench *bench, SpEval *eval, uint32_t block, uint32_t n, uint32_t *next)
+{
+	double		begin = seconds();
+
+	for (uint32_t done = 0; done < n; done += block)
+	{
+		if (*next + block > bench->n_rows)
+			*next = 0;
+		predict(bench, eval, *next, block);
+		*next += block;
+	}
+	return seconds() - begin;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double		left = *(const double *) a;
+	double		right = *(const double *) b;
+
+	return (left > right) - (left < right);
+}
+
+static void
+time_block(Bench *bench, uint32_t block, int rounds, bool json)
+{
+	void	   *memory;
+	SpEval	   *eval = open_eval(bench, block, &memory);
+	double	   *times = malloc(sizeof(double) * (size_t) rounds);
+	uint32_t	next = 0;
+	uint32_t	n = block;
+
+	while (pass(bench, eval, block, n, &next) < ROUND_SECONDS && n < 1U << 28)
+		n *= 2;
+	for (int round = 0; round < rounds; round++)
+		times[round] = pass(bench, eval, block, n, &next) / n * 1e6;
+	qsort(times, (size_t) rounds, sizeof(double), compare);
+	if (json)
+		printf("{\"way\": \"kernel\", \"block\": %u, \"median\": %.4f, \"min\": %.4f, \"max\": %.4f}\n",
+			   block, times[rounds / 2], times[0], times[rounds - 1]);
+	else
+		printf("block %4u   us/row  median %7.3f   min %7.3f   max %7.3f\n",
+			   block, times[rounds / 2], times[0], times[rounds - 1]);
+	free(times);
+	free(memory);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const uint32_t blocks[] = {1, 16, 128, 512};
+	static Bench bench;
+	int			rounds = MIN_ROUNDS;
+	bool		json = false;
+	int			at = 1;
+	double		difference;
+
+	for (; at < argc && argv[at][0] == '-'; at++)
+	{
+		if (strcmp(argv[at], "--json") == 0)
+			json = true;
+		else if (strcmp(argv[at], "--rounds") == 0 && at + 1 < argc)
+			rounds = atoi(argv[++at]);
+		else
+			break;
+	}
+	if (argc - at != 3 || rounds < 1)
+		die("usage", "bench_kernel [--rounds N] [--json] MODEL ROWS.f32 MARGIN.f32");
+	load(&bench, argv[at], argv[at + 1], argv[at + 2]);
+	difference = fmax(largest_difference(&bench, 1), largest_difference(&bench, 128));
+	fprintf(stderr, "largest relative difference from the reference: %.2g\n", difference);
+	if (!(difference <= TOLERANCE))
+		die(argv[at], "differs from the reference");
+	for (size_t block = 0; block < sizeof(blocks) / sizeof(blocks[0]); block++)
+		time_block(&bench, blocks[block], rounds, json);
+	return 0;
+}
