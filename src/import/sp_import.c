@@ -37,7 +37,8 @@ typedef struct SpRefused
 #define SP_HINT_PICKLE \
 	"Pickle files can run code, so they are never read. Save XGBoost models with save_model('model.ubj'), " \
 	"convert scikit-learn models to ONNX with skl2onnx."
-#define SP_HINT_COMPRESSED "Uncompress the file first. (A compressed joblib file cannot be read: convert the model to ONNX with skl2onnx.)"
+#define SP_HINT_COMPRESSED \
+	"Uncompress the file first. (A compressed joblib file cannot be read: convert the model to ONNX with skl2onnx.)"
 #define SP_HINT_NETWORK "Supported are XGBoost models (JSON, UBJSON) and ONNX models of tree ensembles and linear models."
 #define SP_HINT_XGBOOST "Load the model in XGBoost 1.6 to 3.0 and save it with save_model('model.ubj')."
 #define SP_HINT_ONNX_TREES "Convert the model to ONNX with onnxmltools."

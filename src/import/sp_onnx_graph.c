@@ -111,8 +111,8 @@ sp_onnx_input_type(SpOnnx *onnx, const SpOnnx__ValueInfoProto *info, SpType *typ
 			*type = SP_TYPE_I64;
 			break;
 		default:
-			return sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX input \"%s\" has the element type %d; float, double and int64 are supported",
-						   shown, tensor->elem_type);
+			sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX input \"%s\" has the element type %d", shown, tensor->elem_type);
+			return sp_fail_hint(cx, "Inputs of float, double and int64 are supported.");
 	}
 	if (tensor->shape == NULL || tensor->shape->n_dim != 2 || tensor->shape->dim[1]->dim_value <= 0)
 	{
@@ -149,7 +149,8 @@ sp_onnx_inputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 		if (input)
 		{
 			sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX graphs with several inputs are not supported");
-			return sp_fail_hint(onnx->cx, "Convert with all features in one input: initial_types=[('X', FloatTensorType([None, n]))].");
+			return sp_fail_hint(onnx->cx, "Convert with all features in one input: "
+								"initial_types=[('X', FloatTensorType([None, n]))].");
 		}
 		input = graph->input[i];
 	}

@@ -85,7 +85,8 @@ sp_onnx_constant_row(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__
 	SP_TRY(sp_onnx_tensor_numbers(onnx, node, tensor, &numbers, &count));
 	if (tensor->n_dims > 2 || (tensor->n_dims == 2 && tensor->dims[0] != 1) ||
 		(count != 1 && count != value.width))
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a constant of %zu elements with a value of %u columns is not supported",
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED,
+							"a constant of %zu elements with a value of %u columns is not supported",
 							count, value.width);
 	if (count == value.width)
 	{

@@ -4,8 +4,9 @@
  * A look over the bytes of an ONNX file before they are unpacked.
  *
  * The unpacker only says that something is wrong; this says where.  It also
- * counts what the unpacker makes a block of memory for: a few bytes of a
- * hostile file could cost a hundred of memory each.
+ * counts what the unpacker takes memory for: two bytes of a hostile file could
+ * cost a hundred of memory for a message, and fifty for a number that is
+ * written as a field of its own.
  */
 #include "base/sp_wire.h"
 #include "import/sp_onnx_internal.h"
@@ -25,7 +26,7 @@ typedef struct SpOnnxScan
 	size_t		ends[SP_ONNX_MAX_DEPTH];
 	const ProtobufCMessageDescriptor *types[SP_ONNX_MAX_DEPTH];
 	uint32_t	n_parts;
-	uint32_t	n_fields;		/* since the stop callback was asked */
+	uint64_t	n_fields;
 } SpOnnxScan;
 
 static SpWireType
@@ -93,6 +94,13 @@ sp_onnx_scan_field(SpOnnxScan *scan)
 	SpWireField wire;
 
 	SP_TRY(sp_wire_next(&scan->reader, &wire));
+	if (++scan->n_fields % SP_ONNX_FIELDS_PER_POLL == 0)
+		SP_TRY(sp_poll(cx));
+
+	/* unpacked, a tree node takes a dozen fields; whoever needs more can raise the limit */
+	if (scan->n_fields > cx->limits.max_nodes + SP_ONNX_MAX_PARTS)
+		return sp_fail(cx, SP_ERR_LIMIT, "the ONNX file has more than %llu fields",
+					   (unsigned long long) cx->limits.max_nodes + SP_ONNX_MAX_PARTS);
 	field = protobuf_c_message_descriptor_get_field(scan->types[scan->depth - 1], wire.number);
 	if (field == NULL || field->type == PROTOBUF_C_TYPE_MESSAGE)
 	{
@@ -126,11 +134,7 @@ sp_onnx_scan(SpContext *cx, const void *bytes, size_t size)
 	while (scan.depth > 0)
 	{
 		if (scan.reader.pos < scan.ends[scan.depth - 1])
-		{
 			SP_TRY(sp_onnx_scan_field(&scan));
-			if (++scan.n_fields % SP_ONNX_FIELDS_PER_POLL == 0)
-				SP_TRY(sp_poll(cx));
-		}
 		else if (--scan.depth > 0)
 			scan.reader.size = scan.ends[scan.depth - 1];
 	}

@@ -173,7 +173,8 @@ sp_onnx_classify_binary(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t sc
 
 	/* one column of probits, and another of whatever was in memory */
 	if (post == SP_ONNX_POST_PROBIT)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "post_transform PROBIT with two classes and one score is not supported");
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED,
+							"post_transform PROBIT with two classes and one score is not supported");
 	SP_TRY(sp_builder_above(onnx->builder, score, cut, &label));
 	if (post == SP_ONNX_POST_LOGISTIC)
 	{
@@ -210,7 +211,8 @@ sp_onnx_regress(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t score, SpO
 		SP_TRY(sp_builder_map(onnx->builder, value.value, SP_MAP_PROBIT, &value.value));
 	}
 	else if (post != SP_ONNX_POST_NONE)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "this post_transform with one target is not supported, because ONNX Runtime ignores it");
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED,
+							"this post_transform with one target is not supported, because ONNX Runtime ignores it");
 	onnx->estimator = node;
 	return sp_onnx_define_output(onnx, node, 0, value);
 }

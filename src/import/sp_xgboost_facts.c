@@ -282,8 +282,8 @@ sp_xgb_read_gbtree_param(SpXgboost *xgb, SpTokens *tokens)
 		{
 			SP_TRY(sp_read_text_number(cx, tokens, "size_leaf_vector", INT32_MAX, &leaf_size));
 			if (leaf_size > 1)
-				return sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost trees with vector leaves are not supported (size_leaf_vector is %u)",
-							   leaf_size);
+				return sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost trees with vector leaves are not supported "
+							   "(size_leaf_vector is %u)", leaf_size);
 		}
 	}
 }

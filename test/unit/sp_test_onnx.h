@@ -1,0 +1,227 @@
+/*
+ * test/unit/sp_test_onnx.h
+ *
+ * Writing small ONNX files, field by field.
+ */
+#ifndef SP_TEST_ONNX_H
+#define SP_TEST_ONNX_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A message under construction, small enough for the stack. */
+typedef struct Message
+{
+	uint8_t		bytes[16384];
+	size_t		size;
+} Message;
+
+__attribute__((unused)) static void
+put_varint(Message *message, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		message->bytes[message->size++] = (uint8_t) (value | 0x80);
+	message->bytes[message->size++] = (uint8_t) value;
+}
+
+__attribute__((unused)) static void
+put_int(Message *message, int field, int64_t value)
+{
+	put_varint(message, (uint64_t) field << 3);
+	put_varint(message, (uint64_t) value);
+}
+
+__attribute__((unused)) static void
+put_bytes(Message *message, int field, const void *bytes, size_t size)
+{
+	put_varint(message, (uint64_t) field << 3 | 2);
+	put_varint(message, size);
+	memcpy(message->bytes + message->size, bytes, size);
+	message->size += size;
+}
+
+__attribute__((unused)) static void
+put_text(Message *message, int field, const char *text)
+{
+	put_bytes(message, field, text, strlen(text));
+}
+
+__attribute__((unused)) static void
+put_message(Message *message, int field, const Message *inner)
+{
+	put_bytes(message, field, inner->bytes, inner->size);
+}
+
+__attribute__((unused)) static void
+put_float(Message *message, int field, float value)
+{
+	put_varint(message, (uint64_t) field << 3 | 5);
+	memcpy(message->bytes + message->size, &value, 4);
+	message->size += 4;
+}
+
+/*
+ * One attribute, as text: "i:3", "s:NONE", "ints:1,2", "floats:0.5,1",
+ * "strings:A,B", "doubles:0.5" (a tensor).
+ */
+__attribute__((unused)) static void
+put_attribute(Message *node, const char *name, const char *value)
+{
+	static const struct
+	{
+		const char *prefix;
+		int			field;
+		int			type;
+	}			kinds[] = {
+		{"i:", 3, 2}, {"f:", 2, 1}, {"s:", 4, 3}, {"ints:", 8, 7}, {"floats:", 7, 6}, {"strings:", 9, 8}, {"doubles:", 5, 4}
+	};
+	Message		attribute = {.size = 0};
+	Message		tensor = {.size = 0};
+	int			kind = 0;
+	const char *item;
+
+	while (strncmp(value, kinds[kind].prefix, strlen(kinds[kind].prefix)) != 0)
+		kind++;
+	put_text(&attribute, 1, name);
+	item = value + strlen(kinds[kind].prefix);
+	while (*item != '\0' || kinds[kind].type == 3)
+	{
+		size_t		length = kinds[kind].type == 3 ? strlen(item) : strcspn(item, ",");
+		double		number = atof(item);
+		long long	integer = atoll(item);
+
+		if (kinds[kind].type == 7 || kinds[kind].type == 2)
+			put_int(&attribute, kinds[kind].field, integer);
+		else if (kinds[kind].type == 6 || kinds[kind].type == 1)
+			put_float(&attribute, kinds[kind].field, strncmp(item, "nan", 3) == 0 ? (float) (0.0 / 0.0) : (float) number);
+		else if (kinds[kind].type == 4)
+		{
+			memcpy(tensor.bytes + tensor.size, &number, 8);
+			tensor.size += 8;
+		}
+		else
+			put_bytes(&attribute, kinds[kind].field, item, length);
+		item += length;
+		if (*item != ',')
+			break;
+		item++;
+	}
+	if (kinds[kind].type == 4)
+	{
+		Message		data = {.size = 0};
+
+		put_int(&data, 1, (int64_t) tensor.size / 8);
+		put_int(&data, 2, 11);
+		put_bytes(&data, 9, tensor.bytes, tensor.size);
+		put_message(&attribute, 5, &data);
+	}
+	put_int(&attribute, 20, kinds[kind].type);
+	put_message(node, 5, &attribute);
+}
+
+/* Attributes come in pairs of name and value, ended by NULL. */
+__attribute__((unused)) static void
+put_node(Message *graph, const char *domain, const char *operator, const char *inputs,
+		 const char *outputs, const char *const *attributes)
+{
+	Message		node = {.size = 0};
+	const char *lists[2];
+	int			which;
+
+	lists[0] = inputs;
+	lists[1] = outputs;
+	for (which = 0; which < 2; which++)
+	{
+		const char *item = lists[which];
+
+		while (*item != '\0')
+		{
+			size_t		length = strcspn(item, ",");
+
+			put_bytes(&node, which + 1, item, length);
+			item += length + (item[length] == ',');
+		}
+	}
+	put_text(&node, 3, "the node");
+	put_text(&node, 4, operator);
+	for (; attributes && attributes[0] != NULL; attributes += 2)
+	{
+		if (attributes[1] != NULL)
+			put_attribute(&node, attributes[0], attributes[1]);
+	}
+	put_text(&node, 7, domain);
+	put_message(graph, 1, &node);
+}
+
+/* An input [None, width] (or an output without shape, with width 0). */
+__attribute__((unused)) static void
+put_value(Message *graph, int field, const char *name, int type, int64_t width)
+{
+	Message		dims[2] = {{.size = 0}, {.size = 0}};
+	Message		shape = {.size = 0};
+	Message		tensor = {.size = 0};
+	Message		wrapped = {.size = 0};
+	Message		value = {.size = 0};
+
+	put_text(&value, 1, name);
+	put_int(&tensor, 1, type);
+	if (width != 0)
+	{
+		put_text(&dims[0], 2, "N");
+		put_int(&dims[1], 1, width);
+		put_message(&shape, 1, &dims[0]);
+		put_message(&shape, 1, &dims[1]);
+		put_message(&tensor, 2, &shape);
+	}
+	put_message(&wrapped, 1, &tensor);
+	put_message(&value, 2, &wrapped);
+	put_message(graph, field, &value);
+}
+
+__attribute__((unused)) static void
+put_constant(Message *graph, const char *name, int count, const float *numbers)
+{
+	Message		tensor = {.size = 0};
+
+	put_int(&tensor, 1, count);
+	put_int(&tensor, 2, 1);
+	put_text(&tensor, 8, name);
+	put_bytes(&tensor, 4, numbers, (size_t) count * 4);
+	put_message(graph, 5, &tensor);
+}
+
+__attribute__((unused)) static void
+put_pair(Message *model, int field, const char *key, const char *value)
+{
+	Message		pair = {.size = 0};
+
+	put_text(&pair, 1, key);
+	put_text(&pair, 2, value);
+	put_message(model, field, &pair);
+}
+
+__attribute__((unused)) static void
+put_opset(Message *model, const char *domain, int64_t version)
+{
+	Message		opset = {.size = 0};
+
+	put_text(&opset, 1, domain);
+	put_int(&opset, 2, version);
+	put_message(model, 8, &opset);
+}
+
+/* The model around a graph. */
+__attribute__((unused)) static void
+put_model(Message *model, const Message *graph)
+{
+	model->size = 0;
+	put_int(model, 1, 10);
+	put_text(model, 2, "skl2onnx");
+	put_text(model, 3, "1.19.1");
+	put_opset(model, "ai.onnx.ml", 1);
+	put_opset(model, "", 21);
+	put_message(model, 7, graph);
+}
+
+#endif
