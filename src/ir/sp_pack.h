@@ -130,7 +130,7 @@ typedef struct SpPackedTrees
 	uint32_t	reserved;
 	uint64_t	columns;		/* SpPackedColumn[n_columns]; entry 0 is not used */
 	uint64_t	base;			/* typed[n_targets] */
-	uint64_t	roots;			/* uint32_t[n_trees]: slot of the root in nodes */
+	uint64_t	roots;			/* uint32_t[n_trees, rounded up to groups]: slot of the root in nodes */
 	uint64_t	depths;			/* uint32_t[n_trees] */
 	uint64_t	group_depths;	/* uint32_t[n_trees / 8, rounded up]: largest of each group */
 	uint64_t	targets;		/* uint32_t[n_trees], only SP_LEAVES_INLINE */

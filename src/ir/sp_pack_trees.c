@@ -168,11 +168,11 @@ static void
 reserve_arrays(SpPacker *packer, SpPackedTrees *packed, uint64_t n_slots, uint64_t n_elements)
 {
 	size_t		node_size = packed->node_kind == SP_NODES_WIDE ? sizeof(SpWideNode) : sizeof(SpNarrowNode);
-	uint32_t	n_groups = packed->n_trees / SP_TREE_GROUP + 1;
+	uint64_t	n_groups = ((uint64_t) packed->n_trees + SP_TREE_GROUP - 1) / SP_TREE_GROUP;
 
 	packed->columns = sp_pack_reserve(packer, packed->n_columns, sizeof(SpPackedColumn), SP_IMAGE_ALIGN);
 	packed->base = sp_pack_reserve(packer, packed->n_targets, sizeof(double), SP_IMAGE_ALIGN);
-	packed->roots = sp_pack_reserve(packer, packed->n_trees, sizeof(uint32_t), SP_IMAGE_ALIGN);
+	packed->roots = sp_pack_reserve(packer, n_groups * SP_TREE_GROUP, sizeof(uint32_t), SP_IMAGE_ALIGN);
 	packed->depths = sp_pack_reserve(packer, packed->n_trees, sizeof(uint32_t), SP_IMAGE_ALIGN);
 	packed->group_depths = sp_pack_reserve(packer, n_groups, sizeof(uint32_t), SP_IMAGE_ALIGN);
 	if (packed->leaf_kind == SP_LEAVES_INLINE)
@@ -181,13 +181,40 @@ reserve_arrays(SpPacker *packer, SpPackedTrees *packed, uint64_t n_slots, uint64
 	packed->leaves = sp_pack_reserve(packer, n_elements, leaf_element_size(packed), SP_IMAGE_ALIGN);
 }
 
+/*
+ * The first slot of a tree that comes after end slots.  It stays empty and the
+ * root takes the next one: the pairs of children are then never split over two
+ * cache lines, and the first three levels share one.
+ */
+static uint64_t
+tree_begin(uint64_t end, uint32_t n_nodes)
+{
+	uint64_t	align = n_nodes == 1 ? 2 : n_nodes == 3 ? 4 : 8;
+
+	return (end + align - 1) / align * align;
+}
+
+static uint64_t
+count_slots(const SpTrees *trees)
+{
+	uint64_t	end = 0;
+
+	for (uint32_t tree = 0; tree < trees->n_trees; tree++)
+	{
+		uint32_t	n_nodes = trees->first_node[tree + 1] - trees->first_node[tree];
+
+		end = tree_begin(end, n_nodes) + 1 + n_nodes;
+	}
+	return end;
+}
+
 SpStatus
 sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan)
 {
 	const SpTrees *trees = &step->u.trees;
 	SpPackedTrees *packed = &plan->packed;
 	SpValue		input = packer->model->values[step->in];
-	uint64_t	n_slots = (uint64_t) trees->first_node[trees->n_trees] + trees->n_trees;
+	uint64_t	n_slots = count_slots(trees);
 	TreesFacts	facts;
 	void	   *memory;
 
@@ -213,6 +240,13 @@ sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan)
 
 /* Filling */
 
+/* A node of a tree and its slot in the image. */
+typedef struct Placed
+{
+	uint32_t	node;
+	uint32_t	slot;
+} Placed;
+
 /* Where the nodes of one tree go, and the running end of leaves. */
 typedef struct TreesFiller
 {
@@ -222,9 +256,8 @@ typedef struct TreesFiller
 	SpNarrowNode *narrow;		/* one of the two is set */
 	SpWideNode *wide;
 	uint64_t	n_elements;
-	/* nodes of the tree that have a slot, in the order they get one */
-	uint32_t   *node_of;
-	uint32_t   *slot_of;
+	uint32_t	next_slot;
+	Placed	   *queue;			/* as large as the largest tree */
 } TreesFiller;
 
 static void
@@ -329,39 +362,60 @@ put_leaf(TreesFiller *filler, uint32_t slot, const SpNode *leaf)
 	put_leaf_index(filler, slot, index);
 }
 
+static void
+put_or_queue(TreesFiller *filler, const SpNode *nodes, Placed placed, uint32_t *filled)
+{
+	if (nodes[placed.node].feature == SP_LEAF)
+		put_leaf(filler, placed.slot, &nodes[placed.node]);
+	else
+		filler->queue[(*filled)++] = placed;
+}
+
+/* Give a split its two children, in the next two slots. */
+static void
+put_pair(TreesFiller *filler, const SpNode *nodes, Placed parent, Placed children[2])
+{
+	const SpNode *node = &nodes[parent.node];
+	SpPackedSplit split = sp_pack_split(node, filler->plan->packed.in_type);
+	uint32_t	slot = filler->next_slot;
+
+	put_split(filler, parent.slot, &split, (uint32_t) node->feature, slot - parent.slot);
+	children[0] = (Placed) {split.swapped ? node->right : node->left, slot};
+	children[1] = (Placed) {split.swapped ? node->left : node->right, slot + 1};
+	filler->next_slot += 2;
+}
+
 /*
- * Breadth first, so that the first levels, which every row passes, share
- * cache lines.  A tree starts on an odd slot: its pairs of children are then
- * never split over two cache lines.  (The slot before the root stays empty; a
- * binary tree has an odd number of nodes, so the next tree is again at an even
- * place.)
+ * The nodes of one tree.  A walk should touch few cache lines, so a pair is
+ * followed by the pairs below it, two levels in six slots; these units come
+ * breadth first.  The queue holds the splits that have a slot, but no children
+ * yet.
  */
 static void
 put_tree(TreesFiller *filler, const SpNode *nodes, uint32_t root)
 {
-	SpType		in_type = filler->plan->packed.in_type;
-	uint32_t	filled = 1;
-	uint32_t	next_slot = root + 1;
+	Placed	   *queue = filler->queue;
+	uint32_t	filled = 0;
 
-	filler->node_of[0] = 0;
-	filler->slot_of[0] = root;
+	filler->next_slot = root + 1;
+	put_or_queue(filler, nodes, (Placed) {0, root}, &filled);
 	for (uint32_t at = 0; at < filled; at++)
 	{
-		const SpNode *node = &nodes[filler->node_of[at]];
-		uint32_t	slot = filler->slot_of[at];
-		SpPackedSplit split;
+		Placed		pair[2];
+		Placed		below[2];
 
-		if (node->feature == SP_LEAF)
+		put_pair(filler, nodes, queue[at], pair);
+		for (int side = 0; side < 2; side++)
 		{
-			put_leaf(filler, slot, node);
-			continue;
+			if (nodes[pair[side].node].feature == SP_LEAF)
+			{
+				put_leaf(filler, pair[side].slot, &nodes[pair[side].node]);
+				continue;
+			}
+			put_pair(filler, nodes, pair[side], below);
+			put_or_queue(filler, nodes, below[0], &filled);
+			put_or_queue(filler, nodes, below[1], &filled);
 		}
-		split = sp_pack_split(node, in_type);
-		put_split(filler, slot, &split, (uint32_t) node->feature, next_slot - slot);
-		filler->node_of[filled] = split.swapped ? node->right : node->left;
-		filler->slot_of[filled++] = next_slot++;
-		filler->node_of[filled] = split.swapped ? node->left : node->right;
-		filler->slot_of[filled++] = next_slot++;
 	}
 }
 
@@ -388,9 +442,8 @@ sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan
 	TreesFiller filler = {.packer = packer, .trees = trees, .plan = plan};
 	void	   *memory;
 
-	SP_TRY(sp_alloc_array(packer->cx, plan->largest_tree, 2 * sizeof(uint32_t), &memory));
-	filler.node_of = memory;
-	filler.slot_of = filler.node_of + plan->largest_tree;
+	SP_TRY(sp_alloc_array(packer->cx, plan->largest_tree, sizeof(Placed), &memory));
+	filler.queue = memory;
 	if (packed->node_kind == SP_NODES_WIDE)
 		filler.wide = (SpWideNode *) (packer->image + packed->nodes);
 	else
@@ -399,10 +452,11 @@ sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan
 	sp_pack_numbers(packer, packed->base, trees->base, trees->n_targets, trees->sum_type);
 	for (uint32_t tree = 0; tree < trees->n_trees; tree++)
 	{
+		uint32_t	n_nodes = trees->first_node[tree + 1] - trees->first_node[tree];
 		uint32_t   *group_depth = &group_depths[tree / SP_TREE_GROUP];
 
 		SP_TRY(sp_poll(packer->cx));
-		roots[tree] = trees->first_node[tree] + tree + 1;
+		roots[tree] = (uint32_t) tree_begin(filler.next_slot, n_nodes) + 1;
 		depths[tree] = trees->depth[tree];
 		if (trees->depth[tree] > *group_depth)
 			*group_depth = trees->depth[tree];
@@ -410,6 +464,9 @@ sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan
 			targets[tree] = tree_target(trees, tree);
 		put_tree(&filler, trees->nodes + trees->first_node[tree], roots[tree]);
 	}
+	/* the last group is walked as a whole, what it lacks are copies of its last tree */
+	for (uint64_t tree = trees->n_trees; tree % SP_TREE_GROUP != 0; tree++)
+		roots[tree] = roots[tree - 1];
 	sp_free(packer->cx, memory);
 	return SP_OK;
 }
