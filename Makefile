@@ -124,6 +124,7 @@ ALL_HEADERS := $(sort $(shell find src -name '*.h' 2>/dev/null) $(GENERATED_H))
 # Fragments of the install script in the order in which they are concatenated.
 
 INSTALL_SQL = \
+	sql/install/00_schema.sql \
 	sql/install/10_tables.sql \
 	sql/install/20_triggers.sql \
 	sql/install/30_models.sql \
@@ -143,7 +144,7 @@ REGRESS = smoke import predict registry
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out
-ISOLATION = import promote
+ISOLATION = import promote rename
 ISOLATION_OPTS = --inputdir=test/isolation
 
 UNIT_PROGRAMS  := $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/test_*.c)))

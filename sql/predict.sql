@@ -66,6 +66,11 @@ SELECT smartpouch.import_model('numbers', artifact) FROM tiny WHERE name = 'clas
 SELECT smartpouch.predict('numbers:1', ARRAY[40, 60]), smartpouch.predict_label('numbers:1', ARRAY[40, 60]),
 	smartpouch.predict_json('numbers:1', '[40, 60]') -> 'label' AS json;
 
+-- integers beyond those of a double keep their digits
+SELECT smartpouch.import_model('numbers', artifact, labels => ARRAY['9007199254740993', '9007199254740992'])
+FROM tiny WHERE name = 'classifier';
+SELECT smartpouch.predict_label('numbers:2', ARRAY[20, 60]), smartpouch.predict_json('numbers:2', '[20, 60]') -> 'label' AS json;
+SELECT smartpouch.predict('numbers:2', ARRAY[20, 60]); \echo :SQLSTATE
 -- wrong outputs
 SELECT smartpouch.predict('risk', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict_label('tiny', ARRAY[40, 60]); \echo :SQLSTATE
@@ -93,6 +98,13 @@ SELECT smartpouch.predict('tiny', '[40, 1e400]'::jsonb); \echo :SQLSTATE
 SELECT smartpouch.predict_batch('tiny', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict_batch('tiny', ARRAY[[40], [60]]); \echo :SQLSTATE
 SELECT smartpouch.predict_batch('tiny', ARRAY[['40', '60']]); \echo :SQLSTATE
+-- one column for two features, two columns for one
+SELECT smartpouch.import_model('long', artifact, feature_names => ARRAY[repeat('a', 63) || '1', repeat('a', 63) || '2'])
+FROM tiny WHERE name = 'regression';
+SELECT smartpouch.predict('long:1', s) FROM (SELECT 40 AS aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa) s; \echo :SQLSTATE
+SELECT smartpouch.predict('long:1', jsonb_build_object(repeat('a', 63) || '1', 40, repeat('a', 63) || '2', 60));
+SELECT smartpouch.predict('tiny', s) FROM (SELECT 40 AS age, 41 AS age, 60 AS weight) s; \echo :SQLSTATE
+SELECT smartpouch.predict('tiny', s) FROM (SELECT 40 AS age, 1 AS x, 2 AS x, 60 AS weight) s;
 -- wrong references
 SELECT smartpouch.predict('nobody', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict('tiny:9', ARRAY[40, 60]); \echo :SQLSTATE
@@ -105,6 +117,11 @@ SELECT smartpouch.predict('', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict('tiny@', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict('tiny:0', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict('tiny:99999999999', ARRAY[40, 60]); \echo :SQLSTATE
+SELECT smartpouch.predict('tiny:' || repeat('0', 200) || '1', ARRAY[40, 60]); \echo :SQLSTATE
+SELECT smartpouch.predict(repeat('x', 63) || '@' || repeat('y', 63), ARRAY[40, 60]); \echo :SQLSTATE
+SELECT smartpouch.predict(repeat('x', 1000) || '@' || repeat('y', 1000), ARRAY[40, 60]); \echo :SQLSTATE
+SELECT smartpouch.predict(repeat('x', 199) || 'éééé', ARRAY[40, 60]); \echo :SQLSTATE
+SELECT smartpouch.predict_batch('nobody', '{}'::real[]); \echo :SQLSTATE
 SELECT smartpouch.predict(repeat('x', 64), ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict_version('\x00', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict_version(sha256('nothing'), ARRAY[40, 60]); \echo :SQLSTATE

@@ -1,5 +1,11 @@
 -- The registry. Rows are written only by the functions of this extension
 -- (as the owner of the tables); the C code reads them by these names.
+--
+-- There are no foreign keys between tables that pg_dump carries: they exist
+-- before the data does, and a parallel restore loads the tables of an extension in
+-- any order. The functions change a model under the lock of its row, and
+-- health() looks for rows that lead nowhere. They are heap tables whatever the
+-- default is: the C code goes back to a row by its place.
 
 -- A role is stored by OID together with the cluster it belongs to, so that
 -- neither a recreated role of the same name nor a restore into another
@@ -15,7 +21,7 @@ CREATE TABLE smartpouch.model (
 	last_version integer NOT NULL DEFAULT 0,
 	last_event bigint NOT NULL DEFAULT 0,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
-);
+) USING heap;
 
 -- Bytes by their SHA-256, in pieces of at most 1 MiB: model files as they
 -- came, and the stored form made from them.
@@ -25,13 +31,12 @@ CREATE TABLE smartpouch.blob (
 	bytes bytea NOT NULL CONSTRAINT blob_bytes_check
 		CHECK (octet_length(bytes) BETWEEN 1 AND 1048576),
 	CONSTRAINT blob_pkey PRIMARY KEY (sha256, seq)
-);
+) USING heap;
 -- Decompression would be paid at every load and gains little on binary files.
 ALTER TABLE smartpouch.blob ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
 CREATE TABLE smartpouch.version (
-	model_id uuid NOT NULL
-		CONSTRAINT version_model_fkey REFERENCES smartpouch.model ON DELETE CASCADE,
+	model_id uuid NOT NULL,
 	version integer NOT NULL CONSTRAINT version_version_check CHECK (version > 0),
 	program_sha256 bytea NOT NULL CONSTRAINT version_program_check CHECK (octet_length(program_sha256) = 32),
 	program_bytes bigint NOT NULL CONSTRAINT version_program_bytes_check CHECK (program_bytes > 0),
@@ -51,7 +56,7 @@ CREATE TABLE smartpouch.version (
 	imported_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	imported_by text NOT NULL,
 	CONSTRAINT version_pkey PRIMARY KEY (model_id, version)
-);
+) USING heap;
 CREATE INDEX version_program_idx ON smartpouch.version (program_sha256);
 
 -- What serves a stage, and under it the versions that earlier promotions left
@@ -64,20 +69,16 @@ CREATE TABLE smartpouch.deployment (
 	promoted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	promoted_by text NOT NULL,
 	note text,
-	CONSTRAINT deployment_pkey PRIMARY KEY (model_id, stage),
-	CONSTRAINT deployment_version_fkey FOREIGN KEY (model_id, version)
-		REFERENCES smartpouch.version
-);
+	CONSTRAINT deployment_pkey PRIMARY KEY (model_id, stage)
+) USING heap;
 
 CREATE TABLE smartpouch.alias (
 	model_id uuid NOT NULL,
 	alias text COLLATE "C" NOT NULL CONSTRAINT alias_name_check
 		CHECK (alias ~ '^[A-Za-z_][A-Za-z0-9_.-]*$' AND octet_length(alias) <= 63),
 	version integer NOT NULL,
-	CONSTRAINT alias_pkey PRIMARY KEY (model_id, alias),
-	CONSTRAINT alias_version_fkey FOREIGN KEY (model_id, version)
-		REFERENCES smartpouch.version
-);
+	CONSTRAINT alias_pkey PRIMARY KEY (model_id, alias)
+) USING heap;
 
 -- An administrator's own ladder of stages, lowest first. While it is empty
 -- the ladder is development, testing, staging, production.
@@ -85,7 +86,7 @@ CREATE TABLE smartpouch.stage (
 	name text COLLATE "C" CONSTRAINT stage_pkey PRIMARY KEY CONSTRAINT stage_name_check
 		CHECK (name ~ '^[A-Za-z_][A-Za-z0-9_.-]*$' AND octet_length(name) <= 63),
 	position integer NOT NULL CONSTRAINT stage_position_key UNIQUE
-);
+) USING heap;
 
 -- Append-only, kept when a model is gone.
 CREATE TABLE smartpouch.event (
@@ -103,7 +104,7 @@ CREATE TABLE smartpouch.event (
 	acting_role text NOT NULL,
 	client_address inet,
 	CONSTRAINT event_pkey PRIMARY KEY (model_id, seq)
-);
+) USING heap;
 
 -- Files on their way in. Not dumped: an upload that a restore interrupts is begun again.
 CREATE TABLE smartpouch.upload (
@@ -111,14 +112,14 @@ CREATE TABLE smartpouch.upload (
 	name text NOT NULL,
 	role_oid oid NOT NULL,
 	started_at timestamptz NOT NULL DEFAULT pg_catalog.now()
-);
+) USING heap;
 CREATE TABLE smartpouch.upload_chunk (
 	upload_id bigint NOT NULL
 		CONSTRAINT upload_chunk_upload_fkey REFERENCES smartpouch.upload ON DELETE CASCADE,
 	seq integer NOT NULL CONSTRAINT upload_chunk_seq_check CHECK (seq > 0),
 	bytes bytea NOT NULL,
 	CONSTRAINT upload_chunk_pkey PRIMARY KEY (upload_id, seq)
-);
+) USING heap;
 ALTER TABLE smartpouch.upload_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE smartpouch.model IS 'registry: models and their owners';

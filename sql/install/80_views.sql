@@ -1,11 +1,14 @@
 CREATE VIEW smartpouch.models AS
-SELECT m.name AS model, m.owner_name AS owner,
+SELECT m.name AS model, r.rolname AS owner,
 	(SELECT pg_catalog.count(*) FROM smartpouch.version v WHERE v.model_id = m.id) AS versions,
 	(SELECT pg_catalog.max(v.version) FROM smartpouch.version v WHERE v.model_id = m.id) AS newest,
 	(SELECT d.version FROM smartpouch.deployment d
 		WHERE d.model_id = m.id AND d.stage = 'production') AS production,
 	m.created_at
-FROM smartpouch.model m;
+FROM smartpouch.model m
+	LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.owner_oid AND m.owner_cluster = COALESCE(
+		NULLIF(pg_catalog.current_setting('smartpouch.cluster_id', true), ''),
+		(SELECT system_identifier::text FROM pg_catalog.pg_control_system()));
 COMMENT ON VIEW smartpouch.models IS 'models, their owners and what production serves';
 
 CREATE VIEW smartpouch.versions AS

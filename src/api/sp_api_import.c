@@ -23,6 +23,7 @@
 #include "server/sp_error.h"
 #include "server/sp_guc.h"
 #include "server/sp_memory.h"
+#include "server/sp_role.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_import_model);
 PG_FUNCTION_INFO_V1(smartpouch_import_upload);
@@ -173,6 +174,19 @@ describe(const SpModel *model, SpNewVersion *version)
 	version->parameters = (int64) model->n_parameters;
 }
 
+/* Early, so that nobody parses for nothing; what counts is asked again under the model's lock. */
+static void
+check_owner(const char *name)
+{
+	SpModelRow	model;
+
+	if (sp_registry_find_model(name, NULL, &model) &&
+		!sp_role_is_ours(model.owner_oid, model.owner_cluster))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of model \"%s\"", name)));
+}
+
 /*
  * Import in a context of its own, so that the memory of parsing is gone
  * before the statement goes on.  Packing is tried too: a model that cannot be
@@ -191,6 +205,7 @@ import(const char *name, const Artifact *artifact)
 	SpNewVersion version = {0};
 	int32		number;
 
+	check_owner(name);
 	sp_context_init(&cx, work);
 	SpModel    *model = read_model(&cx, artifact, &format);
 
@@ -213,7 +228,7 @@ Datum
 smartpouch_import_model(PG_FUNCTION_ARGS)
 {
 	Artifact	artifact = {0};
-	char	   *name = sp_name_argument(fcinfo, 0, "model");
+	char	   *name = sp_name_argument(fcinfo, 0, "name", "model");
 	bytea	   *bytes;
 
 	sp_require_argument(fcinfo, 1, "artifact");
@@ -228,7 +243,7 @@ smartpouch_import_model(PG_FUNCTION_ARGS)
 Datum
 smartpouch_upload_begin(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(sp_registry_upload_begin(sp_name_argument(fcinfo, 0, "model")));
+	PG_RETURN_INT64(sp_registry_upload_begin(sp_name_argument(fcinfo, 0, "name", "model")));
 }
 
 Datum

@@ -27,22 +27,26 @@ smartpouch_model_artifact(PG_FUNCTION_ARGS)
 {
 	text	   *ref = PG_GETARG_TEXT_PP(0);
 	SpResolved	resolved;
+	const SpModelRow *model;
+	const SpVersionRow *version;
 	bytea	   *result;
 	char	   *bytes;
 	Size		size;
 
 	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
-	if (!sp_role_is_ours(resolved.model.owner_oid, resolved.model.owner_cluster))
+	model = &resolved.rows.model;
+	version = &resolved.rows.version;
+	if (!sp_role_is_ours(model->owner_oid, model->owner_cluster))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of model \"%s\"", resolved.model.name)));
-	size = (Size) resolved.version.artifact_bytes;
+				 errmsg("must be owner of model \"%s\"", model->name)));
+	size = (Size) version->artifact_bytes;
 	if (size > MaxAllocSize - VARHDRSZ)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the file of model \"%s\" has %zu bytes and does not fit one value",
-						resolved.model.name, size)));
-	bytes = sp_registry_blob(resolved.version.artifact, resolved.version.artifact_bytes,
+						model->name, size)));
+	bytes = sp_registry_blob(version->artifact, version->artifact_bytes,
 							 ActiveSnapshotSet() ? GetActiveSnapshot() : NULL, CurrentMemoryContext);
 	result = palloc(size + VARHDRSZ);
 	SET_VARSIZE(result, size + VARHDRSZ);
@@ -54,8 +58,8 @@ smartpouch_model_artifact(PG_FUNCTION_ARGS)
 Datum
 smartpouch_rename_model(PG_FUNCTION_ARGS)
 {
-	char	   *old = sp_name_argument(fcinfo, 0, "model");
-	char	   *new = sp_name_argument(fcinfo, 1, "model");
+	char	   *old = sp_name_argument(fcinfo, 0, "old", "model");
+	char	   *new = sp_name_argument(fcinfo, 1, "new", "model");
 
 	sp_registry_rename(old, new);
 	PG_RETURN_VOID();
@@ -64,15 +68,15 @@ smartpouch_rename_model(PG_FUNCTION_ARGS)
 Datum
 smartpouch_set_owner(PG_FUNCTION_ARGS)
 {
-	sp_registry_set_owner(sp_name_argument(fcinfo, 0, "model"), PG_GETARG_OID(1));
+	sp_registry_set_owner(sp_name_argument(fcinfo, 0, "model", "model"), PG_GETARG_OID(1));
 	PG_RETURN_VOID();
 }
 
 Datum
 smartpouch_promote(PG_FUNCTION_ARGS)
 {
-	char	   *model = sp_name_argument(fcinfo, 0, "model");
-	char	   *stage = sp_name_argument(fcinfo, 2, "stage");
+	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
+	char	   *stage = sp_name_argument(fcinfo, 2, "stage", "stage");
 	char	   *note = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
 
 	sp_require_argument(fcinfo, 1, "version");
@@ -83,8 +87,8 @@ smartpouch_promote(PG_FUNCTION_ARGS)
 Datum
 smartpouch_set_alias(PG_FUNCTION_ARGS)
 {
-	char	   *model = sp_name_argument(fcinfo, 0, "model");
-	char	   *alias = sp_name_argument(fcinfo, 1, "alias");
+	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
+	char	   *alias = sp_name_argument(fcinfo, 1, "alias", "alias");
 
 	sp_registry_set_alias(model, alias, PG_GETARG_INT32(2));
 	PG_RETURN_VOID();
@@ -93,8 +97,8 @@ smartpouch_set_alias(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_alias(PG_FUNCTION_ARGS)
 {
-	char	   *model = sp_name_argument(fcinfo, 0, "model");
-	char	   *alias = sp_name_argument(fcinfo, 1, "alias");
+	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
+	char	   *alias = sp_name_argument(fcinfo, 1, "alias", "alias");
 
 	sp_registry_drop_alias(model, alias);
 	PG_RETURN_VOID();

@@ -87,9 +87,9 @@ smartpouch_predict_batch(PG_FUNCTION_ARGS)
 	int			width;
 
 	InitMaterializedSRF(fcinfo, 0);
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	if (ARR_NDIM(array) == 0)
 		return (Datum) 0;
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	check_array(site, array, element);
 	for (int output = SP_OUTPUT_VALUE; output <= SP_OUTPUT_PROBABILITIES; output++)
 		if (sp_call_site_has(site, output))

@@ -20,8 +20,8 @@ push_label(JsonbParseState **state, const SpCallSite *site)
 	uint32		label = (uint32) sp_eval_output_number(site->eval, SP_OUTPUT_LABEL, 0, 0);
 
 	sp_json_key(state, "label");
-	if (site->model->label_numbers)
-		sp_json_number(state, WJB_VALUE, site->model->label_numbers[label]);
+	if (site->model->image->label_type == SP_TYPE_I64)
+		sp_json_numeric(state, WJB_VALUE, sp_image_label(site->model->image, label));
 	else
 		sp_json_string(state, WJB_VALUE, sp_image_label(site->model->image, label));
 }
@@ -63,9 +63,9 @@ outputs_json(const SpCallSite *site)
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	sp_json_key(&state, "model");
-	sp_json_string(&state, WJB_VALUE, site->resolved.model.name);
+	sp_json_string(&state, WJB_VALUE, site->resolved.rows.model.name);
 	sp_json_key(&state, "version");
-	sp_json_integer(&state, WJB_VALUE, site->resolved.version.version);
+	sp_json_integer(&state, WJB_VALUE, site->resolved.rows.version.version);
 	if (sp_call_site_has(site, SP_OUTPUT_VALUE))
 	{
 		sp_json_key(&state, "value");

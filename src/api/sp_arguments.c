@@ -18,12 +18,12 @@ sp_require_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 }
 
 char *
-sp_name_argument(FunctionCallInfo fcinfo, int arg, const char *kind)
+sp_name_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char *kind)
 {
-	char	   *name;
+	char	   *value;
 
-	sp_require_argument(fcinfo, arg, kind);
-	name = text_to_cstring(PG_GETARG_TEXT_PP(arg));
-	sp_name_check(name, kind);
-	return name;
+	sp_require_argument(fcinfo, arg, name);
+	value = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	sp_name_check(value, kind);
+	return value;
 }

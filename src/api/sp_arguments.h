@@ -13,7 +13,7 @@
 /* 22004 if argument number arg is NULL. */
 extern void sp_require_argument(FunctionCallInfo fcinfo, int arg, const char *name);
 
-/* A text argument that must be a name (22004, 22023); kind is "model", "stage" or "alias". */
-extern char *sp_name_argument(FunctionCallInfo fcinfo, int arg, const char *kind);
+/* The text argument called name, which must be the name of a kind ("model", "stage", "alias"): 22004, 22023. */
+extern char *sp_name_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char *kind);
 
 #endif

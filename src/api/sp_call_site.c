@@ -44,36 +44,36 @@ sp_call_site(FunctionCallInfo fcinfo, uint32 capacity)
 	return site;
 }
 
-/* Pin the model that site->resolved names and make what goes with it. */
+/* Pin the model that site->resolved names and make what goes with it; eval last, as the sign that all is there. */
 static void
 serve(SpCallSite *site)
 {
+	const SpFoundRows *rows = &site->resolved.rows;
 	MemoryContext old;
+	SpEval	   *eval;
 	Size		size;
 
 	release_model(site);
+	site->eval = NULL;
 	site->outputs = 0;
 	MemoryContextReset(site->model_mcx);
-	site->model = sp_model_pin(&site->resolved.version,
-							   ActiveSnapshotSet() ? GetActiveSnapshot() : NULL);
+	site->model = sp_model_pin(&rows->version, ActiveSnapshotSet() ? GetActiveSnapshot() : NULL);
 	size = sp_eval_size(site->model->image, site->capacity);
 	if (size == 0 || !AllocHugeSizeIsValid(size))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("model \"%s\" needs too much memory for one block of rows",
-						site->resolved.model.name)));
+				 errmsg("model \"%s\" needs too much memory for one block of rows", rows->model.name)));
 	old = MemoryContextSwitchTo(site->model_mcx);
-	site->eval = sp_eval_init(sp_palloc_aligned(site->model_mcx, size, SP_IMAGE_ALIGN),
-							  site->model->image,
-							  site->capacity, sp_interrupted, NULL);
-	sp_binder_init(&site->binder, site->model_mcx, site->model->image, site->eval,
-				   psprintf("model \"%s\" version %d", site->resolved.model.name,
-							site->resolved.version.version));
+	eval = sp_eval_init(sp_palloc_aligned(site->model_mcx, size, SP_IMAGE_ALIGN),
+						site->model->image, site->capacity, sp_interrupted, NULL);
+	sp_binder_init(&site->binder, site->model_mcx, site->model->image, eval,
+				   psprintf("model \"%s\" version %d", rows->model.name, rows->version.version));
 	MemoryContextSwitchTo(old);
+	site->eval = eval;
 }
 
 static bool
-same_version(const SpResolved *a, const SpResolved *b)
+same_version(const SpFoundRows *a, const SpFoundRows *b)
 {
 	return memcmp(&a->version, &b->version, sizeof(a->version)) == 0 &&
 		strcmp(a->model.name, b->model.name) == 0;
@@ -82,7 +82,7 @@ same_version(const SpResolved *a, const SpResolved *b)
 static void
 move_to(SpCallSite *site, const SpResolved *resolved)
 {
-	bool		same = site->model != NULL && same_version(resolved, &site->resolved);
+	bool		same = site->eval != NULL && same_version(&resolved->rows, &site->resolved.rows);
 
 	site->resolved = *resolved;
 	if (!same)
@@ -90,10 +90,18 @@ move_to(SpCallSite *site, const SpResolved *resolved)
 }
 
 static bool
-is_serving(const SpCallSite *site, const char *ref, Size size)
+is_serving(SpCallSite *site, const char *ref, Size size)
 {
-	return site->model != NULL && site->ref_size == size &&
-		memcmp(site->ref, ref, size) == 0 && sp_resolved_is_current(&site->resolved);
+	return site->eval != NULL && site->ref_size == size &&
+		memcmp(site->ref, ref, size) == 0 && sp_resolved_holds(&site->resolved);
+}
+
+static void
+remember_ref(SpCallSite *site, const char *ref, Size size)
+{
+	Assert(size <= sizeof(site->ref));
+	site->ref_size = size;
+	memcpy(site->ref, ref, size);
 }
 
 void
@@ -107,8 +115,7 @@ sp_call_site_use(SpCallSite *site, text *ref)
 		return;
 	sp_resolve(bytes, size, &resolved);
 	move_to(site, &resolved);
-	site->ref_size = size;
-	memcpy(site->ref, bytes, size);
+	remember_ref(site, bytes, size);
 }
 
 void
@@ -126,8 +133,7 @@ sp_call_site_use_program(SpCallSite *site, bytea *program)
 		return;
 	sp_resolve_program((const uint8 *) bytes, &resolved);
 	move_to(site, &resolved);
-	site->ref_size = SP_SHA256_SIZE;
-	memcpy(site->ref, bytes, SP_SHA256_SIZE);
+	remember_ref(site, bytes, SP_SHA256_SIZE);
 }
 
 bool
@@ -165,8 +171,13 @@ check_outputs(SpCallSite *site, uint32 wanted)
 void
 sp_call_site_run(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing)
 {
+	SpStatus	status;
+
 	if (unlikely(site->outputs != wanted))
 		check_outputs(site, wanted);
-	if (unlikely(sp_eval_run(site->eval, rows, wanted, has_missing) != SP_OK))
+	status = sp_eval_run(site->eval, rows, wanted, has_missing);
+	if (unlikely(status == SP_ERR_CANCELLED))
 		PG_RE_THROW();
+	if (unlikely(status != SP_OK))
+		elog(ERROR, "evaluating %s failed with status %d", site->binder.subject, status);
 }

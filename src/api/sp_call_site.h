@@ -19,7 +19,6 @@ typedef struct SpCallSite
 	MemoryContext mcx;			/* child of fn_mcxt */
 	MemoryContext model_mcx;	/* what belongs to the pinned model; reset with it */
 	MemoryContextCallback release;
-	bool		by_hash;		/* the reference is a hash of the stored form */
 	Size		ref_size;
 	char		ref[SP_REFERENCE_SIZE];
 	SpResolved	resolved;

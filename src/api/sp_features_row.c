@@ -21,6 +21,8 @@ typedef struct ColumnEntry
 {
 	char		name[NAMEDATALEN];	/* hash key */
 	AttrNumber	number;
+	bool		repeated;		/* several columns have this name */
+	bool		taken;			/* a feature is bound to it */
 } ColumnEntry;
 
 static HTAB *
@@ -43,6 +45,8 @@ hash_columns(TupleDesc desc)
 		if (attribute->attisdropped)
 			continue;
 		entry = hash_search(columns, NameStr(attribute->attname), HASH_ENTER, &found);
+		entry->repeated = found;
+		entry->taken = false;
 		if (!found)
 			entry->number = attribute->attnum;
 	}
@@ -82,17 +86,33 @@ check_column_type(const SpBinder *binder, uint32 feature, Oid type)
 }
 
 /* Column names are cut to NAMEDATALEN - 1 bytes by the server; so are features here. */
-static AttrNumber
+static ColumnEntry *
 find_column(HTAB *columns, const char *feature)
 {
 	char		name[NAMEDATALEN];
-	ColumnEntry *entry;
 
 	strlcpy(name, feature, sizeof(name));
 	if (strlen(feature) >= NAMEDATALEN)
 		name[pg_mbcliplen(feature, strlen(feature), NAMEDATALEN - 1)] = '\0';
-	entry = hash_search(columns, name, HASH_FIND, NULL);
-	return entry ? entry->number : InvalidAttrNumber;
+	return hash_search(columns, name, HASH_FIND, NULL);
+}
+
+static void
+check_column_is_one(const SpBinder *binder, uint32 feature, ColumnEntry *column)
+{
+	if (column->repeated)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the row has several columns \"%s\"", column->name)));
+	if (column->taken)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" would be two features of %s", column->name, binder->subject),
+				 errdetail("Feature \"%s\" and another one differ only after %d bytes, where column names end.",
+						   sp_feature_name(binder, feature), NAMEDATALEN - 1),
+				 errhint("Pass an array or jsonb, or import the model with feature_names of at most %d bytes.",
+						 NAMEDATALEN - 1)));
+	column->taken = true;
 }
 
 static void
@@ -104,15 +124,16 @@ plan_columns(SpBinder *binder, TupleDesc desc)
 
 	for (uint32 feature = 0; feature < binder->n_features; feature++)
 	{
-		AttrNumber	number = find_column(columns, sp_feature_name(binder, feature));
+		ColumnEntry *column = find_column(columns, sp_feature_name(binder, feature));
 
-		if (number == InvalidAttrNumber)
+		if (column == NULL)
 		{
 			missing[n_missing++] = feature;
 			continue;
 		}
-		binder->columns[feature] = number;
-		binder->column_types[feature] = getBaseType(TupleDescAttr(desc, number - 1)->atttypid);
+		check_column_is_one(binder, feature, column);
+		binder->columns[feature] = column->number;
+		binder->column_types[feature] = getBaseType(TupleDescAttr(desc, column->number - 1)->atttypid);
 		check_column_type(binder, feature, binder->column_types[feature]);
 	}
 	hash_destroy(columns);

@@ -86,21 +86,23 @@ sp_json_key(JsonbParseState **state, const char *utf8)
 }
 
 void
+sp_json_numeric(JsonbParseState **state, JsonbIteratorToken token, const char *decimal)
+{
+	Datum		numeric = DirectFunctionCall3(numeric_in, CStringGetDatum(decimal),
+											  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	JsonbValue	value = {.type = jbvNumeric, .val.numeric = DatumGetNumeric(numeric)};
+
+	(void) pushJsonbValue(state, token, &value);
+}
+
+void
 sp_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
 {
-	JsonbValue	value = {.type = jbvNull};
-
+	/* by the shortest text that reads back the same: float8_numeric keeps 15 digits only */
 	if (isfinite(number))
-	{
-		/* by the shortest text that reads back the same: float8_numeric keeps 15 digits only */
-		Datum		text = CStringGetDatum(float8out_internal(number));
-
-		value.type = jbvNumeric;
-		value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, text,
-																ObjectIdGetDatum(InvalidOid),
-																Int32GetDatum(-1)));
-	}
-	(void) pushJsonbValue(state, token, &value);
+		sp_json_numeric(state, token, float8out_internal(number));
+	else
+		sp_json_null(state, token);
 }
 
 void

@@ -3,6 +3,8 @@
  */
 #include "server/sp_compat.h"
 
+#include <math.h>
+
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -11,6 +13,9 @@
 #include "server/sp_error.h"
 #include "server/sp_guc.h"
 #include "server/sp_memory.h"
+
+/* Below this every integer is a double of its own. */
+#define MAX_EXACT_INTEGER 9007199254740992.0
 
 static HTAB *models = NULL;
 static Size total_size = 0;
@@ -67,7 +72,11 @@ number_labels(const SpImage *image, MemoryContext mcx)
 		return NULL;
 	numbers = MemoryContextAlloc(mcx, mul_size(image->n_labels, sizeof(double)));
 	for (uint32 i = 0; i < image->n_labels; i++)
+	{
 		numbers[i] = strtod(sp_image_label(image, i), NULL);
+		if (fabs(numbers[i]) >= MAX_EXACT_INTEGER)
+			return NULL;
+	}
 	return numbers;
 }
 
@@ -151,5 +160,6 @@ void
 sp_model_unpin(SpLoadedModel *model)
 {
 	Assert(model->pins > 0);
-	model->pins--;
+	if (--model->pins == 0)
+		make_room();
 }

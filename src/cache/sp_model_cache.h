@@ -22,7 +22,7 @@ typedef struct SpLoadedModel
 	uint8		program[SP_SHA256_SIZE];	/* hash key */
 	MemoryContext mcx;			/* holds everything below */
 	const SpImage *image;
-	const double *label_numbers;	/* n_labels, or NULL when labels are not numbers */
+	const double *label_numbers;	/* n_labels, or NULL when labels are not numbers that a double holds */
 	Size		size;
 	int			pins;
 	uint64		last_used;

@@ -21,67 +21,40 @@ typedef struct Entry
 
 static HTAB *entries = NULL;
 
-/* What is looked for: a parsed reference, or a stored form by its hash. */
-typedef struct Target
-{
-	const SpReference *reference;
-	const uint8 *program;
-} Target;
-
-static SpFound
-find(const Target *target, Snapshot snapshot, SpModelRow *model, SpVersionRow *version)
-{
-	if (target->reference)
-		return sp_registry_find(target->reference, snapshot, model, version);
-	return sp_registry_find_program(target->program, snapshot, model, version) ?
-		SP_FOUND : SP_NO_VERSION;
-}
-
 bool
-sp_resolved_is_current(const SpResolved *resolved)
+sp_resolved_holds(SpResolved *resolved)
 {
 	SpSnapshotId now;
 
-	/* cheap when there is nothing to accept; a statement without tables accepts nowhere else */
-	AcceptInvalidationMessages();
-	if (resolved->generation != sp_registry_generation)
-		return false;
-	if (resolved->durable)
-		return true;
 	if (!ActiveSnapshotSet())
 		return false;
 	now = sp_snapshot_id(GetActiveSnapshot());
-	return sp_snapshot_same(&now, &resolved->snapshot);
+	if (resolved->generation == sp_registry_generation && sp_snapshot_same(&now, &resolved->snapshot))
+		return true;
+	/* a statement without tables accepts them nowhere else */
+	AcceptInvalidationMessages();
+	if (resolved->generation != sp_registry_generation ||
+		!sp_registry_rows_hold(&resolved->rows, GetActiveSnapshot()))
+		return false;
+	resolved->snapshot = now;
+	return true;
 }
 
 /*
- * The generation is taken before the first read: an invalidation that arrives
- * while reading makes the result outdated at once, which costs a second look.
+ * Before the first read: an invalidation that arrives while reading makes the
+ * result outdated at once, which costs a second look.
  */
-static SpFound
-resolve(const Target *target, SpResolved *resolved)
+static Snapshot
+begin_reading(SpResolved *resolved)
 {
 	Snapshot	active = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
-	SpFound		found;
-	SpModelRow	latest_model;
-	SpVersionRow latest;
 
 	memset(resolved, 0, sizeof(*resolved));
 	AcceptInvalidationMessages();
 	resolved->generation = sp_registry_generation;
-	found = find(target, active, &resolved->model, &resolved->version);
-	if (found != SP_FOUND)
-		return found;
-	if (active == NULL)
-		resolved->durable = true;
-	else
-	{
+	if (active != NULL)
 		resolved->snapshot = sp_snapshot_id(active);
-		resolved->durable = find(target, NULL, &latest_model, &latest) == SP_FOUND &&
-			memcmp(&latest, &resolved->version, sizeof(latest)) == 0 &&
-			memcmp(&latest_model, &resolved->model, sizeof(latest_model)) == 0;
-	}
-	return SP_FOUND;
+	return active;
 }
 
 static void
@@ -118,36 +91,36 @@ sp_resolve(const char *text, Size size, SpResolved *resolved)
 {
 	char		key[SP_REFERENCE_SIZE] = {0};
 	SpReference reference;
-	Target		target = {.reference = &reference};
+	Snapshot	snapshot;
 	SpFound		found;
 
+	if (size < SP_REFERENCE_SIZE)
+		memcpy(key, text, size);
 	if (size < SP_REFERENCE_SIZE && entries != NULL)
 	{
-		Entry	   *entry;
+		Entry	   *entry = hash_search(entries, key, HASH_FIND, NULL);
 
-		memcpy(key, text, size);
-		entry = hash_search(entries, key, HASH_FIND, NULL);
-		if (entry != NULL && sp_resolved_is_current(&entry->resolved))
+		if (entry != NULL && sp_resolved_holds(&entry->resolved))
 		{
 			*resolved = entry->resolved;
 			return;
 		}
 	}
 	sp_reference_parse(&reference, text, size);
-	found = resolve(&target, resolved);
+	snapshot = begin_reading(resolved);
+	found = sp_registry_find(&reference, snapshot, &resolved->rows);
 	if (found != SP_FOUND)
 		sp_registry_not_found(found, &reference);
-	memcpy(key, text, size);
-	if (resolved->durable)
+	if (snapshot != NULL)
 		remember(key, resolved);
 }
 
 void
 sp_resolve_program(const uint8 *program, SpResolved *resolved)
 {
-	Target		target = {.program = program};
+	Snapshot	snapshot = begin_reading(resolved);
 
-	if (resolve(&target, resolved) != SP_FOUND)
+	if (!sp_registry_find_program(program, snapshot, &resolved->rows))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("no version has SHA-256 %s", sp_hash_hex(program)),

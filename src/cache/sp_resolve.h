@@ -3,12 +3,13 @@
  *
  * From a reference to the version it means for the running statement.
  *
- * A reference is read under the statement's active snapshot, so that a
- * statement and its parallel workers agree on one version.  What was read is
- * kept for later statements only if the latest snapshot gives the same row:
- * a session with an old snapshot may have consumed the invalidation for a
- * change that it cannot see yet, and would otherwise go on serving the old
- * version after its snapshot is gone.
+ * A reference means what the active snapshot shows, so that a statement, its
+ * parallel workers and a whole repeatable-read transaction agree on one
+ * version.  What was resolved is remembered; each new snapshot asks once
+ * whether it sees the same rows (sp_registry_rows_hold), and within one
+ * snapshot nothing is read.  Invalidation alone could not tell: a commit is
+ * visible shortly before its invalidations arrive, and they arrive while
+ * statements with older snapshots go on.
  */
 #ifndef SP_RESOLVE_H
 #define SP_RESOLVE_H
@@ -20,15 +21,13 @@
 
 typedef struct SpResolved
 {
-	SpModelRow	model;
-	SpVersionRow version;
+	SpFoundRows rows;
 	uint64		generation;		/* of the registry when it was read */
-	bool		durable;		/* good for as long as the generation stays */
-	SpSnapshotId snapshot;		/* when not durable: good under this snapshot only */
+	SpSnapshotId snapshot;		/* the last one that it was found to hold for */
 } SpResolved;
 
-/* Is what was resolved earlier still what the active snapshot means? */
-extern bool sp_resolved_is_current(const SpResolved *resolved);
+/* Does what was resolved earlier hold for the active snapshot? */
+extern bool sp_resolved_holds(SpResolved *resolved);
 
 /* Resolve text; raises 22023, 42704 or 55000. */
 extern void sp_resolve(const char *text, Size size, SpResolved *resolved);

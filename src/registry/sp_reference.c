@@ -3,7 +3,12 @@
  */
 #include "server/sp_compat.h"
 
+#include "mb/pg_wchar.h"
+
 #include "registry/sp_reference.h"
+
+/* of a hostile text shown in a message */
+#define MESSAGE_BYTES 200
 
 /* The CHECK constraints of sql/install/10_tables.sql say the same. */
 static bool
@@ -38,7 +43,7 @@ parse_version(int32 *version, const char *text, Size size)
 {
 	int64		number = 0;
 
-	if (size == 0)
+	if (size == 0 || size > 10 || text[0] == '0')
 		return false;
 	for (Size i = 0; i < size; i++)
 	{
@@ -49,7 +54,14 @@ parse_version(int32 *version, const char *text, Size size)
 			return false;
 	}
 	*version = (int32) number;
-	return number > 0;
+	return true;
+}
+
+/* Fit for a message, and not cut within a character. */
+static char *
+clipped(const char *text, Size size)
+{
+	return pnstrdup(text, pg_mbcliplen(text, (int) size, MESSAGE_BYTES));
 }
 
 void
@@ -62,7 +74,8 @@ sp_reference_parse(SpReference *reference, const char *text, Size size)
 	bool		good;
 
 	memset(reference, 0, sizeof(*reference));
-	good = copy_name(reference->model, text, name_size);
+	/* callers keep references in buffers of this size */
+	good = size < SP_REFERENCE_SIZE && copy_name(reference->model, text, name_size);
 	if (at)
 		good = good && copy_name(reference->target, at + 1, size - name_size - 1);
 	else if (colon)
@@ -72,7 +85,7 @@ sp_reference_parse(SpReference *reference, const char *text, Size size)
 	if (!good)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid model reference \"%.*s\"", (int) Min(size, 200), text),
+				 errmsg("invalid model reference \"%s\"", clipped(text, size)),
 				 errhint("Write name, name@stage, name@alias or name:version. Names are letters, digits, \"_\", \".\" and \"-\", at most %d bytes.",
 						 SP_NAME_SIZE - 1)));
 }
@@ -83,7 +96,7 @@ sp_name_check(const char *text, const char *kind)
 	if (!is_name(text, strlen(text)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid %s name \"%.200s\"", kind, text),
+				 errmsg("invalid %s name \"%s\"", kind, clipped(text, strlen(text))),
 				 errdetail("Names are letters, digits, \"_\", \".\" and \"-\", start with a letter or \"_\" and have at most %d bytes.",
 						   SP_NAME_SIZE - 1)));
 }

@@ -26,7 +26,7 @@ typedef struct SpReference
 	int32		version;		/* 0 when target is given */
 } SpReference;
 
-/* Raises 22023 for text that is no reference. */
+/* Raises 22023 for text that is no reference; one that is has fewer than SP_REFERENCE_SIZE bytes. */
 extern void sp_reference_parse(SpReference *reference, const char *text, Size size);
 
 /* Raises 22023 unless text is a name; kind ("model", "alias", ...) is for the message. */

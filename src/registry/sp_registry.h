@@ -16,6 +16,7 @@
 #include "utils/uuid.h"
 
 #include "registry/sp_reference.h"
+#include "server/sp_guc.h"
 #include "server/sp_hash.h"
 
 /* ---- sp_registry_tables.c: finding the tables, learning of changes ---- */
@@ -27,10 +28,11 @@ typedef enum SpTable
 	SP_TABLE_VERSION,
 	SP_TABLE_DEPLOYMENT,
 	SP_TABLE_ALIAS,
-	SP_TABLE_STAGE
+	SP_TABLE_STAGE,
+	SP_TABLE_EVENT
 } SpTable;
 
-#define SP_N_TABLES 6
+#define SP_N_TABLES 7
 
 typedef enum SpIndex
 {
@@ -47,9 +49,10 @@ typedef enum SpIndex
 #define SP_N_INDEXES 8
 
 /*
- * Grows whenever a registry table may have changed, by whatever session: what
- * was read at one generation is good while the generation stays, if it was
- * read under the latest snapshot.
+ * Grows whenever a registry table may have changed, by whatever session.  A
+ * change can be visible to a snapshot a moment before this tells of it, and
+ * told of while an older snapshot still runs: sp_registry_rows_hold orders
+ * what was remembered with the snapshot at hand.
  */
 extern uint64 sp_registry_generation;
 
@@ -71,7 +74,7 @@ typedef struct SpModelRow
 	pg_uuid_t	id;
 	char		name[SP_NAME_SIZE];
 	Oid			owner_oid;
-	char		owner_cluster[64];
+	char		owner_cluster[SP_CLUSTER_ID_SIZE];
 } SpModelRow;
 
 typedef struct SpVersionRow
@@ -93,13 +96,30 @@ typedef enum SpFound
 	SP_NOTHING_DEPLOYED			/* a stage that serves no version */
 } SpFound;
 
-extern SpFound sp_registry_find(const SpReference *reference, Snapshot snapshot,
-								SpModelRow *model, SpVersionRow *version);
+/* What a reference was resolved to, and where the rows are that say so. */
+typedef struct SpFoundRows
+{
+	SpModelRow	model;
+	SpVersionRow version;
+	ItemPointerData model_tid;
+	ItemPointerData version_tid;
+	ItemPointerData target_tid; /* in target_table, if a stage or alias was named */
+	SpTable		target_table;
+	char		target[SP_NAME_SIZE];	/* its name; empty if none was named */
+} SpFoundRows;
+
+extern SpFound sp_registry_find(const SpReference *reference, Snapshot snapshot, SpFoundRows *rows);
 extern bool sp_registry_find_model(const char *name, Snapshot snapshot, SpModelRow *model);
 
-/* Any version whose stored form has this hash; also fills model. */
-extern bool sp_registry_find_program(const uint8 *program, Snapshot snapshot,
-									 SpModelRow *model, SpVersionRow *version);
+/* Any version whose stored form has this hash. */
+extern bool sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpFoundRows *rows);
+
+/*
+ * Does snapshot see the same rows in the same places?  Of every row a snapshot
+ * sees one state only, so they mean the same to it.  A fetch by place for
+ * each row; false may also mean that a row has moved.
+ */
+extern bool sp_registry_rows_hold(const SpFoundRows *rows, Snapshot snapshot);
 
 /* Raise the error for anything but SP_FOUND: 42704 or 55000. */
 extern void sp_registry_not_found(SpFound found, const SpReference *reference) SP_NORETURN;
@@ -110,15 +130,24 @@ extern void sp_registry_not_found(SpFound found, const SpReference *reference) S
  */
 extern char *sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
 
+/* As sp_registry_blob, but NULL for what is damaged. */
+extern char *sp_registry_try_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
+
 /* Everything that serves a stage; palloc'd. */
 typedef struct SpDeployed
 {
 	char		model[SP_NAME_SIZE];
-	char		stage[SP_NAME_SIZE];
 	SpVersionRow version;
 } SpDeployed;
 
-extern SpDeployed *sp_registry_deployed(Snapshot snapshot, int *count);
+/* *lost counts deployments and aliases whose model or version is not there. */
+extern SpDeployed *sp_registry_deployed(Snapshot snapshot, int *count, int *lost);
+
+/* Are all pieces of a blob there, by their sizes? Reads no bytes. */
+extern bool sp_registry_blob_is_whole(const uint8 *sha256, int64 size, Snapshot snapshot);
+
+/* Models whose owner means no role of this cluster. */
+extern int	sp_registry_unowned(Snapshot snapshot);
 
 /*
  * Triggers of the registry's tables that do not fire in every session, and

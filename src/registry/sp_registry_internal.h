@@ -23,7 +23,6 @@ typedef struct SpLockedModel
 	char		name[SP_NAME_SIZE];
 	Oid			owner_oid;
 	const char *owner_cluster;
-	int32		last_version;
 } SpLockedModel;
 
 typedef struct SpEvent

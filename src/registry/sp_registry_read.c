@@ -5,16 +5,20 @@
  */
 #include "server/sp_compat.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "registry/sp_registry.h"
+#include "server/sp_role.h"
 
 /* Columns in the order of sql/install/10_tables.sql. */
 enum
@@ -108,7 +112,7 @@ read_model(Scan *scan, HeapTuple tuple, SpModelRow *model)
 }
 
 static bool
-find_model(SpIndex index, ScanKey key, Snapshot snapshot, SpModelRow *model)
+find_model(SpIndex index, ScanKey key, Snapshot snapshot, SpModelRow *model, ItemPointer tid)
 {
 	Scan		scan;
 	HeapTuple	tuple;
@@ -116,18 +120,38 @@ find_model(SpIndex index, ScanKey key, Snapshot snapshot, SpModelRow *model)
 	scan_begin(&scan, SP_TABLE_MODEL, index, snapshot, 1, key);
 	tuple = scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
+	{
 		read_model(&scan, tuple, model);
+		*tid = tuple->t_self;
+	}
 	scan_end(&scan);
 	return HeapTupleIsValid(tuple);
+}
+
+static bool
+find_model_by_name(const char *name, Snapshot snapshot, SpModelRow *model, ItemPointer tid)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, MODEL_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	return find_model(SP_INDEX_MODEL_NAME, &key, snapshot, model, tid);
+}
+
+static bool
+find_model_by_id(const pg_uuid_t *id, Snapshot snapshot, SpModelRow *model, ItemPointer tid)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, MODEL_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
+	return find_model(SP_INDEX_MODEL_ID, &key, snapshot, model, tid);
 }
 
 bool
 sp_registry_find_model(const char *name, Snapshot snapshot, SpModelRow *model)
 {
-	ScanKeyData key;
+	ItemPointerData tid;
 
-	ScanKeyInit(&key, MODEL_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	return find_model(SP_INDEX_MODEL_NAME, &key, snapshot, model);
+	return find_model_by_name(name, snapshot, model, &tid);
 }
 
 static void
@@ -143,7 +167,8 @@ read_version(Scan *scan, HeapTuple tuple, SpVersionRow *version)
 }
 
 static bool
-find_version(SpIndex index, int n_keys, ScanKey keys, Snapshot snapshot, SpVersionRow *version)
+find_version(SpIndex index, int n_keys, ScanKey keys, Snapshot snapshot, SpVersionRow *version,
+			 ItemPointer tid)
 {
 	Scan		scan;
 	HeapTuple	tuple;
@@ -151,14 +176,17 @@ find_version(SpIndex index, int n_keys, ScanKey keys, Snapshot snapshot, SpVersi
 	scan_begin(&scan, SP_TABLE_VERSION, index, snapshot, n_keys, keys);
 	tuple = scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
+	{
 		read_version(&scan, tuple, version);
+		*tid = tuple->t_self;
+	}
 	scan_end(&scan);
 	return HeapTupleIsValid(tuple);
 }
 
 /* The version that a stage (table deployment) or an alias names; 0 for none. */
 static int32
-find_target(SpTable table, SpIndex index, const SpModelRow *model, const char *name, Snapshot snapshot)
+find_target(SpTable table, SpIndex index, const char *name, Snapshot snapshot, SpFoundRows *rows)
 {
 	ScanKeyData keys[2];
 	Scan		scan;
@@ -166,12 +194,17 @@ find_target(SpTable table, SpIndex index, const SpModelRow *model, const char *n
 	int32		version = 0;
 
 	ScanKeyInit(&keys[0], TARGET_MODEL_ID, BTEqualStrategyNumber, F_UUID_EQ,
-				UUIDPGetDatum(&model->id));
+				UUIDPGetDatum(&rows->model.id));
 	ScanKeyInit(&keys[1], TARGET_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
 	scan_begin(&scan, table, index, snapshot, 2, keys);
 	tuple = scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
+	{
 		version = DatumGetInt32(column(&scan, tuple, TARGET_VERSION));
+		rows->target_tid = tuple->t_self;
+		rows->target_table = table;
+		strlcpy(rows->target, name, sizeof(rows->target));
+	}
 	scan_end(&scan);
 	return version;
 }
@@ -197,83 +230,189 @@ sp_registry_is_stage(const char *name, Snapshot snapshot)
 }
 
 static bool
-find_numbered(const pg_uuid_t *model_id, int32 number, Snapshot snapshot, SpVersionRow *version)
+find_numbered(const pg_uuid_t *model_id, int32 number, Snapshot snapshot, SpVersionRow *version,
+			  ItemPointer tid)
 {
 	ScanKeyData keys[2];
 
 	ScanKeyInit(&keys[0], VERSION_MODEL_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(model_id));
 	ScanKeyInit(&keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(number));
-	return find_version(SP_INDEX_VERSION, 2, keys, snapshot, version);
+	return find_version(SP_INDEX_VERSION, 2, keys, snapshot, version, tid);
 }
 
 SpFound
-sp_registry_find(const SpReference *reference, Snapshot snapshot,
-				 SpModelRow *model, SpVersionRow *version)
+sp_registry_find(const SpReference *reference, Snapshot snapshot, SpFoundRows *rows)
 {
 	int32		number = reference->version;
 
-	if (!sp_registry_find_model(reference->model, snapshot, model))
+	memset(rows, 0, sizeof(*rows));
+	if (!find_model_by_name(reference->model, snapshot, &rows->model, &rows->model_tid))
 		return SP_NO_MODEL;
 	if (number == 0)
-		number = find_target(SP_TABLE_DEPLOYMENT, SP_INDEX_DEPLOYMENT, model,
-							 reference->target, snapshot);
+		number = find_target(SP_TABLE_DEPLOYMENT, SP_INDEX_DEPLOYMENT, reference->target, snapshot, rows);
 	if (number == 0)
-		number = find_target(SP_TABLE_ALIAS, SP_INDEX_ALIAS, model, reference->target, snapshot);
+		number = find_target(SP_TABLE_ALIAS, SP_INDEX_ALIAS, reference->target, snapshot, rows);
 	if (number == 0)
 		return sp_registry_is_stage(reference->target, snapshot) ? SP_NOTHING_DEPLOYED : SP_NO_TARGET;
-	return find_numbered(&model->id, number, snapshot, version) ? SP_FOUND : SP_NO_VERSION;
+	return find_numbered(&rows->model.id, number, snapshot, &rows->version, &rows->version_tid) ?
+		SP_FOUND : SP_NO_VERSION;
 }
 
-static bool
-find_model_by_id(const pg_uuid_t *id, Snapshot snapshot, SpModelRow *model)
+bool
+sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpFoundRows *rows)
 {
 	ScanKeyData key;
 
-	ScanKeyInit(&key, MODEL_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
-	return find_model(SP_INDEX_MODEL_ID, &key, snapshot, model);
+	memset(rows, 0, sizeof(*rows));
+	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(program));
+	return find_version(SP_INDEX_VERSION_PROGRAM, 1, &key, snapshot, &rows->version, &rows->version_tid) &&
+		find_model_by_id(&rows->version.model_id, snapshot, &rows->model, &rows->model_tid);
 }
 
-SpDeployed *
-sp_registry_deployed(Snapshot snapshot, int *count)
+/* One row by its place, held in a buffer. */
+typedef struct Row
+{
+	Scan		scan;			/* only its relation */
+	HeapTupleData tuple;
+	Buffer		buffer;
+} Row;
+
+static bool
+row_begin(Row *row, SpTable table, const ItemPointerData *tid, Snapshot snapshot)
+{
+	row->scan.relation = table_open(sp_registry_table(table), AccessShareLock);
+	row->tuple.t_self = *tid;
+	/* a vacuum may have cut off the page */
+	if (ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(row->scan.relation) &&
+		heap_fetch(row->scan.relation, snapshot, &row->tuple, &row->buffer, false))
+		return true;
+	table_close(row->scan.relation, AccessShareLock);
+	return false;
+}
+
+static void
+row_end(Row *row)
+{
+	ReleaseBuffer(row->buffer);
+	table_close(row->scan.relation, AccessShareLock);
+}
+
+static bool
+model_holds(const SpFoundRows *rows, Snapshot snapshot)
+{
+	Row			row;
+	SpModelRow	model;
+
+	if (!row_begin(&row, SP_TABLE_MODEL, &rows->model_tid, snapshot))
+		return false;
+	read_model(&row.scan, &row.tuple, &model);
+	row_end(&row);
+	return memcmp(&model, &rows->model, sizeof(model)) == 0;
+}
+
+static bool
+version_holds(const SpFoundRows *rows, Snapshot snapshot)
+{
+	Row			row;
+	SpVersionRow version;
+
+	if (!row_begin(&row, SP_TABLE_VERSION, &rows->version_tid, snapshot))
+		return false;
+	read_version(&row.scan, &row.tuple, &version);
+	row_end(&row);
+	return memcmp(&version, &rows->version, sizeof(version)) == 0;
+}
+
+static bool
+target_holds(const SpFoundRows *rows, Snapshot snapshot)
+{
+	Row			row;
+	pg_uuid_t	model_id;
+	char		name[SP_NAME_SIZE];
+	int32		version;
+
+	if (!row_begin(&row, rows->target_table, &rows->target_tid, snapshot))
+		return false;
+	model_id = *DatumGetUUIDP(column(&row.scan, &row.tuple, TARGET_MODEL_ID));
+	copy_text(name, sizeof(name), column(&row.scan, &row.tuple, TARGET_NAME));
+	version = DatumGetInt32(column(&row.scan, &row.tuple, TARGET_VERSION));
+	row_end(&row);
+	return version == rows->version.version && strcmp(name, rows->target) == 0 &&
+		memcmp(&model_id, &rows->model.id, sizeof(model_id)) == 0;
+}
+
+bool
+sp_registry_rows_hold(const SpFoundRows *rows, Snapshot snapshot)
+{
+	return model_holds(rows, snapshot) && version_holds(rows, snapshot) &&
+		(rows->target[0] == '\0' || target_holds(rows, snapshot));
+}
+
+/* Count what names a version that is not there, adding what is there to deployed if that is not NULL. */
+static int
+walk_targets(SpTable table, SpIndex index, Snapshot snapshot, SpDeployed **deployed, int *count)
 {
 	Scan		scan;
 	HeapTuple	tuple;
-	int			capacity = 16;
-	SpDeployed *deployed = palloc(capacity * sizeof(SpDeployed));
+	int			capacity = 0;
+	int			lost = 0;
 
-	*count = 0;
-	scan_begin(&scan, SP_TABLE_DEPLOYMENT, SP_INDEX_DEPLOYMENT, snapshot, 0, NULL);
+	scan_begin(&scan, table, index, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = scan_next(&scan)))
 	{
 		pg_uuid_t	id = *DatumGetUUIDP(column(&scan, tuple, TARGET_MODEL_ID));
 		int32		number = DatumGetInt32(column(&scan, tuple, TARGET_VERSION));
-		SpDeployed *next;
+		ItemPointerData tid;
 		SpModelRow	model;
+		SpVersionRow version;
 
-		if (*count == capacity)
-			deployed = repalloc(deployed, mul_size(capacity *= 2, sizeof(SpDeployed)));
-		next = &deployed[*count];
-		copy_text(next->stage, sizeof(next->stage), column(&scan, tuple, TARGET_NAME));
-		if (!find_model_by_id(&id, snapshot, &model) ||
-			!find_numbered(&id, number, snapshot, &next->version))
-			continue;			/* foreign keys switched off and rows removed by hand */
-		strlcpy(next->model, model.name, sizeof(next->model));
-		(*count)++;
+		if (!find_model_by_id(&id, snapshot, &model, &tid) ||
+			!find_numbered(&id, number, snapshot, &version, &tid))
+			lost++;
+		else if (deployed != NULL)
+		{
+			if (*count == capacity)
+			{
+				capacity = Max(16, 2 * capacity);
+				*deployed = *deployed ? repalloc(*deployed, mul_size(capacity, sizeof(SpDeployed))) :
+					palloc(mul_size(capacity, sizeof(SpDeployed)));
+			}
+			strlcpy((*deployed)[*count].model, model.name, SP_NAME_SIZE);
+			(*deployed)[(*count)++].version = version;
+		}
 	}
 	scan_end(&scan);
+	return lost;
+}
+
+SpDeployed *
+sp_registry_deployed(Snapshot snapshot, int *count, int *lost)
+{
+	SpDeployed *deployed = NULL;
+
+	*count = 0;
+	*lost = walk_targets(SP_TABLE_DEPLOYMENT, SP_INDEX_DEPLOYMENT, snapshot, &deployed, count);
+	*lost += walk_targets(SP_TABLE_ALIAS, SP_INDEX_ALIAS, snapshot, NULL, NULL);
 	return deployed;
 }
 
-bool
-sp_registry_find_program(const uint8 *program, Snapshot snapshot,
-						 SpModelRow *model, SpVersionRow *version)
+int
+sp_registry_unowned(Snapshot snapshot)
 {
-	ScanKeyData key;
+	Scan		scan;
+	HeapTuple	tuple;
+	int			unowned = 0;
 
-	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(program));
-	if (!find_version(SP_INDEX_VERSION_PROGRAM, 1, &key, snapshot, version))
-		return false;
-	return find_model_by_id(&version->model_id, snapshot, model);
+	scan_begin(&scan, SP_TABLE_MODEL, SP_INDEX_MODEL_ID, snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = scan_next(&scan)))
+	{
+		SpModelRow	model;
+
+		read_model(&scan, tuple, &model);
+		unowned += !sp_role_exists(model.owner_oid, model.owner_cluster);
+	}
+	scan_end(&scan);
+	return unowned;
 }
 
 void
@@ -310,55 +449,78 @@ sp_registry_not_found(SpFound found, const SpReference *reference)
 	pg_unreachable();
 }
 
-/* Read the pieces in order into bytes; false when they do not add up to size. */
+/*
+ * Go through the pieces in order, copying them to bytes if that is not NULL;
+ * false when they do not add up to size.
+ */
 static bool
-read_pieces(ScanKey key, char *bytes, int64 size, Snapshot snapshot)
+read_pieces(const uint8 *sha256, char *bytes, int64 size, Snapshot snapshot)
 {
+	ScanKeyData key;
 	Scan		scan;
 	HeapTuple	tuple;
 	int64		done = 0;
 	int32		seq = 0;
 	bool		good = true;
 
-	scan_begin(&scan, SP_TABLE_BLOB, SP_INDEX_BLOB, snapshot, 1, key);
+	ScanKeyInit(&key, BLOB_SHA256, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(sha256));
+	scan_begin(&scan, SP_TABLE_BLOB, SP_INDEX_BLOB, snapshot, 1, &key);
 	while (good && HeapTupleIsValid(tuple = scan_next(&scan)))
 	{
 		Datum		datum = column(&scan, tuple, BLOB_BYTES);
-		bytea	   *piece = DatumGetByteaPP(datum);
-		Size		length = VARSIZE_ANY_EXHDR(piece);
+		int64		length = (int64) toast_raw_datum_size(datum) - VARHDRSZ;
 
 		CHECK_FOR_INTERRUPTS();
-		good = DatumGetInt32(column(&scan, tuple, BLOB_SEQ)) == seq++ &&
-			length <= (Size) (size - done);
-		if (good)
+		good = DatumGetInt32(column(&scan, tuple, BLOB_SEQ)) == seq++ && length <= size - done;
+		if (good && bytes != NULL)
+		{
+			bytea	   *piece = DatumGetByteaPP(datum);
+
 			memcpy(bytes + done, VARDATA_ANY(piece), length);
+			if (PointerGetDatum(piece) != datum)
+				pfree(piece);
+		}
 		done += length;
-		if (PointerGetDatum(piece) != datum)
-			pfree(piece);
 	}
 	scan_end(&scan);
 	return good && done == size;
 }
 
-char *
-sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx)
+bool
+sp_registry_blob_is_whole(const uint8 *sha256, int64 size, Snapshot snapshot)
 {
-	ScanKeyData key;
+	return read_pieces(sha256, NULL, size, snapshot);
+}
+
+char *
+sp_registry_try_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx)
+{
 	char	   *bytes;
 	uint8		actual[SP_SHA256_SIZE];
 
-	ScanKeyInit(&key, BLOB_SHA256, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(sha256));
+	if (!sp_registry_blob_is_whole(sha256, size, snapshot))
+		return NULL;
 	bytes = MemoryContextAllocHuge(mcx, (Size) size);
-	if (read_pieces(&key, bytes, size, snapshot))
+	if (read_pieces(sha256, bytes, size, snapshot))
 	{
 		sp_sha256(bytes, (Size) size, actual);
 		if (memcmp(actual, sha256, SP_SHA256_SIZE) == 0)
 			return bytes;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("stored bytes with SHA-256 %s are damaged", sp_hash_hex(sha256)),
-			 errdetail("Pieces in table smartpouch.blob are missing or do not have this hash."),
-			 errhint("Restore the table from a backup, or import the model again.")));
-	pg_unreachable();
+	pfree(bytes);
+	return NULL;
+}
+
+char *
+sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx)
+{
+	char	   *bytes = sp_registry_try_blob(sha256, size, snapshot, mcx);
+
+	if (bytes == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored bytes with SHA-256 %s are damaged", sp_hash_hex(sha256)),
+				 errdetail("Pieces in table smartpouch.blob are missing or do not have this hash."),
+				 errhint("Import the same file again, or restore the table from a backup.")));
+	return bytes;
 }

@@ -19,6 +19,7 @@
 #include "catalog/pg_trigger.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -39,7 +40,8 @@ static const char *const table_names[SP_N_TABLES] = {
 	[SP_TABLE_VERSION] = "version",
 	[SP_TABLE_DEPLOYMENT] = "deployment",
 	[SP_TABLE_ALIAS] = "alias",
-	[SP_TABLE_STAGE] = "stage"
+	[SP_TABLE_STAGE] = "stage",
+	[SP_TABLE_EVENT] = "event"
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -56,6 +58,7 @@ static const char *const index_names[SP_N_INDEXES] = {
 uint64		sp_registry_generation = 1;
 
 static bool located = false;
+static bool changed = false;	/* something was invalidated since this was cleared */
 static Oid	tables[SP_N_TABLES];
 static Oid	indexes[SP_N_INDEXES];
 static Oid	owner;
@@ -64,6 +67,7 @@ static void
 relation_changed(Datum arg, Oid relid)
 {
 	(void) arg;
+	changed = true;
 	if (!located)
 		return;
 	for (int i = 0; i < SP_N_TABLES; i++)
@@ -129,7 +133,7 @@ locate_relation(const char *name, Oid namespace)
 }
 
 static void
-locate(void)
+locate_once(void)
 {
 	Oid			namespace = get_namespace_oid(SCHEMA, true);
 	Oid			extension = get_extension_oid("smartpouch", true);
@@ -150,6 +154,18 @@ locate(void)
 		elog(ERROR, "cache lookup failed for relation %u", tables[SP_TABLE_MODEL]);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
+}
+
+/* Again if anything changed on the way, lest OIDs of two installations mix. */
+static void
+locate(void)
+{
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		changed = false;
+		locate_once();
+	} while (changed);
 	located = true;
 }
 
@@ -186,7 +202,7 @@ sp_registry_silent_triggers(void)
 	{
 		Relation	relation = table_open(sp_registry_table(i), AccessShareLock);
 		TriggerDesc *triggers = relation->trigdesc;
-		bool		tells = i == SP_TABLE_BLOB; /* nothing is kept of its rows */
+		bool		tells = i == SP_TABLE_BLOB || i == SP_TABLE_EVENT;	/* nothing is kept of their rows */
 
 		for (int t = 0; triggers != NULL && t < triggers->numtriggers; t++)
 		{

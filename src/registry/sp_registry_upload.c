@@ -26,8 +26,10 @@ sp_registry_upload_begin(const char *name)
 	Datum		age[] = {Int32GetDatum(sp_upload_timeout)};
 
 	sp_write_begin(&write, "upload_begin()");
-	sp_write_sql("DELETE FROM smartpouch.upload"
-				 " WHERE started_at < now() - make_interval(mins => $1)", 1, age_type, age, NULL);
+	/* one that is in use, though old, must not make others wait */
+	sp_write_sql("DELETE FROM smartpouch.upload WHERE id IN (SELECT id FROM smartpouch.upload"
+				 " WHERE started_at < now() - make_interval(mins => $1) FOR UPDATE SKIP LOCKED)",
+				 1, age_type, age, NULL);
 	sp_write_sql("INSERT INTO smartpouch.upload (name, role_oid) VALUES ($1, $2) RETURNING id",
 				 2, types, values, NULL);
 	id = DatumGetInt64(sp_write_result(1));

@@ -73,7 +73,7 @@ lock_model(const char *name, SpLockedModel *model)
 	Oid			types[] = {TEXTOID};
 	Datum		values[] = {CStringGetTextDatum(name)};
 
-	if (sp_write_sql("SELECT id, owner_oid, owner_cluster, last_version FROM smartpouch.model"
+	if (sp_write_sql("SELECT id, owner_oid, owner_cluster FROM smartpouch.model"
 					 " WHERE name = $1 FOR UPDATE", 1, types, values, NULL) == 0)
 		return false;
 	memset(model, 0, sizeof(*model));
@@ -81,7 +81,6 @@ lock_model(const char *name, SpLockedModel *model)
 	model->id = *DatumGetUUIDP(sp_write_result(1));
 	model->owner_oid = DatumGetObjectId(sp_write_result(2));
 	model->owner_cluster = TextDatumGetCString(sp_write_result(3));
-	model->last_version = DatumGetInt32(sp_write_result(4));
 	return true;
 }
 
@@ -145,6 +144,23 @@ add_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *event
 				 " FROM numbered", 10, types, values, nulls);
 }
 
+/* Bytes that are there already but damaged are taken away, to be written anew. */
+static void
+remove_damaged_blob(const uint8 *sha256, Size size)
+{
+	Oid			types[] = {BYTEAOID};
+	Datum		values[] = {sp_hash_datum(sha256)};
+	char	   *bytes;
+
+	if (sp_write_sql("SELECT FROM smartpouch.blob WHERE sha256 = $1 LIMIT 1", 1, types, values, NULL) == 0)
+		return;
+	bytes = sp_registry_try_blob(sha256, (int64) size, NULL, CurrentMemoryContext);
+	if (bytes != NULL)
+		pfree(bytes);
+	else
+		sp_write_sql("DELETE FROM smartpouch.blob WHERE sha256 = $1", 1, types, values, NULL);
+}
+
 /*
  * Bytes that are there already are kept: what has the same hash is the same.
  * A concurrent import of the same bytes makes the insert wait for its end.
@@ -156,6 +172,7 @@ add_blob(const uint8 *sha256, const char *bytes, Size size)
 	bytea	   *piece = palloc(VARHDRSZ + PIECE);
 	Datum		values[3] = {sp_hash_datum(sha256)};
 
+	remove_damaged_blob(sha256, size);
 	for (int32 seq = 0; (Size) seq * PIECE < size; seq++)
 	{
 		Size		offset = (Size) seq * PIECE;
@@ -172,6 +189,20 @@ add_blob(const uint8 *sha256, const char *bytes, Size size)
 	pfree(piece);
 }
 
+/*
+ * Who gives a model a name holds this lock until the end of the transaction,
+ * so that the next one waits and then sees the name taken.
+ */
+static void
+lock_name(const char *name)
+{
+	Oid			types[] = {TEXTOID};
+	Datum		values[] = {CStringGetTextDatum(name)};
+
+	sp_write_sql("SELECT pg_advisory_xact_lock('smartpouch.model'::regclass::oid::integer, hashtext($1))",
+				 1, types, values, NULL);
+}
+
 /* Lock the model, making it if it is new. */
 static void
 lock_or_make_model(const SpWrite *write, const char *name, SpLockedModel *model)
@@ -184,6 +215,7 @@ lock_or_make_model(const SpWrite *write, const char *name, SpLockedModel *model)
 
 	if (!lock_model(name, model))
 	{
+		lock_name(name);
 		sp_write_sql("INSERT INTO smartpouch.model (id, name, owner_oid, owner_name, owner_cluster)"
 					 " VALUES (gen_random_uuid(), $1, $2, $3, $4)"
 					 " ON CONFLICT ON CONSTRAINT model_name_key DO NOTHING", 4, types, values, NULL);
@@ -262,6 +294,7 @@ sp_registry_rename(const char *old, const char *new)
 
 	sp_write_begin(&write, "rename_model()");
 	lock_own_model(&write, old, &model);
+	lock_name(new);
 	if (lock_model(new, &other))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

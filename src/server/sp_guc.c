@@ -9,6 +9,7 @@
 
 #include "server/sp_guc.h"
 
+char	   *sp_cluster_id_setting;
 int			sp_model_memory;
 int			sp_max_model_size;
 int			sp_upload_timeout;
@@ -18,10 +19,28 @@ static int	max_labels;
 static int	max_nodes;
 static int	max_tree_depth;
 
+/* Stored in rows of the registry, so it has a bounded length. */
+static bool
+check_cluster_id(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (strlen(*value) < SP_CLUSTER_ID_SIZE)
+		return true;
+	GUC_check_errdetail("It has more than %d bytes.", SP_CLUSTER_ID_SIZE - 1);
+	return false;
+}
+
 /* Alphabetical. */
 void
 sp_guc_init(void)
 {
+	DefineCustomStringVariable("smartpouch.cluster_id",
+							   "Sets the name of this cluster in the owners of models.",
+							   "Empty means the system identifier. After pg_upgrade, set the old cluster's identifier.",
+							   &sp_cluster_id_setting,
+							   "", PGC_SIGHUP, 0,
+							   check_cluster_id, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_features",
 							"Sets the maximum number of features of a model.",
 							NULL, &max_features,

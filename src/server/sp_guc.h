@@ -9,6 +9,9 @@
 #include "server/sp_compat.h"
 #include "base/sp_status.h"
 
+#define SP_CLUSTER_ID_SIZE 64
+
+extern char *sp_cluster_id_setting;	/* empty: the system identifier */
 extern int	sp_model_memory;	/* kB that a backend keeps loaded models in */
 extern int	sp_max_model_size;	/* kB of one model file */
 extern int	sp_upload_timeout;	/* minutes until an unfinished upload is removed */

@@ -8,6 +8,7 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 
+#include "server/sp_guc.h"
 #include "server/sp_role.h"
 
 const char *
@@ -15,9 +16,17 @@ sp_cluster_id(void)
 {
 	static char id[24];
 
+	if (sp_cluster_id_setting && sp_cluster_id_setting[0] != '\0')
+		return sp_cluster_id_setting;
 	if (id[0] == '\0')
 		snprintf(id, sizeof(id), UINT64_FORMAT, GetSystemIdentifier());
 	return id;
+}
+
+bool
+sp_role_exists(Oid role_oid, const char *role_cluster)
+{
+	return strcmp(role_cluster, sp_cluster_id()) == 0 && GetUserNameFromId(role_oid, true) != NULL;
 }
 
 bool
@@ -25,9 +34,7 @@ sp_role_is_ours(Oid role_oid, const char *role_cluster)
 {
 	if (superuser())
 		return true;
-	return strcmp(role_cluster, sp_cluster_id()) == 0 &&
-		GetUserNameFromId(role_oid, true) != NULL &&
-		has_privs_of_role(GetUserId(), role_oid);
+	return sp_role_exists(role_oid, role_cluster) && has_privs_of_role(GetUserId(), role_oid);
 }
 
 void

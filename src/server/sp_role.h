@@ -9,10 +9,13 @@
 #include "server/sp_compat.h"
 
 /*
- * The name of this cluster in stored roles: its system identifier in decimal.
- * OIDs of another cluster mean other roles.
+ * The name of this cluster in stored roles: the setting smartpouch.cluster_id,
+ * or the system identifier in decimal.  OIDs of another cluster mean other roles.
  */
 extern const char *sp_cluster_id(void);
+
+/* Is the stored role one of this cluster? */
+extern bool sp_role_exists(Oid role_oid, const char *role_cluster);
 
 /* May the current user act as the stored role? Superusers may always. */
 extern bool sp_role_is_ours(Oid role_oid, const char *role_cluster);

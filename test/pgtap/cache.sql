@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(16);
+SELECT plan(22);
 \i tiny.inc
 
 CREATE FUNCTION based(base text) RETURNS bytea LANGUAGE sql AS $$
@@ -51,6 +51,24 @@ SELECT is((SELECT array_agg(DISTINCT smartpouch.predict('m', ARRAY[40, 60] || AR
 	FROM generate_series(1, 3) i, LATERAL (SELECT smartpouch.promote('m', 1 + i % 2, 'production') OFFSET 0) p),
 	'{2.25}'::float8[], 'one version a statement');
 
+CREATE FUNCTION promoted_answer() RETURNS double precision LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM smartpouch.promote('m', 2, 'production');
+	RETURN smartpouch.predict('m', ARRAY[40, 60]);
+END $$;
+SELECT smartpouch.promote('m', 1, 'production') \gset
+SELECT results_eq('SELECT smartpouch.predict(''m'', ARRAY[40, 60 + 0 * i]), promoted_answer() FROM generate_series(1, 3) i',
+	'VALUES (2.25::float8, 3.25::float8), (2.25, 3.25), (2.25, 3.25)',
+	'whatever functions with newer snapshots do in between');
+SELECT smartpouch.promote('m', 1, 'production') \gset
+DECLARE c CURSOR FOR SELECT smartpouch.predict('m', ARRAY[40, 60 + 0 * i]) FROM generate_series(1, 3) i;
+FETCH 1 FROM c \gset first_
+SELECT smartpouch.promote('m', 2, 'production') \gset
+SELECT is(answer(), 3.25::float8, 'a promotion while a cursor is open');
+FETCH 1 FROM c \gset second_
+CLOSE c;
+SELECT is(:first_predict + :second_predict, 4.50, 'the cursor keeps the version it began with');
+
 -- subtransactions
 SELECT smartpouch.promote('m', 1, 'production') \gset
 SAVEPOINT s;
@@ -70,6 +88,12 @@ UPDATE smartpouch.blob SET bytes = set_byte(bytes, 10, get_byte(bytes, 10) # 1)
 WHERE sha256 = (SELECT sha256 FROM smartpouch.versions WHERE version = 1);
 SELECT alike(smartpouch.health() -> 'checks' -> 'models:ready' -> 0 ->> 'output', '%damaged%',
 	'damaged bytes are a failed check, not an error');
+SELECT smartpouch.import_model('m', based('1')) \gset
+SELECT is(smartpouch.health() #>> '{checks,models:ready,0,status}', 'pass', 'which importing the file again mends');
+ALTER TABLE smartpouch.event DISABLE TRIGGER refuse_change;
+SELECT is(smartpouch.health() #>> '{checks,registry:triggers,0,observedValue}', '2', 'triggers that refuse changes are looked at, too');
+DELETE FROM smartpouch.version WHERE version = (SELECT version FROM smartpouch.deployments WHERE stage = 'production');
+SELECT is(smartpouch.health() #>> '{checks,models:ready,0,status}', 'fail', 'a stage that leads nowhere is a failed check');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -57,11 +57,31 @@ is(join(' ', grep { all_predictions($target, read_fixture($_)) ne $before{$_} } 
 my $oid = 'SELECT oid FROM pg_roles WHERE rolname = \'keeper\'';
 is($target->safe_psql('postgres', $oid), $node->safe_psql('postgres', $oid),
     'the role of this name has the same OID there, as happens');
+is($target->safe_psql('postgres', "SELECT smartpouch.health() #>> '{checks,models:owners,0,status}'"), 'warn',
+    'health() says that the owners are no roles there');
+is($target->safe_psql('postgres', 'SELECT count(owner) FROM smartpouch.models'), 0, 'nor does the view name them');
 my $grants = 'GRANT USAGE ON SCHEMA smartpouch TO keeper; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smartpouch TO keeper';
 $_->safe_psql('postgres', $grants) foreach ($node, $target);
 my $promote = "SET ROLE keeper; SELECT smartpouch.promote('$names[0]', 1, 'lab')";
 is(($node->psql('postgres', $promote))[0], 0, 'the owner promotes in its own cluster');
 like(($target->psql('postgres', $promote))[2], qr/must be owner/, 'and is nobody in the other');
+
+# the same cluster after pg_upgrade has another identifier: the setting keeps the old one
+my $id = $node->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()');
+$target->append_conf('postgresql.conf', "smartpouch.cluster_id = '$id'");
+$target->reload;
+is(($target->psql('postgres', $promote))[0], 0, 'smartpouch.cluster_id carries owners over');
+is($target->safe_psql('postgres', 'SELECT count(owner) = count(*) FROM smartpouch.models'), 't', 'as the view shows');
+
+# with several jobs, which load tables in any order
+my $now = $node->safe_psql('postgres', $registry);
+command_ok([ 'pg_dump', '-Fd', '-j4', '-f', "$dir/db.dir", '-d', $node->connstr('postgres') ], 'pg_dump -j4');
+$node->safe_psql('postgres', 'CREATE DATABASE jobs TEMPLATE template0');
+command_ok([ 'pg_restore', '--exit-on-error', '-j4', '-d', $node->connstr('jobs'), "$dir/db.dir" ], 'pg_restore -j4');
+is($node->safe_psql('jobs', $registry), $now, 'the registry is the same');
+command_ok([ 'pg_restore', '--exit-on-error', '--clean', '--if-exists', '-j4', '-d', $node->connstr('jobs'), "$dir/db.dir" ],
+    'pg_restore --clean -j4 over it');
+is($node->safe_psql('jobs', $registry), $now, 'the registry is the same');
 
 # data only, with triggers disabled, into an installed extension
 $node->safe_psql('postgres', 'CREATE DATABASE data TEMPLATE template0');
