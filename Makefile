@@ -258,8 +258,8 @@ $(UNIT_OBJS): build/unit/%.o: %.c $(ALL_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
 
-bench: $(BENCH_PROGRAMS) ## build and run the benchmarks of the pure kernels
-	@$(if $(BENCH_PROGRAMS),set -e; for b in $(BENCH_PROGRAMS); do $$b; done,echo "no bench/bench_*.c yet")
+bench: ## time the kernels beside xgboost on the same rows (needs Python with venv)
+	@bench/run
 
 $(BENCH_PROGRAMS): build/bench/%: bench/%.c $(BENCH_OBJS) $(ALL_HEADERS) $(wildcard bench/*.h)
 	$(CC) $(BENCH_CFLAGS) -Ibench -o $@ $< $(BENCH_OBJS) $(PURE_LIBS)

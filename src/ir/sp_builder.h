@@ -50,7 +50,8 @@ typedef struct SpTreesSpec
  * weights of this call (the builder moves it).  Refused: no nodes, a child
  * out of range, a node with two parents or none (so no cycle), a feature out
  * of range, NaN threshold, a leaf value or base that is not finite, a target out of
- * range or not ascending, a depth over the limit.
+ * range or not ascending, leaves that share weights, a depth over the limit.
+ * With an aggregate other than SUM the base always comes last.
  */
 extern SpStatus sp_builder_trees_begin(SpBuilder *builder, const SpTreesSpec *spec);
 extern SpStatus sp_builder_tree(SpBuilder *builder, const SpNode *nodes, uint32_t n_nodes,
@@ -76,8 +77,10 @@ extern SpValue sp_builder_value(const SpBuilder *builder, uint32_t value);
 
 /*
  * Checks what only the whole can show (classification has a label output and
- * labels, every other task a value; widths of outputs fit labels; names are
- * unique) and gives the model.  The builder is spent.
+ * labels, every other task a value and neither; the label output comes from
+ * ARGMAX over as many columns as there are labels, or from ABOVE with two;
+ * widths of outputs fit labels; names are unique) and gives the model.  The
+ * builder is spent.
  *
  * feature_names and labels, when not NULL, replace those of the file; a wrong
  * count, an empty or doubled one gives SP_ERR_VALUE.  Given labels make

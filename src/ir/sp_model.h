@@ -114,7 +114,8 @@ typedef struct SpTrees
 {
 	SpAggregate aggregate;
 	SpType		sum_type;		/* F32 or F64: leaves and base are rounded to it, sums done in it */
-	bool		base_last;		/* base is added after the trees (ONNX), else before (XGBoost) */
+	bool		base_last;		/* base is added after the trees (ONNX), else before (XGBoost);
+								 * always true unless aggregate is SUM */
 	uint32_t	n_targets;
 	double	   *base;			/* n_targets, finite */
 	uint32_t	n_trees;		/* >= 1 */
@@ -217,7 +218,8 @@ extern const char *sp_op_name(SpOp op);
  * The stored form: a header and the sequence of builder calls that makes the
  * model (doc/format.md).  Little-endian, the same bytes for the same model on
  * every machine.  Reading goes through the builder, so stored bytes are
- * validated like any file: SP_ERR_FORMAT with the offset, SP_ERR_LIMIT.
+ * validated like any file: SP_ERR_FORMAT with the offset, SP_ERR_LIMIT;
+ * SP_ERR_UNSUPPORTED for bytes that a later release wrote.
  */
 struct SpWriter;
 extern SpStatus sp_model_write(SpContext *cx, const SpModel *model, struct SpWriter *writer);

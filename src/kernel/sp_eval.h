@@ -31,7 +31,8 @@ extern void *sp_eval_input(SpEval *eval, uint32_t input);
 
 /*
  * Evaluate rows 0 .. rows-1 (rows <= capacity) for the outputs in wanted, a
- * mask of 1 << SpOutput.  may_have_missing false promises that no input is NaN.
+ * mask of 1 << SpOutput.  may_have_missing false promises that no input is NaN;
+ * a promise that is not kept gives wrong numbers, but does no other harm.
  * SP_OK or SP_ERR_CANCELLED.
  */
 extern SpStatus sp_eval_run(SpEval *eval, uint32_t rows, uint32_t wanted, bool may_have_missing);

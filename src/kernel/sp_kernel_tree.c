@@ -139,33 +139,20 @@ fill_columns(const SpStepRun *run, const Tile *tile, uint32_t first, uint32_t la
 
 /* Leaves */
 
-static inline float
-aggregate_float(uint32_t aggregate, float sum, float value)
-{
-	switch (aggregate)
-	{
-		case SP_AGGREGATE_MIN:
-			return sum <= value ? sum : value;
-		case SP_AGGREGATE_MAX:
-			return sum >= value ? sum : value;
-		default:
-			return sum + value;
-	}
+/* A sum that is still NaN gives way to any value. */
+#define DEFINE_AGGREGATE(name, NUMBER) \
+static inline NUMBER \
+name(uint32_t aggregate, NUMBER sum, NUMBER value) \
+{ \
+	if (aggregate == SP_AGGREGATE_MIN) \
+		return sum <= value ? sum : value; \
+	if (aggregate == SP_AGGREGATE_MAX) \
+		return sum >= value ? sum : value; \
+	return sum + value; \
 }
 
-static inline double
-aggregate_double(uint32_t aggregate, double sum, double value)
-{
-	switch (aggregate)
-	{
-		case SP_AGGREGATE_MIN:
-			return sum <= value ? sum : value;
-		case SP_AGGREGATE_MAX:
-			return sum >= value ? sum : value;
-		default:
-			return sum + value;
-	}
-}
+DEFINE_AGGREGATE(aggregate_float, float)
+DEFINE_AGGREGATE(aggregate_double, double)
 
 static inline double
 leaf_number(const Tile *tile, uint32_t slot)
@@ -389,35 +376,38 @@ start_sums(const SpStepRun *run, const SpPackedTrees *trees)
 		}
 }
 
-/* After the last tree.  A target without any leaf counts as 0. */
+/* After the last tree.  A target that no leaf has named counts as 0. */
+#define DEFINE_FINISH(name, NUMBER) \
+static void \
+name(const SpPackedTrees *trees, const NUMBER *base, NUMBER *sums) \
+{ \
+	for (uint32_t target = 0; target < trees->n_targets; target++) \
+	{ \
+		if (trees->aggregate == SP_AGGREGATE_AVERAGE) \
+			sums[target] /= (NUMBER) trees->n_trees; \
+		else if (trees->aggregate != SP_AGGREGATE_SUM && isnan(sums[target])) \
+			sums[target] = 0; \
+		sums[target] += base[target]; \
+	} \
+}
+
+DEFINE_FINISH(finish_float, float)
+DEFINE_FINISH(finish_double, double)
+
 static void
 finish_sums(const SpStepRun *run, const SpPackedTrees *trees)
 {
 	const void *base = sp_image_at(run->image, trees->base);
-	bool		is_average = trees->aggregate == SP_AGGREGATE_AVERAGE;
 
-	if (!trees->base_last)
-		return;
-	for (uint32_t row = 0; row < run->rows; row++)
-		for (uint32_t target = 0; target < trees->n_targets; target++)
-		{
-			size_t		at = (size_t) row * trees->n_targets + target;
+	for (uint32_t row = 0; row < run->rows && trees->base_last; row++)
+	{
+		char	   *sums = (char *) run->out + row * run->to.row_bytes;
 
-			if (trees->sum_type == SP_TYPE_F32)
-			{
-				float	   *sum = &((float *) run->out)[at];
-
-				*sum = isnan(*sum) ? 0 : is_average ? *sum / (float) trees->n_trees : *sum;
-				*sum += ((const float *) base)[target];
-			}
-			else
-			{
-				double	   *sum = &((double *) run->out)[at];
-
-				*sum = isnan(*sum) ? 0 : is_average ? *sum / trees->n_trees : *sum;
-				*sum += ((const double *) base)[target];
-			}
-		}
+		if (trees->sum_type == SP_TYPE_F32)
+			finish_float(trees, base, (float *) sums);
+		else
+			finish_double(trees, base, (double *) sums);
+	}
 }
 
 static void
