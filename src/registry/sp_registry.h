@@ -12,6 +12,7 @@
 
 #include "server/sp_compat.h"
 
+#include "storage/itemptr.h"
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
 
