@@ -79,6 +79,7 @@ SERVER_OBJS = \
 
 REGISTRY_OBJS = \
 	src/registry/sp_reference.o \
+	src/registry/sp_registry_golden.o \
 	src/registry/sp_registry_read.o \
 	src/registry/sp_registry_tables.o \
 	src/registry/sp_registry_upload.o \
@@ -94,6 +95,7 @@ OPS_OBJS = \
 	src/ops/sp_health.o
 
 API_OBJS = \
+	src/api/sp_api_golden.o \
 	src/api/sp_api_import.o \
 	src/api/sp_api_model.o \
 	src/api/sp_api_operation.o \
@@ -105,6 +107,8 @@ API_OBJS = \
 	src/api/sp_call_site.o \
 	src/api/sp_features.o \
 	src/api/sp_features_row.o \
+	src/api/sp_golden.o \
+	src/api/sp_import_options.o \
 	src/api/sp_result.o
 
 # Pure C: no server header; also linked into unit tests and benchmarks.
@@ -128,6 +132,7 @@ INSTALL_SQL = \
 	sql/install/10_tables.sql \
 	sql/install/20_triggers.sql \
 	sql/install/30_models.sql \
+	sql/install/35_golden.sql \
 	sql/install/40_predict.sql \
 	sql/install/50_operation.sql \
 	sql/install/80_views.sql \
@@ -140,7 +145,7 @@ DATA       = $(wildcard sql/updates/smartpouch--*--*.sql)
 # ------------------------------------------------------------------ tests --
 # pg_regress: sql/NAME.sql against expected/NAME.out, in this order.  They run
 # on any server that has the extension installed (make installcheck).
-REGRESS = smoke import predict registry
+REGRESS = smoke import predict registry golden
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out

@@ -15,6 +15,8 @@
 #include "utils/memutils.h"
 
 #include "api/sp_arguments.h"
+#include "api/sp_golden.h"
+#include "api/sp_import_options.h"
 #include "api/sp_result.h"
 #include "base/sp_bytes.h"
 #include "import/sp_import.h"
@@ -38,6 +40,7 @@ typedef struct Artifact
 	Size		size;
 	SpFormat	format;
 	SpOverrides overrides;
+	SpImportOptions options;
 } Artifact;
 
 static SpFormat
@@ -92,32 +95,6 @@ strings_argument(FunctionCallInfo fcinfo, int arg, const char *name, uint32 *cou
 }
 
 static void
-check_options(FunctionCallInfo fcinfo, int arg)
-{
-	Jsonb	   *options;
-
-	if (PG_ARGISNULL(arg))
-		return;
-	options = PG_GETARG_JSONB_P(arg);
-	if (!JB_ROOT_IS_OBJECT(options) || JB_ROOT_IS_SCALAR(options))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("options must be a jsonb object")));
-	if (JB_ROOT_COUNT(options) > 0)
-	{
-		JsonbIterator *iterator = JsonbIteratorInit(&options->root);
-		JsonbValue	key;
-
-		(void) JsonbIteratorNext(&iterator, &key, true);
-		(void) JsonbIteratorNext(&iterator, &key, true);
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown import option \"%.*s\"", key.val.string.len, key.val.string.val),
-				 errhint("This version has no import options; pass '{}'.")));
-	}
-}
-
-static void
 check_size(Size size)
 {
 	if (size > (Size) sp_max_model_size * 1024)
@@ -135,7 +112,7 @@ artifact_arguments(FunctionCallInfo fcinfo, int first, Artifact *artifact)
 														 &artifact->overrides.n_feature_names);
 	artifact->overrides.labels = strings_argument(fcinfo, first + 2, "labels",
 												  &artifact->overrides.n_labels);
-	check_options(fcinfo, first + 3);
+	sp_import_options(PG_ARGISNULL(first + 3) ? NULL : PG_GETARG_JSONB_P(first + 3), &artifact->options);
 }
 
 /* Everything the model is made of comes from cx's memory. */
@@ -172,6 +149,32 @@ describe(const SpModel *model, SpNewVersion *version)
 	version->trees = (int64) model->n_trees;
 	version->nodes = (int64) model->n_nodes;
 	version->parameters = (int64) model->n_parameters;
+}
+
+/* The golden rows of the options, against the model that is to become a version. */
+static void
+check_golden(const char *name, const SpImage *image, const SpImportOptions *options)
+{
+	Size		size = sp_eval_size(image, 1);
+	SpBinder	binder;
+	SpEval	   *eval;
+
+	if (options->n_golden == 0)
+		return;
+	eval = sp_eval_init(sp_palloc_aligned(CurrentMemoryContext, size, SP_IMAGE_ALIGN), image, 1,
+						sp_interrupted, NULL);
+	sp_binder_init(&binder, CurrentMemoryContext, image, eval, psprintf("model \"%s\"", name));
+	for (int i = 0; i < options->n_golden; i++)
+	{
+		const SpGoldenRow *row = &options->golden[i];
+		char	   *mismatch = sp_golden_mismatch(&binder, row->features, row->expected, row->tolerance);
+
+		if (mismatch != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("golden row %d does not match: %s", i + 1, mismatch),
+					 errdetail("Nothing was imported.")));
+	}
 }
 
 /* Early, so that nobody parses for nothing; what counts is asked again under the model's lock. */
@@ -212,7 +215,10 @@ import(const char *name, const Artifact *artifact)
 	sp_writer_init(&writer, &cx);
 	if (sp_model_write(&cx, model, &writer) != SP_OK || sp_pack(&cx, model, &image) != SP_OK)
 		sp_raise(&cx, NULL);
+	check_golden(name, image, &artifact->options);
 	describe(model, &version);
+	version.golden = artifact->options.golden;
+	version.n_golden = artifact->options.n_golden;
 	version.program = writer.data;
 	version.program_bytes = writer.size;
 	version.artifact = artifact->bytes;

@@ -299,28 +299,56 @@ bind_array(SpBinder *binder, ArrayType *array, uint32 row)
 	return has_missing;
 }
 
-static void
-store_jsonb(SpBinder *binder, uint32 row, uint32 feature, const JsonbValue *value)
+bool
+sp_json_value_number(const JsonbValue *value, bool special, double *number)
 {
+	static const struct
+	{
+		const char *text;
+		double		number;
+	}			specials[] = {
+		{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}, {"-0", -0.0}
+	};
+
 	switch (value->type)
 	{
 		case jbvNull:
-			sp_store_number(binder, row, feature, get_float8_nan());
-			return;
+			*number = NAN;
+			return true;
 		case jbvBool:
-			sp_store_number(binder, row, feature, value->val.boolean ? 1 : 0);
-			return;
+			*number = value->val.boolean ? 1 : 0;
+			return true;
 		case jbvNumeric:
-			sp_store_number(binder, row, feature,
-							sp_number_of(NUMERICOID, NumericGetDatum(value->val.numeric)));
-			return;
+			*number = sp_number_of(NUMERICOID, NumericGetDatum(value->val.numeric));
+			return true;
+		case jbvString:
+			for (Size i = 0; special && i < lengthof(specials); i++)
+			{
+				if ((Size) value->val.string.len == strlen(specials[i].text) &&
+					memcmp(value->val.string.val, specials[i].text, value->val.string.len) == 0)
+				{
+					*number = specials[i].number;
+					return true;
+				}
+			}
+			return false;
 		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("feature \"%s\" of %s must be a number, not %s",
-							sp_feature_name(binder, feature), binder->subject,
-							value->type == jbvString ? "a string" : "an object or array")));
+			return false;
 	}
+}
+
+static void
+store_jsonb(SpBinder *binder, uint32 row, uint32 feature, const JsonbValue *value)
+{
+	double		number;
+
+	if (!sp_json_value_number(value, binder->special_numbers, &number))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature \"%s\" of %s must be a number, not %s",
+						sp_feature_name(binder, feature), binder->subject,
+						value->type == jbvString ? "a string" : "an object or array")));
+	sp_store_number(binder, row, feature, number);
 }
 
 static void

@@ -44,6 +44,7 @@ typedef struct SpBinder
 	uint32		n_features;
 	const char **names;			/* in the database's encoding; NULL: as in the image */
 	float	   *single;			/* the input buffer when all features are one float32 vector */
+	bool		special_numbers;	/* jsonb: the strings of sp_golden.h are numbers */
 	bool		suspicious;		/* something in the row is NaN or infinite */
 
 	Oid			argtype;		/* what the plan is for */

@@ -6,6 +6,8 @@
 #ifndef SP_FEATURES_INTERNAL_H
 #define SP_FEATURES_INTERNAL_H
 
+#include "access/htup.h"
+
 #include "api/sp_features.h"
 
 extern const char *sp_feature_name(const SpBinder *binder, uint32 feature);
@@ -15,6 +17,12 @@ extern char *sp_feature_list(const SpBinder *binder, const uint32 *features, uin
 
 /* A number of one of the types of sp_is_number_type, or a boolean. */
 extern double sp_number_of(Oid type, Datum datum);
+
+/*
+ * A number, boolean (1 or 0) or null (NaN) of jsonb; with special the strings
+ * "NaN", "Infinity", "-Infinity" and "-0" too.  False for anything else.
+ */
+extern bool sp_json_value_number(const JsonbValue *value, bool special, double *number);
 
 /* NaN for a missing value; sp_finish_row afterwards. */
 extern void sp_store_number(SpBinder *binder, uint32 row, uint32 feature, double number);

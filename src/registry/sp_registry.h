@@ -13,6 +13,7 @@
 #include "server/sp_compat.h"
 
 #include "storage/itemptr.h"
+#include "utils/jsonb.h"
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
 
@@ -30,10 +31,11 @@ typedef enum SpTable
 	SP_TABLE_DEPLOYMENT,
 	SP_TABLE_ALIAS,
 	SP_TABLE_STAGE,
-	SP_TABLE_EVENT
+	SP_TABLE_EVENT,
+	SP_TABLE_GOLDEN
 } SpTable;
 
-#define SP_N_TABLES 7
+#define SP_N_TABLES 8
 
 typedef enum SpIndex
 {
@@ -44,10 +46,11 @@ typedef enum SpIndex
 	SP_INDEX_VERSION_PROGRAM,
 	SP_INDEX_DEPLOYMENT,
 	SP_INDEX_ALIAS,
-	SP_INDEX_STAGE
+	SP_INDEX_STAGE,
+	SP_INDEX_GOLDEN
 } SpIndex;
 
-#define SP_N_INDEXES 8
+#define SP_N_INDEXES 9
 
 /*
  * Grows whenever a registry table may have changed, by whatever session.  A
@@ -158,10 +161,23 @@ extern int	sp_registry_silent_triggers(void);
 
 extern bool sp_registry_is_stage(const char *name, Snapshot snapshot);
 
+/* Golden rows of a version in order of seq; palloc'd. */
+typedef struct SpGoldenRow
+{
+	int32		seq;
+	Jsonb	   *features;
+	Jsonb	   *expected;
+	double		tolerance;
+} SpGoldenRow;
+
+extern SpGoldenRow *sp_registry_golden(const SpFoundRows *rows, Snapshot snapshot, int *count);
+
 /* ---- sp_registry_write.c ---- */
 
 typedef struct SpNewVersion
 {
+	const SpGoldenRow *golden;
+	int			n_golden;
 	const void *program;
 	Size		program_bytes;
 	const void *artifact;
@@ -188,6 +204,12 @@ extern void sp_registry_set_owner(const char *model, Oid role);
 extern void sp_registry_promote(const char *model, int32 version, const char *stage, const char *note);
 extern void sp_registry_set_alias(const char *model, const char *alias, int32 version);
 extern void sp_registry_drop_alias(const char *model, const char *alias);
+
+/* ---- sp_registry_golden.c ---- */
+
+/* Adds a row as the next seq of the version, which it returns. */
+extern int32 sp_registry_add_golden(const SpFoundRows *rows, const SpGoldenRow *golden);
+extern void sp_registry_drop_golden(const SpFoundRows *rows, int32 seq);
 
 /* ---- sp_registry_upload.c ---- */
 

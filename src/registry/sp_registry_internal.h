@@ -45,4 +45,11 @@ extern uint64 sp_write_sql(const char *sql, int n_args, Oid *types, Datum *value
 /* Column (from 1) of the first row of the statement just run; never null. */
 extern Datum sp_write_result(int column);
 
+/* Lock the caller's own model until the transaction ends: 42704, 42501. */
+extern void sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model);
+extern void sp_write_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *event);
+
+/* sp_registry_golden.c: insert a row under the model's lock. */
+extern int32 sp_write_golden(const pg_uuid_t *model_id, int32 version, const SpGoldenRow *golden);
+
 #endif

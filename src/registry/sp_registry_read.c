@@ -39,6 +39,11 @@ enum
 	TARGET_MODEL_ID = 1, TARGET_NAME, TARGET_VERSION	/* deployment and alias alike */
 };
 
+enum
+{
+	GOLDEN_MODEL_ID = 1, GOLDEN_VERSION, GOLDEN_SEQ, GOLDEN_FEATURES, GOLDEN_EXPECTED, GOLDEN_TOLERANCE
+};
+
 /* The default ladder; a row in the table stage replaces it. */
 static const char *const default_stages[] = {"development", "testing", "staging", SP_PRODUCTION};
 
@@ -413,6 +418,37 @@ sp_registry_unowned(Snapshot snapshot)
 	}
 	scan_end(&scan);
 	return unowned;
+}
+
+SpGoldenRow *
+sp_registry_golden(const SpFoundRows *rows, Snapshot snapshot, int *count)
+{
+	ScanKeyData keys[2];
+	Scan		scan;
+	HeapTuple	tuple;
+	int			capacity = 16;
+	SpGoldenRow *golden = palloc(capacity * sizeof(SpGoldenRow));
+
+	*count = 0;
+	ScanKeyInit(&keys[0], GOLDEN_MODEL_ID, BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(&rows->model.id));
+	ScanKeyInit(&keys[1], GOLDEN_VERSION, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(rows->version.version));
+	scan_begin(&scan, SP_TABLE_GOLDEN, SP_INDEX_GOLDEN, snapshot, 2, keys);
+	while (HeapTupleIsValid(tuple = scan_next(&scan)))
+	{
+		SpGoldenRow *next;
+
+		if (*count == capacity)
+			golden = repalloc(golden, mul_size(capacity *= 2, sizeof(SpGoldenRow)));
+		next = &golden[(*count)++];
+		next->seq = DatumGetInt32(column(&scan, tuple, GOLDEN_SEQ));
+		next->features = DatumGetJsonbPCopy(column(&scan, tuple, GOLDEN_FEATURES));
+		next->expected = DatumGetJsonbPCopy(column(&scan, tuple, GOLDEN_EXPECTED));
+		next->tolerance = DatumGetFloat8(column(&scan, tuple, GOLDEN_TOLERANCE));
+	}
+	scan_end(&scan);
+	return golden;
 }
 
 void

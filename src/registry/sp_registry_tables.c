@@ -34,14 +34,19 @@
 /* Versions of the SQL objects whose tables this library reads and writes. */
 static const char *const known_versions[] = {"1.0.0"};
 
-static const char *const table_names[SP_N_TABLES] = {
-	[SP_TABLE_MODEL] = "model",
-	[SP_TABLE_BLOB] = "blob",
-	[SP_TABLE_VERSION] = "version",
-	[SP_TABLE_DEPLOYMENT] = "deployment",
-	[SP_TABLE_ALIAS] = "alias",
-	[SP_TABLE_STAGE] = "stage",
-	[SP_TABLE_EVENT] = "event"
+static const struct
+{
+	const char *name;
+	bool		remembered;		/* sessions remember its rows, so a trigger tells them of changes */
+}			table_facts[SP_N_TABLES] = {
+	[SP_TABLE_MODEL] = {"model", true},
+	[SP_TABLE_BLOB] = {"blob", false},
+	[SP_TABLE_VERSION] = {"version", true},
+	[SP_TABLE_DEPLOYMENT] = {"deployment", true},
+	[SP_TABLE_ALIAS] = {"alias", true},
+	[SP_TABLE_STAGE] = {"stage", true},
+	[SP_TABLE_EVENT] = {"event", false},
+	[SP_TABLE_GOLDEN] = {"golden", false}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -52,7 +57,8 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_VERSION_PROGRAM] = "version_program_idx",
 	[SP_INDEX_DEPLOYMENT] = "deployment_pkey",
 	[SP_INDEX_ALIAS] = "alias_pkey",
-	[SP_INDEX_STAGE] = "stage_pkey"
+	[SP_INDEX_STAGE] = "stage_pkey",
+	[SP_INDEX_GOLDEN] = "golden_pkey"
 };
 
 uint64		sp_registry_generation = 1;
@@ -146,7 +152,7 @@ locate_once(void)
 				 errhint("Run CREATE EXTENSION smartpouch.")));
 	check_version(extension);
 	for (int i = 0; i < SP_N_TABLES; i++)
-		tables[i] = locate_relation(table_names[i], namespace);
+		tables[i] = locate_relation(table_facts[i].name, namespace);
 	for (int i = 0; i < SP_N_INDEXES; i++)
 		indexes[i] = locate_relation(index_names[i], namespace);
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(tables[SP_TABLE_MODEL]));
@@ -202,7 +208,7 @@ sp_registry_silent_triggers(void)
 	{
 		Relation	relation = table_open(sp_registry_table(i), AccessShareLock);
 		TriggerDesc *triggers = relation->trigdesc;
-		bool		tells = i == SP_TABLE_BLOB || i == SP_TABLE_EVENT;	/* nothing is kept of their rows */
+		bool		tells = !table_facts[i].remembered;
 
 		for (int t = 0; triggers != NULL && t < triggers->numtriggers; t++)
 		{

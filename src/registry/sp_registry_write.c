@@ -102,8 +102,8 @@ check_owner(const SpWrite *write, const SpLockedModel *model)
 				 errmsg("must be owner of model \"%s\"", model->name)));
 }
 
-static void
-lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model)
+void
+sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model)
 {
 	if (!lock_model(name, model))
 	{
@@ -117,8 +117,8 @@ lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model)
 }
 
 /* Add a row to the append-only table event. Empty fields are NULL or 0. */
-static void
-add_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *event)
+void
+sp_write_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *event)
 {
 	Oid			types[] = {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum		values[] = {
@@ -279,7 +279,9 @@ sp_registry_add_version(const char *name, const SpNewVersion *version)
 				 " RETURNING last_version", 1, types, values, NULL);
 	number = DatumGetInt32(sp_write_result(1));
 	insert_version(&write, &model, number, version);
-	add_event(&write, &model, &(SpEvent) {.action = "import", .version = number});
+	for (int i = 0; i < version->n_golden; i++)
+		sp_write_golden(&model.id, number, &version->golden[i]);
+	sp_write_event(&write, &model, &(SpEvent) {.action = "import", .version = number});
 	sp_write_end(&write);
 	return number;
 }
@@ -293,7 +295,7 @@ sp_registry_rename(const char *old, const char *new)
 	Oid			types[] = {UUIDOID, TEXTOID};
 
 	sp_write_begin(&write, "rename_model()");
-	lock_own_model(&write, old, &model);
+	sp_write_lock_own_model(&write, old, &model);
 	lock_name(new);
 	if (lock_model(new, &other))
 		ereport(ERROR,
@@ -303,7 +305,7 @@ sp_registry_rename(const char *old, const char *new)
 	Datum		values[] = {UUIDPGetDatum(&model.id), CStringGetTextDatum(new)};
 
 	sp_write_sql("UPDATE smartpouch.model SET name = $2 WHERE id = $1", 2, types, values, NULL);
-	add_event(&write, &model, &(SpEvent) {.action = "rename", .detail = new});
+	sp_write_event(&write, &model, &(SpEvent) {.action = "rename", .detail = new});
 	sp_write_end(&write);
 }
 
@@ -322,7 +324,7 @@ sp_registry_set_owner(const char *name, Oid role)
 				 errmsg("role with OID %u does not exist", role)));
 	check_can_set_role_compat(caller, role);
 	sp_write_begin(&write, "set_owner()");
-	lock_own_model(&write, name, &model);
+	sp_write_lock_own_model(&write, name, &model);
 
 	Datum		values[] = {
 		UUIDPGetDatum(&model.id), ObjectIdGetDatum(role),
@@ -331,7 +333,7 @@ sp_registry_set_owner(const char *name, Oid role)
 
 	sp_write_sql("UPDATE smartpouch.model SET owner_oid = $2, owner_name = $3, owner_cluster = $4"
 				 " WHERE id = $1", 4, types, values, NULL);
-	add_event(&write, &model, &(SpEvent) {.action = "set_owner", .detail = role_name});
+	sp_write_event(&write, &model, &(SpEvent) {.action = "set_owner", .detail = role_name});
 	sp_write_end(&write);
 }
 
@@ -363,7 +365,7 @@ sp_registry_promote(const char *name, int32 version, const char *stage, const ch
 	char		nulls[] = {' ', ' ', ' ', ' ', note ? ' ' : 'n', '\0'};
 
 	sp_write_begin(&write, "promote()");
-	lock_own_model(&write, name, &model);
+	sp_write_lock_own_model(&write, name, &model);
 	if (!sp_registry_is_stage(stage, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -391,7 +393,7 @@ sp_registry_promote(const char *name, int32 version, const char *stage, const ch
 					 " version = excluded.version, replaced = d.replaced || d.version,"
 					 " promoted_at = now(), promoted_by = excluded.promoted_by, note = excluded.note",
 					 5, types, values, nulls);
-		add_event(&write, &model, &(SpEvent) {
+		sp_write_event(&write, &model, &(SpEvent) {
 			.action = "promote", .version = version, .stage = stage,
 			.replaced_version = served, .note = note
 		});
@@ -407,7 +409,7 @@ sp_registry_set_alias(const char *name, const char *alias, int32 version)
 	Oid			types[] = {UUIDOID, TEXTOID, INT4OID};
 
 	sp_write_begin(&write, "set_alias()");
-	lock_own_model(&write, name, &model);
+	sp_write_lock_own_model(&write, name, &model);
 	if (sp_registry_is_stage(alias, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -421,7 +423,7 @@ sp_registry_set_alias(const char *name, const char *alias, int32 version)
 	sp_write_sql("INSERT INTO smartpouch.alias (model_id, alias, version) VALUES ($1, $2, $3)"
 				 " ON CONFLICT ON CONSTRAINT alias_pkey DO UPDATE SET version = excluded.version",
 				 3, types, values, NULL);
-	add_event(&write, &model, &(SpEvent) {.action = "set_alias", .version = version, .detail = alias});
+	sp_write_event(&write, &model, &(SpEvent) {.action = "set_alias", .version = version, .detail = alias});
 	sp_write_end(&write);
 }
 
@@ -433,7 +435,7 @@ sp_registry_drop_alias(const char *name, const char *alias)
 	Oid			types[] = {UUIDOID, TEXTOID};
 
 	sp_write_begin(&write, "drop_alias()");
-	lock_own_model(&write, name, &model);
+	sp_write_lock_own_model(&write, name, &model);
 
 	Datum		values[] = {UUIDPGetDatum(&model.id), CStringGetTextDatum(alias)};
 
@@ -442,6 +444,6 @@ sp_registry_drop_alias(const char *name, const char *alias)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" has no alias \"%s\"", name, alias)));
-	add_event(&write, &model, &(SpEvent) {.action = "drop_alias", .detail = alias});
+	sp_write_event(&write, &model, &(SpEvent) {.action = "drop_alias", .detail = alias});
 	sp_write_end(&write);
 }

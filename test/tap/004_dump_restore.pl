@@ -22,6 +22,8 @@ foreach my $fixture (@fixtures)
         SELECT smartpouch.set_alias('$fixture->{name}', 'kept', 1);
         SELECT smartpouch.set_owner('$fixture->{name}', 'keeper');});
 }
+$node->safe_psql('postgres', qq{
+    SELECT smartpouch.add_golden('xgb_pouch_softprob', to_jsonb(r), '{"label": "0"}') FROM xgb_pouch_softprob r WHERE id = 1});
 $node->safe_psql('postgres', "INSERT INTO smartpouch.stage VALUES ('lab', 1), ('production', 2)");
 my %before = map { $_->{name} => all_predictions($node, $_) } @fixtures;
 my $registry = q{
@@ -29,6 +31,7 @@ my $registry = q{
     UNION ALL SELECT 'deployment', md5(string_agg(d::text, ';' ORDER BY d::text)) FROM smartpouch.deployments d
     UNION ALL SELECT 'alias', md5(string_agg(a::text, ';' ORDER BY a::text)) FROM smartpouch.aliases a
     UNION ALL SELECT 'history', md5(string_agg(h::text, ';' ORDER BY h::text)) FROM smartpouch.history h
+    UNION ALL SELECT 'golden', md5(string_agg(g::text, ';' ORDER BY g::text)) FROM smartpouch.golden g
     UNION ALL SELECT 'stage', md5(string_agg(s::text, ';' ORDER BY s::text)) FROM smartpouch.stages s};
 my $rows = $node->safe_psql('postgres', $registry);
 

@@ -1,0 +1,93 @@
+/*
+ * src/api/sp_import_options.c
+ */
+#include "server/sp_compat.h"
+
+#include <math.h>
+
+#include "utils/builtins.h"
+
+#include "api/sp_features_internal.h"
+#include "api/sp_import_options.h"
+
+static void
+refuse_golden(const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid import option \"golden\": %s", why),
+			 errhint("It is an array of objects with features, expected and, if it shall not be 1e-6, tolerance.")));
+}
+
+static Jsonb *
+member(JsonbContainer *object, const char *name)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(object, name, (int) strlen(name), NULL);
+
+	if (value == NULL)
+		refuse_golden(psprintf("a row has no \"%s\"", name));
+	return JsonbValueToJsonb(value);
+}
+
+static void
+read_golden_row(const JsonbValue *value, SpGoldenRow *row)
+{
+	JsonbContainer *object;
+	JsonbValue *tolerance;
+
+	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+		refuse_golden("a row is not an object");
+	object = value->val.binary.data;
+	row->features = member(object, "features");
+	row->expected = member(object, "expected");
+	row->tolerance = SP_DEFAULT_TOLERANCE;
+	tolerance = getKeyJsonValueFromContainer(object, "tolerance", strlen("tolerance"), NULL);
+	if (tolerance != NULL &&
+		(!sp_json_value_number(tolerance, false, &row->tolerance) ||
+		 !isfinite(row->tolerance) || row->tolerance < 0))
+		refuse_golden("a tolerance is not a number of 0 or more");
+}
+
+static void
+read_golden(const JsonbValue *value, SpImportOptions *parsed)
+{
+	JsonbContainer *array;
+
+	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+		refuse_golden("it is not an array");
+	array = value->val.binary.data;
+	parsed->n_golden = (int) JsonContainerSize(array);
+	parsed->golden = palloc0(mul_size(Max(parsed->n_golden, 1), sizeof(SpGoldenRow)));
+	for (int i = 0; i < parsed->n_golden; i++)
+		read_golden_row(getIthJsonbValueFromContainer(array, (uint32) i), &parsed->golden[i]);
+}
+
+void
+sp_import_options(Jsonb *options, SpImportOptions *parsed)
+{
+	JsonbIterator *iterator;
+	JsonbValue	value;
+
+	memset(parsed, 0, sizeof(*parsed));
+	if (options == NULL)
+		return;
+	if (!JB_ROOT_IS_OBJECT(options))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options must be a jsonb object")));
+	iterator = JsonbIteratorInit(&options->root);
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	while (JsonbIteratorNext(&iterator, &value, true) == WJB_KEY)
+	{
+		char	   *name = pnstrdup(value.val.string.val, value.val.string.len);
+
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		if (strcmp(name, "golden") == 0)
+			read_golden(&value, parsed);
+		else
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unknown import option \"%s\"", name),
+					 errhint("The option is golden.")));
+	}
+}
