@@ -150,7 +150,9 @@ REGRESS = smoke import predict registry golden
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out
 ISOLATION = import promote rename
-ISOLATION_OPTS = --inputdir=test/isolation
+ISOLATION_OPTS = --inputdir=test/isolation --encoding=UTF8 --no-locale
+# whatever the template database of the server is in
+REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 UNIT_PROGRAMS  := $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/test_*.c)))
 BENCH_PROGRAMS := $(patsubst bench/%.c,build/bench/%,$(sort $(wildcard bench/bench_*.c)))

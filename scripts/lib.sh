@@ -110,12 +110,17 @@ prepare_work() {
         die "cannot write to $BUILD (made by another user?); remove it or run as that user"
     fi
     WORK=$BUILD
+    local why=
+    # PGXS and the test programs hand paths to shells without quotes
+    case $ROOT in *[!A-Za-z0-9._/+-]*) why="The path of this checkout has characters that shells treat specially" ;; esac
     # shellcheck disable=SC2016  # expanded by the inner shell
-    if ! as_runner sh -c 'cd "$1" && test -r Makefile' sh "$BUILD/.." 2>/dev/null; then
+    as_runner sh -c 'cd "$1" && test -r Makefile' sh "$BUILD/.." 2>/dev/null ||
+        why="The user $RUNNER cannot enter $ROOT"
+    if [ -n "$why" ]; then
         if [ ! -d "$BUILD/outside/." ]; then
             WORK=$(mktemp -d /var/tmp/smartpouch.XXXXXX)
             ln -sfn "$WORK" "$BUILD/outside"
-            say "The user $RUNNER cannot enter $ROOT: the server's files go to $WORK (link: build/outside)."
+            say "$why: the server's files go to $WORK (link: build/outside)."
         fi
         WORK=$(cd "$BUILD/outside" && pwd -P)
         chmod 755 "$WORK"
@@ -133,7 +138,7 @@ prepare_input() {
     INPUT=$WORK/input
     rm -rf "$INPUT"
     mkdir -p "$INPUT"
-    for part in sql expected test examples; do
+    for part in sql expected test examples doc README.md; do
         [ ! -e "$ROOT/$part" ] || cp -R "$ROOT/$part" "$INPUT/"
     done
 }

@@ -46,6 +46,12 @@ predict_number(FunctionCallInfo fcinfo, SpCallSite *site, int arg)
 {
 	if (sp_call_site_has(site, SP_OUTPUT_VALUE))
 	{
+		if (sp_call_site_width(site, SP_OUTPUT_VALUE) != 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%s predicts %u values", site->binder.subject,
+							sp_call_site_width(site, SP_OUTPUT_VALUE)),
+					 errhint("Use predict_json() for all of them.")));
 		predict_row(fcinfo, site, arg, 1u << SP_OUTPUT_VALUE);
 		PG_RETURN_FLOAT8(sp_eval_output_number(site->eval, SP_OUTPUT_VALUE, 0, 0));
 	}

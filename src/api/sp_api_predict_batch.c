@@ -29,7 +29,7 @@ put_row(ReturnSetInfo *result, const SpCallSite *site, int ordinal, uint32 row)
 	Datum		values[4] = {Int32GetDatum(ordinal)};
 	bool		nulls[4] = {false, true, true, true};
 
-	if (sp_call_site_has(site, SP_OUTPUT_VALUE))
+	if (sp_call_site_has(site, SP_OUTPUT_VALUE) && sp_call_site_width(site, SP_OUTPUT_VALUE) == 1)
 	{
 		values[1] = Float8GetDatum(sp_eval_output_number(site->eval, SP_OUTPUT_VALUE, row, 0));
 		nulls[1] = false;

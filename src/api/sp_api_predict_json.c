@@ -43,17 +43,26 @@ push_probabilities(JsonbParseState **state, const SpCallSite *site)
 }
 
 static void
-push_raw(JsonbParseState **state, const SpCallSite *site)
+push_vector(JsonbParseState **state, const SpCallSite *site, SpOutput output)
 {
-	SpType		type;
-	uint32_t	width;
-
-	(void) sp_eval_output(site->eval, SP_OUTPUT_RAW, &type, &width);
-	sp_json_key(state, "raw");
+	sp_json_key(state, sp_output_name(output));
 	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-	for (uint32 i = 0; i < width; i++)
-		sp_json_number(state, WJB_ELEM, sp_eval_output_number(site->eval, SP_OUTPUT_RAW, 0, i));
+	for (uint32 i = 0; i < sp_call_site_width(site, output); i++)
+		sp_json_number(state, WJB_ELEM, sp_eval_output_number(site->eval, output, 0, i));
 	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+/* One value is a number, several are an array. */
+static void
+push_value(JsonbParseState **state, const SpCallSite *site)
+{
+	if (sp_call_site_width(site, SP_OUTPUT_VALUE) != 1)
+	{
+		push_vector(state, site, SP_OUTPUT_VALUE);
+		return;
+	}
+	sp_json_key(state, "value");
+	sp_json_number(state, WJB_VALUE, sp_eval_output_number(site->eval, SP_OUTPUT_VALUE, 0, 0));
 }
 
 static Datum
@@ -67,16 +76,13 @@ outputs_json(const SpCallSite *site)
 	sp_json_key(&state, "version");
 	sp_json_integer(&state, WJB_VALUE, site->resolved.rows.version.version);
 	if (sp_call_site_has(site, SP_OUTPUT_VALUE))
-	{
-		sp_json_key(&state, "value");
-		sp_json_number(&state, WJB_VALUE, sp_eval_output_number(site->eval, SP_OUTPUT_VALUE, 0, 0));
-	}
+		push_value(&state, site);
 	if (sp_call_site_has(site, SP_OUTPUT_LABEL))
 		push_label(&state, site);
 	if (sp_call_site_has(site, SP_OUTPUT_PROBABILITIES))
 		push_probabilities(&state, site);
 	if (sp_call_site_has(site, SP_OUTPUT_RAW))
-		push_raw(&state, site);
+		push_vector(&state, site, SP_OUTPUT_RAW);
 	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 

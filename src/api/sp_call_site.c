@@ -142,6 +142,14 @@ sp_call_site_has(const SpCallSite *site, SpOutput output)
 	return site->model->image->outputs[output] != SP_NO_VALUE;
 }
 
+uint32
+sp_call_site_width(const SpCallSite *site, SpOutput output)
+{
+	const SpImage *image = site->model->image;
+
+	return sp_image_values(image)[image->outputs[output]].width;
+}
+
 static const char *
 outputs_of(const SpCallSite *site)
 {

@@ -45,4 +45,7 @@ extern void sp_call_site_run(SpCallSite *site, uint32 rows, uint32 wanted, bool 
 /* Does the served model have the output? */
 extern bool sp_call_site_has(const SpCallSite *site, SpOutput output);
 
+/* Numbers in a row of an output that the model has. */
+extern uint32 sp_call_site_width(const SpCallSite *site, SpOutput output);
+
 #endif

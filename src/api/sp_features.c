@@ -26,7 +26,7 @@
 #include "api/sp_result.h"
 
 /* Features named in one message. */
-#define LIST_LENGTH 8
+#define LIST_LENGTH 200
 
 const char *
 sp_feature_name(const SpBinder *binder, uint32 feature)

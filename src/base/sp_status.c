@@ -74,7 +74,7 @@ sp_fail(SpContext *cx, SpStatus status, const char *fmt,...)
 	va_list		args;
 
 	cx->error.status = status;
-	cx->error.offset = SP_NO_OFFSET;
+	cx->error.offset = status == SP_ERR_FORMAT ? cx->position : SP_NO_OFFSET;
 	cx->error.detail[0] = '\0';
 	cx->error.hint[0] = '\0';
 	va_start(args, fmt);

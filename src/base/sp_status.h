@@ -60,6 +60,8 @@ typedef struct SpContext
 	/* polled during long work; true means stop: SP_ERR_CANCELLED. May be NULL */
 	bool		(*stop) (void *arg);
 	void	   *stop_arg;
+	/* byte of the file that is being read, or SP_NO_OFFSET: the offset of SP_ERR_FORMAT errors */
+	uint64_t	position;
 	SpError		error;
 } SpContext;
 

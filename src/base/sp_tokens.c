@@ -23,6 +23,7 @@ sp_tokens_open(SpContext *cx, SpTokenFormat format, const void *data, size_t siz
 	sp_reader_init(&(*tokens)->reader, cx, data, size);
 	(*tokens)->format = format;
 	(*tokens)->state = SP_STATE_VALUE;
+	(*tokens)->outer = cx->position;
 	return SP_OK;
 }
 
@@ -31,6 +32,7 @@ sp_tokens_close(SpTokens *tokens)
 {
 	SpContext  *cx = tokens->reader.cx;
 
+	cx->position = tokens->outer;
 	sp_free(cx, tokens->stack);
 	sp_free(cx, tokens->scratch);
 	sp_free(cx, tokens);
@@ -46,6 +48,8 @@ sp_tokens_next(SpTokens *tokens, SpToken *token)
 	}
 	memset(token, 0, sizeof(*token));
 	token->offset = tokens->reader.pos;
+	if (tokens->outer == SP_NO_OFFSET)
+		tokens->reader.cx->position = token->offset;
 	if (tokens->format == SP_TOKENS_JSON)
 		return sp_json_next(tokens, token);
 	return sp_ubjson_next(tokens, token);

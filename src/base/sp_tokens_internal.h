@@ -27,7 +27,8 @@ typedef struct SpTokenFrame
 
 struct SpTokens
 {
-	SpReader	reader;			/* its context, data and position are used throughout */
+	SpReader	reader;
+	uint64_t	outer;			/* position when opened: set if this is a string of another file */			/* its context, data and position are used throughout */
 	SpTokenFormat format;
 	SpTokenState state;
 	bool		is_skipping;	/* values are checked for their form only, not decoded */

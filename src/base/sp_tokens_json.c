@@ -29,7 +29,10 @@ sp_json_unexpected(SpTokens *tokens, const char *wanted)
 					  wanted, sp_printable(found, shown));
 }
 
-static void
+/* A single token can be as long as the file. */
+#define SP_BYTES_PER_POLL (64 * 1024)
+
+static SpStatus
 sp_json_space(SpTokens *tokens)
 {
 	const uint8_t *data = tokens->reader.data;
@@ -37,8 +40,12 @@ sp_json_space(SpTokens *tokens)
 
 	while (pos < tokens->reader.size &&
 		   (data[pos] == ' ' || data[pos] == '\n' || data[pos] == '\t' || data[pos] == '\r'))
-		pos++;
+	{
+		if (++pos % SP_BYTES_PER_POLL == 0)
+			SP_TRY(sp_poll(tokens->reader.cx));
+	}
 	tokens->reader.pos = pos;
+	return SP_OK;
 }
 
 static SpStatus
@@ -153,7 +160,10 @@ sp_json_string(SpTokens *tokens, SpStr *text)
 		size_t		length;
 
 		while (pos < reader->size && data[pos] != '"' && data[pos] != '\\' && data[pos] >= 0x20)
-			pos++;
+		{
+			if (++pos % SP_BYTES_PER_POLL == 0)
+				SP_TRY(sp_poll(reader->cx));
+		}
 		reader->pos = pos;
 		if (pos >= reader->size)
 			return sp_json_cut_off(tokens);
@@ -261,7 +271,7 @@ sp_json_key(SpTokens *tokens, SpToken *token)
 	if (tokens->reader.pos >= tokens->reader.size || tokens->reader.data[tokens->reader.pos] != '"')
 		return sp_json_unexpected(tokens, "a member's name");
 	SP_TRY(sp_json_string(tokens, &token->text));
-	sp_json_space(tokens);
+	SP_TRY(sp_json_space(tokens));
 	if (tokens->reader.pos >= tokens->reader.size || tokens->reader.data[tokens->reader.pos] != ':')
 		return sp_json_unexpected(tokens, "\":\"");
 	tokens->reader.pos++;
@@ -275,7 +285,7 @@ sp_json_next(SpTokens *tokens, SpToken *token)
 	SpReader   *reader = &tokens->reader;
 	const SpTokenFrame *frame = tokens->depth > 0 ? &tokens->stack[tokens->depth - 1] : NULL;
 
-	sp_json_space(tokens);
+	SP_TRY(sp_json_space(tokens));
 	token->offset = reader->pos;
 	if (tokens->state == SP_STATE_DONE)
 	{
@@ -302,7 +312,7 @@ sp_json_next(SpTokens *tokens, SpToken *token)
 			if (c != ',')
 				return sp_json_unexpected(tokens, frame->is_object ? "\",\" or \"}\"" : "\",\" or \"]\"");
 			reader->pos++;
-			sp_json_space(tokens);
+			SP_TRY(sp_json_space(tokens));
 			token->offset = reader->pos;
 		}
 		if (frame->is_object)

@@ -40,6 +40,9 @@ sp_xgb_check_shape(const SpXgboost *xgb)
 				xgb->num_target);
 		return sp_fail_hint(cx, "Train one model for each target, quantile or expectile.");
 	}
+	if (xgb->num_class > cx->limits.max_labels)
+		return sp_fail(cx, SP_ERR_LIMIT, "num_class is %u, the limit of labels is %u",
+					   xgb->num_class, cx->limits.max_labels);
 	if (is_multi && xgb->num_class < 2)
 		return sp_fail(cx, SP_ERR_FORMAT, "objective %s needs at least 2 classes, num_class is %u",
 					   xgb->objective->name, xgb->num_class);

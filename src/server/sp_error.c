@@ -42,16 +42,19 @@ sp_raise(const SpContext *cx, const char *subject)
 {
 	const SpError *error = &cx->error;
 
+	const char *detail = in_server_encoding(error->detail);
+	bool		has_detail = detail[0] != '\0' || error->offset != SP_NO_OFFSET;
+
 	if (error->status == SP_ERR_CANCELLED)
 		PG_RE_THROW();
+	if (error->offset != SP_NO_OFFSET)
+		detail = psprintf("%s%sThe problem is at byte %llu of the file.", detail,
+						  detail[0] ? " " : "", (unsigned long long) error->offset);
 	ereport(ERROR,
 			(errcode(status_sqlstate(error->status)),
 			 subject ? errmsg("%s: %s", subject, in_server_encoding(error->message)) :
 			 errmsg("%s", in_server_encoding(error->message)),
-			 error->detail[0] ? errdetail("%s", in_server_encoding(error->detail)) :
-			 error->offset != SP_NO_OFFSET ?
-			 errdetail("The problem is at byte %llu of the file.",
-					   (unsigned long long) error->offset) : 0,
+			 has_detail ? errdetail("%s", detail) : 0,
 			 error->hint[0] ? errhint("%s", in_server_encoding(error->hint)) : 0));
 	pg_unreachable();
 }

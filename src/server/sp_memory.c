@@ -91,6 +91,7 @@ sp_context_init(SpContext *cx, MemoryContext mcx)
 	cx->alloc.release = bridge_release;
 	cx->alloc.arg = mcx;
 	cx->stop = sp_interrupted;
+	cx->position = SP_NO_OFFSET;
 	cx->error.offset = SP_NO_OFFSET;
 	sp_guc_limits(&cx->limits);
 }

@@ -30,6 +30,7 @@ foreach my $page (qw(doc/reference.md README.md))
 {
     my $text = slurp_file("$root/$page");
     my $line = 1;
+    chdir $root or die $root if $page eq 'README.md';
     # the README starts with CREATE EXTENSION and imports the first version
     $node->safe_psql('postgres', 'DROP EXTENSION smartpouch') if $page eq 'README.md';
     while ($text =~ /\G(.*?)^```sql\n(.*?)^```\n/msg)

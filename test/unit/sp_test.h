@@ -120,6 +120,7 @@ sp_test_context(SpContext *cx, SpTestRegion *region)
 	cx->alloc.release = sp_test_release;
 	cx->alloc.arg = region;
 	sp_limits_default(&cx->limits);
+	cx->position = SP_NO_OFFSET;
 	cx->error.offset = SP_NO_OFFSET;
 }
 
