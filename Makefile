@@ -184,7 +184,7 @@ SHLIB_LINK  = -lprotobuf-c -lm
 EXTRA_CLEAN = $(GENERATED_C) $(GENERATED_H)
 
 # ---------------------------------------------------------------- targets --
-.PHONY: all install installcheck uninstall clean help demo test psql start stop status \
+.PHONY: parity all install installcheck uninstall clean help demo test psql start stop status \
 	unit regress isolation pgtap tap bench lint dist matrix clean-private unit-programs
 
 all: ## build the extension (plain PGXS)
@@ -264,6 +264,9 @@ $(UNIT_PROGRAMS): build/unit/%: test/unit/%.c $(UNIT_OBJS) $(ALL_HEADERS) $(wild
 $(UNIT_OBJS): build/unit/%.o: %.c $(ALL_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+parity: ## train models with the source libraries and compare all answers (needs Python with venv)
+	@test/parity/run
 
 bench: ## time the kernels beside xgboost on the same rows (needs Python with venv)
 	@bench/run

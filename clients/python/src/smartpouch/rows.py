@@ -1,0 +1,113 @@
+"""Rows of features in the shapes people have them, as JSON for the server.
+
+numpy, pandas and polars objects are recognised by their methods, so that none
+of them has to be installed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from smartpouch.errors import InvalidRows
+
+Row = list[Any] | dict[str, Any]
+
+# Below the 256 MB a jsonb value may have, for rows of thousands of features too.
+CELLS_PER_REQUEST = 500_000
+
+
+def column_names(rows: Any) -> list[str] | None:
+    """Names of the columns of a data frame; None for rows without names."""
+    columns = getattr(rows, "columns", None)
+    return None if columns is None else [str(name) for name in columns]
+
+
+def take(rows: Any, positions: Sequence[int]) -> Any:
+    """The rows at these positions, in the container they came in: the live model wants that."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[list(positions)]
+    if hasattr(rows, "shape") or hasattr(rows, "columns"):
+        return rows[list(positions)]
+    return [rows[position] for position in positions]
+
+
+def spread(total: int, wanted: int) -> list[int]:
+    """Up to ``wanted`` positions spread over ``total`` rows: neighbours are often alike."""
+    if wanted >= total:
+        return list(range(total))
+    return [position * total // wanted for position in range(wanted)]
+
+
+def to_rows(rows: Any, *, by_name: bool = True) -> list[Row]:
+    """Rows as lists, or as dictionaries where the columns have names and ``by_name`` is wanted."""
+    names = column_names(rows)
+    cells = _cells(rows)
+    if names is not None and by_name:
+        return [dict(zip(names, _numbers(row, at), strict=True)) for at, row in enumerate(cells)]
+    return [_one(row, at) for at, row in enumerate(cells)]
+
+
+def requests(rows: list[Row]) -> Iterator[str]:
+    """The rows as JSON arrays of rows, each small enough for one request."""
+    if not rows:
+        return
+    step = max(1, CELLS_PER_REQUEST // max(1, len(rows[0])))
+    for start in range(0, len(rows), step):
+        # Not a number has no JSON form; plain() made it null, so anything left is an error.
+        yield json.dumps(rows[start : start + step], allow_nan=False)
+
+
+def _cells(rows: Any) -> list[Any]:
+    if hasattr(rows, "itertuples"):  # pandas
+        return list(rows.itertuples(index=False, name=None))
+    if hasattr(rows, "iter_rows"):  # polars
+        return list(rows.iter_rows())
+    if hasattr(rows, "toarray"):  # scipy.sparse
+        rows = rows.toarray()
+    if hasattr(rows, "detach"):  # torch
+        rows = rows.detach().cpu().numpy()
+    if hasattr(rows, "tolist"):
+        rows = rows.tolist()
+    if not isinstance(rows, Sequence) or isinstance(rows, (str, bytes)):
+        raise InvalidRows(f"rows cannot be taken from a {type(rows).__name__}; pass a data frame, array or list")
+    return list(rows)
+
+
+def _one(row: Any, at: int) -> Row:
+    if isinstance(row, Mapping):
+        return dict(zip(map(str, row), _numbers(row.values(), at), strict=True))
+    if hasattr(row, "tolist"):
+        row = row.tolist()
+    if isinstance(row, (str, bytes)) or not hasattr(row, "__iter__"):
+        raise InvalidRows(f"row {at} is {row!r}, not a list of features; a single row is passed as [row]")
+    return _numbers(row, at)
+
+
+def _numbers(cells: Any, at: int) -> list[Any]:
+    flat: list[Any] = []
+    for cell in cells:
+        if isinstance(cell, (list, tuple)):  # windows: channels after one another
+            flat.extend(_numbers(cell, at))
+        else:
+            flat.append(_plain(cell, at, len(flat)))
+    return flat
+
+
+def _plain(cell: Any, at: int, column: int) -> Any:
+    if hasattr(cell, "item"):
+        cell = cell.item()
+    if cell is None or isinstance(cell, (bool, int, str)):
+        return cell
+    # pandas.NA and NaT have no truth value: they are known by not being equal to themselves.
+    if type(cell).__name__ in ("NAType", "NaTType"):
+        return None
+    try:
+        number = float(cell)
+    except (TypeError, ValueError):
+        raise InvalidRows(f"row {at}, column {column}: {cell!r} is neither a number nor a string") from None
+    if math.isinf(number):
+        raise InvalidRows(f"row {at}, column {column}: an infinite value cannot be sent")
+    return None if math.isnan(number) else number

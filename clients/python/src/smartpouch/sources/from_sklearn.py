@@ -1,0 +1,286 @@
+"""scikit-learn through skl2onnx: estimators and pipelines.
+
+Which float type the ONNX graph works in decides how exact it is.  scikit-learn's trees round
+every row to float32 themselves, so float32 is exact for them and float64 would not be; all other
+estimators work in float64, and so does the graph, unless the training data was float32 or some of
+the graph's operators only hold float32 numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from smartpouch.answers import Answers, plain_label
+from smartpouch.errors import UnsupportedModel
+from smartpouch.rows import column_names
+from smartpouch.sources.converted import FLOAT32, Converted
+
+
+def convert(model: Any, sample: Any) -> Converted:
+    """The ONNX form of a fitted estimator or pipeline."""
+    per_column = _needs_columns(model, sample)
+    return Converted(
+        _convert_columns(model, sample) if per_column else _convert_tensor(model, sample),
+        feature_names=None if per_column else _feature_names(model, sample),
+        tolerance=FLOAT32,
+        reference=lambda rows: _answers(model, rows),
+    )
+
+
+def _convert_columns(model: Any, sample: Any) -> bytes:
+    return _to_onnx(model, _columns(sample))
+
+
+def _convert_tensor(model: Any, sample: Any) -> bytes:
+    skl2onnx = _skl2onnx()
+    types = skl2onnx.common.data_types
+    width = _width(model, sample)
+    if not _is_float32(model, sample):
+        try:
+            data = _to_onnx(model, [("X", types.DoubleTensorType([None, width]))])
+        except UnsupportedModel:
+            # Some converters only know float32.
+            data = b""
+        if data and is_float64(data) and _is_valid(data):
+            return data
+    return _to_onnx(model, [("X", types.FloatTensorType([None, width]))])
+
+
+def _is_valid(data: bytes) -> bool:
+    """False for graphs that mix float32 and float64, which some converters write for float64 rows."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+        return False
+    return True
+
+
+# Operators of ai.onnx.ml that hold no float32 numbers.
+_EXACT = {"ArrayFeatureExtractor", "CategoryMapper", "FeatureVectorizer", "LabelEncoder", "OneHotEncoder", "ZipMap"}
+
+
+def is_float64(data: bytes) -> bool:
+    """True if nothing in an ONNX file is float32: else float64 rows gain nothing, and not every runtime takes them."""
+    import onnx
+
+    graph = onnx.load_from_string(data).graph
+    single = onnx.TensorProto.FLOAT
+    inputs = any(each.type.tensor_type.elem_type == single for each in graph.input)
+    constants = any(each.data_type == single for each in graph.initializer)
+    nodes = any(
+        (node.domain == "ai.onnx.ml" and node.op_type not in _EXACT)
+        or (node.op_type == "Cast" and node.attribute[0].i == single)
+        for node in graph.node
+    )
+    return not (inputs or constants or nodes)
+
+
+def _to_onnx(model: Any, inputs: list[Any]) -> bytes:
+    skl2onnx = _skl2onnx()
+    _register_boosters()
+    try:
+        with _convertible(model):
+            converted = _convert(skl2onnx, model, inputs)
+    except Exception as error:  # skl2onnx raises many kinds, and each means: not this one
+        raise UnsupportedModel(
+            f"skl2onnx cannot convert this {type(model).__name__}: {error}",
+            "See the list of what it converts in its documentation, or replace that step",
+        ) from error
+    _apply_log_link(model, converted)
+    data: bytes = converted.SerializeToString()
+    return data
+
+
+def _convert(skl2onnx: Any, model: Any, inputs: list[Any]) -> Any:
+    # The newest ai.onnx.ml that all of its converters know.
+    opset = {"": skl2onnx.__max_supported_opset__, "ai.onnx.ml": 3}
+    try:
+        return skl2onnx.convert_sklearn(model, "model", inputs, options=_options(model), target_opset=opset)
+    except NameError:
+        # Some classifiers have no such option, and no ZipMap either.
+        return skl2onnx.convert_sklearn(model, "model", inputs, target_opset=opset)
+
+
+def _apply_log_link(model: Any, converted: Any) -> None:
+    """Exp at the end of histogram boosting with a log link, which skl2onnx (1.20) leaves out."""
+    final = _steps(model)[-1] if hasattr(model, "steps") else model
+    is_log = getattr(final, "loss", None) in ("poisson", "gamma") and hasattr(final, "_predictors")
+    graph = converted.graph
+    if not is_log or any(node.op_type == "Exp" for node in graph.node):
+        return
+    from onnx import helper
+
+    (output,) = graph.output
+    for node in graph.node:
+        for at, name in enumerate(node.output):
+            if name == output.name:
+                node.output[at] = "before_log_link"
+    graph.node.append(helper.make_node("Exp", ["before_log_link"], [output.name], name="log_link"))
+
+
+@contextmanager
+def _convertible(model: Any) -> Iterator[None]:
+    """Without a setting that skl2onnx refuses although it changes no prediction."""
+    changed = [step for step in _steps(model) if getattr(step, "flatten_transform", False)]
+    for step in changed:
+        step.flatten_transform = False
+    try:
+        yield
+    finally:
+        for step in changed:
+            step.flatten_transform = True
+
+
+def _skl2onnx() -> Any:
+    try:
+        import skl2onnx.common.data_types
+    except ImportError:
+        raise UnsupportedModel(
+            "scikit-learn models need the package skl2onnx", "Install it: pip install 'smartpouch[sklearn]'"
+        ) from None
+    return skl2onnx
+
+
+def _options(model: Any) -> dict[int, dict[str, Any]] | None:
+    """Probabilities as a tensor: ZipMap makes a dictionary for each row, which only costs time."""
+    from sklearn.base import is_classifier
+
+    if not is_classifier(model) or _selects(model):
+        return None
+    return {id(model): {"zipmap": False}}
+
+
+def _selects(model: Any) -> bool:
+    """True for feature selectors, which pass for classifiers but are converted to their transform()."""
+    return hasattr(model, "get_support")
+
+
+def _feature_names(model: Any, sample: Any) -> list[str] | None:
+    names = getattr(model, "feature_names_in_", None)
+    return column_names(sample) if names is None else [str(name) for name in names]
+
+
+def _width(model: Any, sample: Any) -> int:
+    for found in (getattr(model, "n_features_in_", None), getattr(sample, "shape", (0, None))[1]):
+        if found is not None:
+            return int(found)
+    raise UnsupportedModel(
+        f"this {type(model).__name__} does not say how many features it has",
+        "Pass X_sample, some rows of the training data",
+    )
+
+
+def _steps(model: Any) -> list[Any]:
+    """The estimator and everything in it, flat."""
+    found = [model]
+    for _, step in getattr(model, "steps", None) or ():
+        found += _steps(step)
+    for transformer in getattr(model, "transformers_", None) or ():
+        found += _steps(transformer[1])
+    inner = getattr(model, "best_estimator_", None)
+    return found + (_steps(inner) if inner is not None else [])
+
+
+def _needs_columns(model: Any, sample: Any) -> bool:
+    """One input for each column: where columns differ in type, or a step picks them by name."""
+    if column_names(sample) is None:
+        return False
+    by_name = any(hasattr(step, "transformers_") for step in _steps(model))
+    return by_name or any(_kind(dtype) == "string" for dtype in sample.dtypes)
+
+
+def _kind(dtype: Any) -> str:
+    kind = getattr(dtype, "kind", "O")
+    if kind in "iub":
+        return "integer"
+    return "float" if kind == "f" else "string"
+
+
+def _columns(sample: Any) -> list[tuple[str, Any]]:
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
+
+    types = {"integer": Int64TensorType, "string": StringTensorType}
+    inputs = []
+    for name, dtype in zip(column_names(sample) or (), sample.dtypes, strict=True):
+        floats = FloatTensorType if getattr(dtype, "itemsize", 8) == 4 else DoubleTensorType
+        inputs.append((name, types.get(_kind(dtype), floats)([None, 1])))
+    return inputs
+
+
+def _is_float32(model: Any, sample: Any) -> bool:
+    return str(getattr(sample, "dtype", "")) == "float32" or _rounds_itself(model)
+
+
+def _rounds_itself(model: Any) -> bool:
+    """True for trees and forests that see the rows as they come."""
+    inner = getattr(model, "best_estimator_", model)
+    module = type(inner).__module__
+    return module.startswith(("sklearn.tree", "sklearn.ensemble", "xgboost", "lightgbm"))
+
+
+def _register_boosters() -> None:
+    """Lets pipelines end in a model of XGBoost or LightGBM, if their converters are installed."""
+    import sys
+
+    for library, wanted in (("xgboost", _register_xgboost), ("lightgbm", _register_lightgbm)):
+        # A pipeline that holds such a model has imported its library.
+        if library in sys.modules:
+            try:
+                wanted()
+            except ImportError:
+                continue
+
+
+_NAMES_AND_ZIPMAP = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
+
+
+def _register_xgboost() -> None:
+    import xgboost
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    from skl2onnx import update_registered_converter as update
+    from skl2onnx.common import shape_calculator as shapes
+
+    classifier = shapes.calculate_linear_classifier_output_shapes
+    regressor = shapes.calculate_linear_regressor_output_shapes
+    update(xgboost.XGBClassifier, "XGBoostXGBClassifier", classifier, convert_xgboost, options=_NAMES_AND_ZIPMAP)
+    update(xgboost.XGBRegressor, "XGBoostXGBRegressor", regressor, convert_xgboost)
+
+
+def _register_lightgbm() -> None:
+    import lightgbm
+    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+    from skl2onnx import update_registered_converter as update
+    from skl2onnx.common import shape_calculator as shapes
+
+    classifier = shapes.calculate_linear_classifier_output_shapes
+    regressor = shapes.calculate_linear_regressor_output_shapes
+    update(lightgbm.LGBMClassifier, "LightGbmLGBMClassifier", classifier, convert_lightgbm, options=_NAMES_AND_ZIPMAP)
+    update(lightgbm.LGBMRegressor, "LightGbmLGBMRegressor", regressor, convert_lightgbm, options={"split": None})
+
+
+def _answers(model: Any, rows: Any) -> Answers:
+    if _selects(model):
+        return Answers(value=model.transform(rows))
+    if hasattr(model, "predict_proba"):
+        return Answers(label=_labels(model, rows), probabilities=model.predict_proba(rows))
+    if hasattr(model, "predict"):
+        return _predicted(model, rows)
+    return Answers(value=model.transform(rows))
+
+
+def _predicted(model: Any, rows: Any) -> Answers:
+    from sklearn.base import is_classifier, is_clusterer, is_outlier_detector
+
+    if is_classifier(model) or is_clusterer(model) or is_outlier_detector(model):
+        return Answers(label=_labels(model, rows))
+    return Answers(value=model.predict(rows))
+
+
+def _labels(model: Any, rows: Any) -> list[str] | None:
+    labels = model.predict(rows)
+    # Several labels a row have no single one to compare.
+    return [plain_label(label) for label in labels] if getattr(labels, "ndim", 1) == 1 else None

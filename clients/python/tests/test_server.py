@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+import smartpouch
+from smartpouch.answers import Answers
+from smartpouch.sources.converted import Converted
+
+Connection = psycopg.Connection[Any]
+ROWS = [[20.0, 1.0], [30.0, 1.0], [None, 1.0]]
+
+
+def push(conn: Connection, model: Any, **rest: Any) -> smartpouch.Pushed:
+    return smartpouch.push(model, "client_test", rest.pop("X_sample", None), conn, progress=False, **rest)
+
+
+def versions(conn: Connection) -> int:
+    row = conn.execute("SELECT count(*) FROM smartpouch.versions WHERE model = 'client_test'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def test_push_and_predict(conn: Connection, stump: bytes) -> None:
+    pushed = push(conn, stump, promote_to="production")
+    assert (pushed.version, pushed.format, len(pushed.sha256)) == (1, "xgboost_json", 64)
+    assert list(smartpouch.predict(conn, "client_test", ROWS)) == [-1, 1, -1]
+    assert smartpouch.predict_json(conn, "client_test", [{"weight": 1, "age": 50}])[0]["value"] == 1
+
+
+def test_chunks_are_joined_in_order(conn: Connection, stump: bytes) -> None:
+    assert push(conn, stump, chunk_size=100).sha256 == push(conn, stump).sha256
+
+
+def test_names_may_be_replaced(conn: Connection, stump: bytes) -> None:
+    push(conn, stump, feature_names=["years", "mass"])
+    assert smartpouch.predict_json(conn, "client_test:1", [{"years": 50, "mass": 1}])[0]["value"] == 1
+
+
+def test_a_refused_file_leaves_nothing(conn: Connection) -> None:
+    with pytest.raises(smartpouch.ModelRefused) as caught:
+        push(conn, b"no model at all")
+    assert caught.value.sqlstate in ("22P03", "0A000", "22023")
+    assert versions(conn) == 0
+
+
+def test_golden_rows_roll_back(conn: Connection, stump: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(rows: Any) -> Answers:
+        return Answers(value=[-1.0, 1.25, -1.0])
+
+    monkeypatch.setattr("smartpouch.pushing.convert", lambda model, sample: Converted(stump, reference=wrong))
+    with pytest.raises(smartpouch.ParityError) as caught:
+        push(conn, None, X_sample=ROWS)
+    assert (caught.value.row, caught.value.expected, caught.value.got) == (1, 1.25, 1)
+    assert versions(conn) == 0
+
+
+def test_promote(conn: Connection, stump: bytes) -> None:
+    push(conn, stump)
+    push(conn, stump)
+    smartpouch.promote(conn, "client_test", 2, "staging", "second")
+    row = conn.execute(
+        "SELECT version, note FROM smartpouch.deployments WHERE model = 'client_test' AND stage = 'staging'"
+    ).fetchone()
+    assert row == (2, "second")
+
+
+def test_an_output_that_is_not_there(conn: Connection, stump: bytes) -> None:
+    push(conn, stump)
+    with pytest.raises(ValueError, match="no output 'label'"):
+        smartpouch.predict_label(conn, "client_test:1", ROWS)
+
+
+def test_no_rows(conn: Connection, stump: bytes) -> None:
+    push(conn, stump)
+    assert list(smartpouch.predict(conn, "client_test:1", [])) == []
+
+
+def test_xgboost_classifier_with_golden_rows(conn: Connection, capsys: pytest.CaptureFixture[str]) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    pytest.importorskip("sklearn")
+    from sklearn.datasets import load_iris
+
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(X, y)
+    pushed = smartpouch.push(model, "client_test", X, conn)
+    assert "16 golden rows agree" in capsys.readouterr().err
+    ref = f"client_test:{pushed.version}"
+    assert smartpouch.predict_label(conn, ref, X) == [str(label) for label in model.predict(X)]
+    assert smartpouch.predict_proba(conn, ref, X) == pytest.approx(model.predict_proba(X), abs=1e-6)
+    assert list(smartpouch.predict(conn, ref, X)) == list(model.predict(X))
+
+
+def test_sklearn_forest_with_golden_rows(conn: Connection) -> None:
+    pytest.importorskip("skl2onnx")
+    from sklearn.datasets import load_wine
+    from sklearn.ensemble import RandomForestClassifier
+
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    names = [f"grape {label}" for label in y]
+    model = RandomForestClassifier(n_estimators=10, max_depth=4, random_state=1).fit(X, names)
+    push(conn, model, X_sample=X, golden_rows=50)
+    kept = conn.execute("SELECT count(*), bool_and(passed) FROM smartpouch.check_golden('client_test:1')").fetchone()
+    assert kept == (50, True)
+    assert smartpouch.predict_label(conn, "client_test:1", X) == list(model.predict(X))

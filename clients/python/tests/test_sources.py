@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smartpouch.errors import UnsupportedModel
+from smartpouch.rows import take
+from smartpouch.sources import convert, package_of
+
+
+def test_an_unknown_object_says_what_is_known() -> None:
+    with pytest.raises(UnsupportedModel, match="XGBoost, LightGBM, CatBoost"):
+        convert(object())
+
+
+def test_keras_gets_a_hint() -> None:
+    model = type("Sequential", (), {"__module__": "keras.src.models"})()
+    with pytest.raises(UnsupportedModel, match="tf2onnx"):
+        convert(model)
+
+
+def test_the_most_derived_known_class_counts() -> None:
+    base = type("Base", (), {"__module__": "sklearn.base"})
+    middle = type("Model", (base,), {"__module__": "xgboost.sklearn"})
+    own = type("Own", (middle,), {"__module__": "mine"})
+    assert package_of(own()) == "xgboost"
+
+
+def test_bytes_and_paths_stay_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "model.ubj"
+    path.write_bytes(b"{L")
+    assert convert(path).data == convert(str(path)).data == convert(b"{L").data == b"{L"
+
+
+@pytest.mark.parametrize(("name", "hint"), [("m.pt", "torch"), ("m.cbm", "load_model"), ("m.keras", "tf2onnx")])
+def test_files_of_one_library(name: str, hint: str) -> None:
+    with pytest.raises(UnsupportedModel, match=hint):
+        convert(name)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x04\x95"])
+def test_bytes_that_are_no_model(data: bytes) -> None:
+    with pytest.raises(UnsupportedModel):
+        convert(data)
+
+
+def test_xgboost_takes_its_best_iteration() -> None:
+    np, xgboost = pytest.importorskip("numpy"), pytest.importorskip("xgboost")
+    X = np.random.default_rng(1).normal(size=(200, 3))
+    model = xgboost.XGBRegressor(n_estimators=100, early_stopping_rounds=2, learning_rate=1.0)
+    model.fit(X[:100], X[:100, 0], eval_set=[(X[100:], X[100:, 0])], verbose=False)
+    converted = convert(model)
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(converted.data))
+    assert booster.num_boosted_rounds() == model.best_iteration + 1
+    assert converted.reference is not None
+    assert converted.reference(X).value == pytest.approx(model.predict(X))
+
+
+def test_xgboost_with_a_number_for_missing_is_refused() -> None:
+    np, xgboost = pytest.importorskip("numpy"), pytest.importorskip("xgboost")
+    model = xgboost.XGBRegressor(n_estimators=2, missing=-999.0).fit(np.eye(4), [0, 1, 2, 3])
+    with pytest.raises(UnsupportedModel, match=r"missing=numpy\.nan"):
+        convert(model)
+
+
+def test_xgboost_booster_answers_by_objective() -> None:
+    np, xgboost = pytest.importorskip("numpy"), pytest.importorskip("xgboost")
+    matrix = xgboost.DMatrix(np.eye(6), [0, 1, 2, 0, 1, 2])
+    booster = xgboost.train({"objective": "multi:softprob", "num_class": 3}, matrix, 2)
+    reference = convert(booster).reference
+    assert reference is not None
+    answers = reference(np.eye(6))
+    assert answers.value is None
+    assert np.shape(answers.probabilities) == (6, 3)
+
+
+def test_lightgbm_keeps_text_labels() -> None:
+    np, lightgbm = pytest.importorskip("numpy"), pytest.importorskip("lightgbm")
+    X = np.random.default_rng(1).normal(size=(100, 3))
+    y = np.where(X[:, 0] > 0, "up", "down")
+    converted = convert(lightgbm.LGBMClassifier(n_estimators=3, verbosity=-1).fit(X, y))
+    assert converted.data.startswith(b"tree\n")
+    assert converted.labels == ["down", "up"]
+
+
+def test_catboost_writes_json() -> None:
+    np, catboost = pytest.importorskip("numpy"), pytest.importorskip("catboost")
+    model = catboost.CatBoostRegressor(iterations=3, verbose=False, allow_writing_files=False)
+    with pytest.raises(UnsupportedModel, match="fit"):
+        convert(model)
+    model.fit(np.eye(8), np.arange(8))
+    assert "oblivious_trees" in json.loads(convert(model).data)
+
+
+def _iris() -> tuple[Any, Any]:
+    pytest.importorskip("skl2onnx")
+    from sklearn.datasets import load_iris
+
+    found = load_iris(as_frame=True)
+    return found.data, found.target
+
+
+def _input_types(data: bytes) -> list[int]:
+    import onnx
+
+    return [each.type.tensor_type.elem_type for each in onnx.load_from_string(data).graph.input]
+
+
+def test_sklearn_trees_go_in_float32_and_sums_in_float64() -> None:
+    X, y = _iris()
+    import onnx
+    from sklearn.linear_model import LinearRegression
+    from sklearn.tree import DecisionTreeClassifier
+
+    tree = convert(DecisionTreeClassifier(max_depth=2).fit(X, y), X)
+    line = convert(LinearRegression().fit(X, y), X)
+    assert _input_types(tree.data) == [onnx.TensorProto.FLOAT]
+    assert _input_types(line.data) == [onnx.TensorProto.DOUBLE]
+    assert tree.feature_names == list(X.columns)
+
+
+def test_sklearn_falls_back_to_float32() -> None:
+    X, y = _iris()
+    import onnx
+    from sklearn.linear_model import RidgeClassifier
+
+    assert _input_types(convert(RidgeClassifier().fit(X, y), X).data) == [onnx.TensorProto.FLOAT]
+
+
+def test_sklearn_columns_of_text_are_inputs_of_their_own() -> None:
+    X, y = _iris()
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    X = X.assign(colour=["red", "blue"] * 75)
+    columns = ColumnTransformer([("text", OneHotEncoder(), ["colour"])], remainder="passthrough")
+    converted = convert(make_pipeline(columns, LogisticRegression(max_iter=500)).fit(X, y), X)
+    assert len(_input_types(converted.data)) == 5
+    assert converted.feature_names is None
+
+
+def test_sklearn_voting_is_left_as_it_was() -> None:
+    X, y = _iris()
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    model = VotingClassifier([("a", LogisticRegression(max_iter=500))], voting="soft").fit(X, y)
+    convert(model, X)
+    assert model.flatten_transform is True
+
+
+def test_sklearn_log_link_is_applied() -> None:
+    X, y = _iris()
+    import onnx
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    ort, np = pytest.importorskip("onnxruntime"), pytest.importorskip("numpy")
+    model = HistGradientBoostingRegressor(loss="poisson", max_iter=5).fit(X, y)
+    converted = convert(model, X)
+    assert [node.op_type for node in onnx.load_from_string(converted.data).graph.node][-1] == "Exp"
+    (found,) = ort.InferenceSession(converted.data).run(None, {"X": X.to_numpy(np.float32)})
+    assert found.ravel() == pytest.approx(model.predict(X), rel=1e-5)
+
+
+def test_sklearn_without_converter_says_so() -> None:
+    X, y = _iris()
+    from sklearn.dummy import DummyClassifier
+
+    with pytest.raises(UnsupportedModel, match="skl2onnx cannot convert this DummyClassifier"):
+        convert(DummyClassifier().fit(X, y), X)
+
+
+def test_joblib_files_are_loaded_here(tmp_path: Path) -> None:
+    X, y = _iris()
+    joblib = pytest.importorskip("joblib")
+    from sklearn.tree import DecisionTreeClassifier
+
+    path = tmp_path / "model.joblib"
+    model = DecisionTreeClassifier(max_depth=2).fit(X, y)
+    joblib.dump(model, path)
+    assert convert(path, X).data == convert(model, X).data
+
+
+def test_onnx_answers_by_runtime() -> None:
+    X, y = _iris()
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from sklearn.tree import DecisionTreeClassifier
+
+    model = DecisionTreeClassifier(max_depth=2).fit(X, y)
+    converted = convert(onnx.load_from_string(convert(model, X).data))
+    assert converted.reference is not None
+    rows = take(X, [0, 60, 120])
+    assert converted.reference(rows).label == [str(label) for label in model.predict(rows)]
+
+
+def test_torch_needs_a_sample_and_keeps_its_mode() -> None:
+    torch, np = pytest.importorskip("torch"), pytest.importorskip("numpy")
+    pytest.importorskip("onnxscript")
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.Dropout(0.5)).train()
+    with pytest.raises(UnsupportedModel, match="X_sample"):
+        convert(model)
+    converted = convert(model, np.ones((4, 3)))
+    assert converted.data
+    assert model.training

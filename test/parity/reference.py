@@ -1,0 +1,69 @@
+"""What the reference runtime says about a converted file.
+
+A converter may round a threshold or a weight, so that the ONNX file is not quite the model that
+was trained.  A row is excused only if onnxruntime, running the file, differs from the library
+too and agrees with the server.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from compare import Difference, differences, plain_label
+from recipe import FLOAT32, LONG_FLOAT32, Expected, Trained
+
+
+def excused_rows(
+    trained: Trained, expected: Expected, got: dict[str, Any], found: list[Difference], tolerance: float
+) -> set[int]:
+    """Rows on which the file, not the server, differs from the library."""
+    if not found or trained.onnx is None:
+        return set()
+    count = len(trained.rows)
+    runtime = run(trained.onnx, trained.rows)
+    if runtime is None:
+        return set()
+    # Two float32 evaluations in different orders may be a little further apart.
+    near = LONG_FLOAT32 if tolerance >= FLOAT32 else 10 * tolerance
+    differs = {each.row for each in differences(expected, vars(runtime), count, tolerance)}
+    unlike = {each.row for each in differences(runtime, got, count, near)}
+    return ({each.row for each in found} & differs) - unlike
+
+
+def run(data: bytes, rows: Any) -> Expected | None:
+    """onnxruntime's answers; None if it cannot run the file on these rows."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        outputs = session.run(None, feed(session, rows))
+    except Exception:  # its errors have no common class
+        return None
+    return named(outputs)
+
+
+def feed(session: Any, rows: Any) -> dict[str, Any]:
+    types = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+    inputs = session.get_inputs()
+    if len(inputs) == 1:
+        return {inputs[0].name: np.asarray(rows).astype(types.get(inputs[0].type, object))}
+    table = np.asarray(rows, dtype=object)
+    return {each.name: table[:, [at]].astype(types.get(each.type, object)) for at, each in enumerate(inputs)}
+
+
+def named(outputs: list[Any]) -> Expected:
+    """The outputs as this suite calls them, by their types alone."""
+    if isinstance(outputs[0], list):  # a list for each of several targets
+        return Expected()
+    first = np.asarray(outputs[0])
+    if first.dtype.kind not in "iuOSU" or len(outputs) < 2:
+        return Expected(value=first.reshape(len(first), -1))
+    label = [plain_label(each) for each in first.ravel()] if first.size == len(first) else None
+    scores = outputs[1]
+    if isinstance(scores, list):
+        scores = np.array([list(row.values()) for row in scores]) if isinstance(scores[0], dict) else None
+    return Expected(label=label, probabilities=scores)
