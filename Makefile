@@ -33,6 +33,7 @@ BASE_OBJS = \
 
 IR_OBJS = \
 	src/ir/sp_builder.o \
+	src/ir/sp_builder_branches.o \
 	src/ir/sp_builder_finish.o \
 	src/ir/sp_builder_trees.o \
 	src/ir/sp_checksum.o \
@@ -40,6 +41,7 @@ IR_OBJS = \
 	src/ir/sp_model.o \
 	src/ir/sp_model_read.o \
 	src/ir/sp_pack.o \
+	src/ir/sp_pack_sets.o \
 	src/ir/sp_pack_split.o \
 	src/ir/sp_pack_trees.o
 
