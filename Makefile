@@ -46,9 +46,14 @@ IR_OBJS = \
 	src/ir/sp_pack_trees.o
 
 IMPORT_OBJS = \
+	src/import/sp_class_labels.o \
 	src/import/sp_import.o \
+	src/import/sp_import_lightgbm.o \
 	src/import/sp_import_onnx.o \
 	src/import/sp_import_xgboost.o \
+	src/import/sp_lightgbm_objective.o \
+	src/import/sp_lightgbm_text.o \
+	src/import/sp_lightgbm_trees.o \
 	src/import/sp_members.o \
 	src/import/sp_onnx.pb-c.o \
 	src/import/sp_onnx_ensemble.o \
