@@ -33,6 +33,7 @@ BASE_OBJS = \
 
 IR_OBJS = \
 	src/ir/sp_builder.o \
+	src/ir/sp_builder_branches.o \
 	src/ir/sp_builder_finish.o \
 	src/ir/sp_builder_trees.o \
 	src/ir/sp_checksum.o \
@@ -40,13 +41,19 @@ IR_OBJS = \
 	src/ir/sp_model.o \
 	src/ir/sp_model_read.o \
 	src/ir/sp_pack.o \
+	src/ir/sp_pack_sets.o \
 	src/ir/sp_pack_split.o \
 	src/ir/sp_pack_trees.o
 
 IMPORT_OBJS = \
+	src/import/sp_class_labels.o \
 	src/import/sp_import.o \
+	src/import/sp_import_lightgbm.o \
 	src/import/sp_import_onnx.o \
 	src/import/sp_import_xgboost.o \
+	src/import/sp_lightgbm_objective.o \
+	src/import/sp_lightgbm_text.o \
+	src/import/sp_lightgbm_trees.o \
 	src/import/sp_members.o \
 	src/import/sp_onnx.pb-c.o \
 	src/import/sp_onnx_ensemble.o \

@@ -62,6 +62,9 @@ extern SpStatus sp_tokens_next(SpTokens *tokens, SpToken *token);
 /* Nearest float of a number token, rounded once (from its text for JSON). */
 extern float sp_token_f32(const SpToken *token);
 
+/* A text that is one JSON number, as a token; false for any other. */
+extern bool sp_parse_number(SpStr text, SpToken *token);
+
 /*
  * Skip the value that starts with *token (its whole subtree); after a key,
  * skip its value.  What is skipped is checked for its form, not decoded.

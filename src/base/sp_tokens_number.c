@@ -206,6 +206,15 @@ sp_number_decode(SpStr text, SpToken *token)
 	return true;
 }
 
+bool
+sp_parse_number(SpStr text, SpToken *token)
+{
+	memset(token, 0, sizeof(*token));
+	token->text = text;
+	return text.size > 0 && sp_number_length((const uint8_t *) text.data, text.size) == text.size &&
+		sp_number_decode(text, token);
+}
+
 /*
  * Rounding the double again is right unless the double lies exactly between
  * two floats, where the text may lie to either side of it.

@@ -19,6 +19,7 @@ static const SpFormatName sp_format_names[] = {
 	{SP_FORMAT_XGBOOST_JSON, "xgboost_json"},
 	{SP_FORMAT_XGBOOST_UBJ, "xgboost_ubj"},
 	{SP_FORMAT_ONNX, "onnx"},
+	{SP_FORMAT_LIGHTGBM, "lightgbm"},
 };
 
 #define SP_N_FORMATS (sizeof(sp_format_names) / sizeof(sp_format_names[0]))
@@ -41,6 +42,7 @@ typedef struct SpRefused
 	"Uncompress the file first. (A compressed joblib file cannot be read: convert the model to ONNX with skl2onnx.)"
 #define SP_HINT_NETWORK "Supported are XGBoost models (JSON, UBJSON) and ONNX models of tree ensembles and linear models."
 #define SP_HINT_XGBOOST "Load the model in XGBoost 1.6 to 3.0 and save it with save_model('model.ubj')."
+#define SP_HINT_LIGHTGBM "Save the model with Booster.save_model('model.txt')."
 #define SP_HINT_ONNX_TREES "Convert the model to ONNX with onnxmltools."
 
 static const SpRefused sp_refused[] = {
@@ -62,8 +64,6 @@ static const SpRefused sp_refused[] = {
 	{SP_BYTES("binf"), "an XGBoost model in the deprecated binary format", SP_HINT_XGBOOST},
 	{SP_BYTES("bs64\t"), "an XGBoost model in the deprecated binary format", SP_HINT_XGBOOST},
 	{SP_BYTES("CONFIG-offset:"), "an XGBoost memory snapshot", SP_HINT_XGBOOST},
-	{SP_BYTES("tree\nversion="), "a LightGBM text file", SP_HINT_ONNX_TREES},
-	{SP_BYTES("tree\r\nversion="), "a LightGBM text file", SP_HINT_ONNX_TREES},
 	{SP_BYTES("CBM1"), "a CatBoost file", SP_HINT_ONNX_TREES},
 	{SP_BYTES("<?xml"), "an XML file (as PMML)", SP_HINT_NETWORK},
 	{SP_BYTES("<PMML"), "a PMML file", SP_HINT_NETWORK},
@@ -146,7 +146,7 @@ sp_detect_json(SpContext *cx, const void *bytes, size_t size, SpFormat *format)
 				return sp_refuse_format(cx, "a CatBoost JSON file", SP_HINT_ONNX_TREES);
 		}
 		if (sp_str_is(token.text, "name") || sp_str_is(token.text, "tree_info"))
-			return sp_refuse_format(cx, "a LightGBM JSON dump", SP_HINT_ONNX_TREES);
+			return sp_refuse_format(cx, "a LightGBM JSON dump", SP_HINT_LIGHTGBM);
 	}
 	sp_tokens_close(tokens);
 	*format = SP_FORMAT_XGBOOST_JSON;
@@ -186,6 +186,13 @@ sp_is_onnx(SpContext *cx, const uint8_t *bytes, size_t size)
 	return has_graph;
 }
 
+static bool
+sp_is_lightgbm(const uint8_t *bytes, size_t size)
+{
+	return (size >= 13 && memcmp(bytes, "tree\nversion=", 13) == 0) ||
+		(size >= 14 && memcmp(bytes, "tree\r\nversion=", 14) == 0);
+}
+
 SpStatus
 sp_detect_format(SpContext *cx, const void *bytes, size_t size, SpFormat *format)
 {
@@ -213,6 +220,11 @@ sp_detect_format(SpContext *cx, const void *bytes, size_t size, SpFormat *format
 		}
 		return sp_detect_json(cx, bytes, size, format);
 	}
+	if (sp_is_lightgbm(data, size))
+	{
+		*format = SP_FORMAT_LIGHTGBM;
+		return SP_OK;
+	}
 	if (sp_is_onnx(cx, data, size))
 	{
 		*format = SP_FORMAT_ONNX;
@@ -237,7 +249,11 @@ sp_import(SpContext *cx, SpFormat format, const void *bytes, size_t size,
 		case SP_FORMAT_XGBOOST_JSON:
 		case SP_FORMAT_XGBOOST_UBJ:
 			return sp_import_xgboost(cx, *used, bytes, size, overrides, model);
+		case SP_FORMAT_LIGHTGBM:
+			return sp_import_lightgbm(cx, bytes, size, overrides, model);
 		case SP_FORMAT_ONNX:
+			if (overrides && (overrides->n_iterations > 0 || overrides->best_iteration))
+				return sp_fail(cx, SP_ERR_VALUE, "an ONNX model has no iterations to choose from");
 			return sp_import_onnx(cx, bytes, size, overrides, model);
 		default:
 			return sp_fail(cx, SP_ERR_INTERNAL, "unknown model format %d", (int) *used);

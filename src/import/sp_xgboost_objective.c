@@ -5,15 +5,12 @@
  * PredTransform of each file).
  */
 #include <math.h>
-#include <stdio.h>
 
+#include "import/sp_class_labels.h"
 #include "import/sp_xgboost_objective.h"
 
 /* kRtEps of xgboost include/xgboost/base.h */
 #define SP_XGB_EPSILON 1e-6f
-
-/* digits of a label and its zero byte */
-#define SP_XGB_LABEL_SIZE 12
 
 static const SpXgbObjective sp_xgb_objectives[] = {
 	{"reg:squarederror", SP_TASK_REGRESSION, SP_XGB_IDENTITY},
@@ -89,42 +86,13 @@ sp_xgb_margin(SpContext *cx, const SpXgbObjective *objective, float base_score, 
 }
 
 static SpStatus
-sp_xgb_labels(SpContext *cx, SpBuilder *builder, uint32_t n_classes)
-{
-	void	   *memory;
-	char	   *text;
-	SpStr	   *labels;
-	uint32_t	i;
-
-	/* checked before the builder does, because memory is taken here */
-	if (n_classes > cx->limits.max_labels)
-		return sp_fail(cx, SP_ERR_LIMIT, "%u classes are more than the limit of %u",
-					   n_classes, cx->limits.max_labels);
-	SP_TRY(sp_alloc_array(cx, n_classes, SP_XGB_LABEL_SIZE, &memory));
-	text = memory;
-	SP_TRY(sp_alloc_array(cx, n_classes, sizeof(SpStr), &memory));
-	labels = memory;
-	for (i = 0; i < n_classes; i++)
-	{
-		char	   *label = text + (size_t) i * SP_XGB_LABEL_SIZE;
-
-		labels[i].data = label;
-		labels[i].size = (size_t) snprintf(label, SP_XGB_LABEL_SIZE, "%u", i);
-	}
-	SP_TRY(sp_builder_labels(builder, SP_TYPE_I64, labels, n_classes));
-	sp_free(cx, labels);
-	sp_free(cx, text);
-	return SP_OK;
-}
-
-static SpStatus
 sp_xgb_classifier(SpContext *cx, SpBuilder *builder, const SpXgbObjective *objective,
 				  uint32_t margin, uint32_t n_classes)
 {
 	uint32_t	probability;
 	uint32_t	label;
 
-	SP_TRY(sp_xgb_labels(cx, builder, n_classes));
+	SP_TRY(sp_numbered_labels(cx, builder, n_classes));
 	switch (objective->link)
 	{
 		case SP_XGB_LOGISTIC:

@@ -338,7 +338,8 @@ sp_builder_map(SpBuilder *builder, uint32_t in, SpMap map, uint32_t *value)
 	SpValue		input;
 
 	SP_TRY(sp_builder_floats(builder, in, &input));
-	if (map < SP_MAP_SIGMOID || map > SP_MAP_NEGATE)
+	if ((map < SP_MAP_SIGMOID || map > SP_MAP_NEGATE) &&
+		(map < SP_MAP_SIGNED_SQUARE || map > SP_MAP_NAN_ZERO))
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "unknown elementwise function %d", (int) map);
 	return sp_builder_add(builder, &step, input.type, input.width, value);
 }
@@ -414,7 +415,7 @@ sp_builder_output(SpBuilder *builder, SpOutput output, uint32_t value)
 	if (is_float == (output == SP_OUTPUT_LABEL))
 		return sp_fail(cx, SP_ERR_FORMAT, "output %s cannot be of type %s",
 					   sp_output_name(output), sp_type_name(made.type));
-	if ((output == SP_OUTPUT_VALUE || output == SP_OUTPUT_LABEL) && made.width != 1)
+	if (output == SP_OUTPUT_LABEL && made.width != 1)
 		return sp_fail(cx, SP_ERR_FORMAT, "output %s has %u columns instead of one",
 					   sp_output_name(output), made.width);
 	model->outputs[output] = value;

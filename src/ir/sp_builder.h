@@ -56,6 +56,29 @@ typedef struct SpTreesSpec
 extern SpStatus sp_builder_trees_begin(SpBuilder *builder, const SpTreesSpec *spec);
 extern SpStatus sp_builder_tree(SpBuilder *builder, const SpNode *nodes, uint32_t n_nodes,
 								const SpLeafWeight *weights, uint32_t n_weights);
+
+/*
+ * One tree with sets of categories or linear leaves.  The threshold of a node
+ * with SP_NODE_CATEGORY counts into the sets of this call, the terms of linear
+ * leaves into its terms.  Refused also: a set that is empty, not ascending or
+ * above SP_CATEGORY_CAP, sets or terms out of range or shared, linear leaves in
+ * some trees of an ensemble only.
+ */
+typedef struct SpTreeSpec
+{
+	const SpNode *nodes;
+	uint32_t	n_nodes;
+	const SpLeafWeight *weights;
+	uint32_t	n_weights;
+	const uint32_t *first_category; /* n_sets + 1 */
+	uint32_t	n_sets;
+	const uint32_t *categories;
+	const SpLeafLinear *linear; /* n_weights, or NULL */
+	const SpLeafTerm *terms;
+	uint32_t	n_terms;
+} SpTreeSpec;
+
+extern SpStatus sp_builder_tree_spec(SpBuilder *builder, const SpTreeSpec *spec);
 extern SpStatus sp_builder_trees_end(SpBuilder *builder, uint32_t *value);
 
 extern SpStatus sp_builder_linear(SpBuilder *builder, uint32_t in, uint32_t n_out,
@@ -85,6 +108,8 @@ extern SpValue sp_builder_value(const SpBuilder *builder, uint32_t value);
  * feature_names and labels, when not NULL, replace those of the file; a wrong
  * count, an empty or doubled one gives SP_ERR_VALUE.  Given labels make
  * label_type STRING unless all of them are integers.
+ * n_iterations and best_iteration are for importers of boosted trees; others
+ * refuse them (sp_import).
  */
 typedef struct SpOverrides
 {
@@ -92,6 +117,8 @@ typedef struct SpOverrides
 	uint32_t	n_feature_names;
 	const SpStr *labels;
 	uint32_t	n_labels;
+	uint32_t	n_iterations;	/* of boosting: only the first so many; 0 means all */
+	bool		best_iteration; /* only those up to the best one that the file notes */
 } SpOverrides;
 
 extern SpStatus sp_builder_finish(SpBuilder *builder, const SpOverrides *overrides, SpModel **model);

@@ -209,10 +209,20 @@ check_whole(SpBuilder *builder)
 	if (model->n_inputs == 0)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "model without inputs");
 	if (model->task == SP_TASK_CLASSIFICATION)
+	{
+		if (model->outputs[SP_OUTPUT_VALUE] != SP_NO_VALUE &&
+			model->values[model->outputs[SP_OUTPUT_VALUE]].width != 1)
+			return sp_fail(builder->cx, SP_ERR_FORMAT, "output value of a classification model has %u columns instead of one",
+						   model->values[model->outputs[SP_OUTPUT_VALUE]].width);
 		return check_classification(builder);
+	}
 	if (model->outputs[SP_OUTPUT_VALUE] == SP_NO_VALUE)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "%s model without output value",
 					   sp_task_name(model->task));
+	if (model->values[model->outputs[SP_OUTPUT_VALUE]].width != 1 &&
+		model->task != SP_TASK_REGRESSION && model->task != SP_TASK_SCORE)
+		return sp_fail(builder->cx, SP_ERR_FORMAT, "output value of a %s model has %u columns instead of one",
+					   sp_task_name(model->task), model->values[model->outputs[SP_OUTPUT_VALUE]].width);
 	if (model->n_labels > 0 || model->outputs[SP_OUTPUT_LABEL] != SP_NO_VALUE ||
 		model->outputs[SP_OUTPUT_PROBABILITIES] != SP_NO_VALUE)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "%s model with labels", sp_task_name(model->task));

@@ -31,6 +31,10 @@ typedef struct SpTreesDraft
 	size_t		queue_capacity;
 	uint8_t    *seen;
 	size_t		seen_capacity;
+	size_t		first_category_capacity;
+	size_t		categories_capacity;
+	size_t		linear_capacity;
+	size_t		terms_capacity;
 } SpTreesDraft;
 
 struct SpBuilder
@@ -47,6 +51,12 @@ struct SpBuilder
 	size_t		steps_capacity;
 	SpTreesDraft draft;
 };
+
+/* sp_builder_branches.c: sets of categories and linear leaves of one tree */
+extern SpStatus sp_builder_check_sets(SpBuilder *builder, const SpTreeSpec *spec);
+extern SpStatus sp_builder_check_linear(SpBuilder *builder, const SpTreeSpec *spec);
+extern SpStatus sp_builder_add_sets(SpBuilder *builder, const SpTreeSpec *spec, SpNode *nodes);
+extern SpStatus sp_builder_add_linear(SpBuilder *builder, const SpTreeSpec *spec);
 
 /* Refuses a builder that is spent or in the middle of a tree step. */
 extern SpStatus sp_builder_ready(SpBuilder *builder);

@@ -74,6 +74,16 @@ check_leaf(SpBuilder *builder, const SpNode *node, uint32_t number,
 	return SP_OK;
 }
 
+/* A question of membership has no comparison and no zero of its own. */
+static bool
+flags_are_known(uint32_t flags)
+{
+	const uint32_t numeric = SP_NODE_LE | SP_NODE_MISSING_LEFT | SP_NODE_ZERO_MISSING;
+	const uint32_t category = SP_NODE_CATEGORY | SP_NODE_MISSING_LEFT | SP_NODE_TRUNCATE;
+
+	return (flags & ~(flags & SP_NODE_CATEGORY ? category : numeric)) == 0;
+}
+
 static SpStatus
 check_split(SpBuilder *builder, const SpNode *node, uint32_t number, uint32_t n_nodes)
 {
@@ -86,7 +96,7 @@ check_split(SpBuilder *builder, const SpNode *node, uint32_t number, uint32_t n_
 	if (isnan(node->threshold))
 		return sp_fail(cx, SP_ERR_FORMAT, "node %u of tree %u has a threshold that is not a number",
 					   number, tree);
-	if (node->flags & ~(uint32_t) (SP_NODE_LE | SP_NODE_MISSING_LEFT))
+	if (!flags_are_known(node->flags))
 		return sp_fail(cx, SP_ERR_FORMAT, "node %u of tree %u has unknown flags", number, tree);
 	if (node->left >= n_nodes || node->right >= n_nodes)
 		return sp_fail(cx, SP_ERR_FORMAT, "node %u of tree %u has a child out of range",
@@ -216,45 +226,69 @@ append_nodes(SpTrees *trees, const SpNode *nodes, uint32_t n_nodes)
 	}
 }
 
-SpStatus
-sp_builder_tree(SpBuilder *builder, const SpNode *nodes, uint32_t n_nodes,
-				const SpLeafWeight *weights, uint32_t n_weights)
+/* Make room for what the tree adds. */
+static SpStatus
+grow(SpBuilder *builder, uint32_t n_nodes, uint32_t n_weights)
 {
 	SpContext  *cx = builder->cx;
 	SpTreesDraft *draft = &builder->draft;
 	SpTrees    *trees = &draft->trees;
-	uint32_t	depth;
-	uint32_t	first;
-
-	if (!draft->open)
-		return sp_fail(cx, SP_ERR_FORMAT, "tree outside of an ensemble");
-	SP_TRY(check_size(builder, n_nodes, n_weights));
-	SP_TRY(check_nodes(builder, nodes, n_nodes, weights, n_weights));
-	SP_TRY(check_shape(builder, nodes, n_nodes, &depth));
-	SP_TRY(sp_poll(cx));
 
 	SP_TRY(sp_grow_array(cx, (void **) &trees->first_node, &draft->first_node_capacity,
 						 (size_t) trees->n_trees + 2, sizeof(uint32_t)));
 	if (trees->n_trees == 0)
 		trees->first_node[0] = 0;
-	first = trees->first_node[trees->n_trees];
 	SP_TRY(sp_grow_array(cx, (void **) &trees->depth, &draft->depth_capacity,
 						 (size_t) trees->n_trees + 1, sizeof(uint32_t)));
 	SP_TRY(sp_grow_array(cx, (void **) &trees->nodes, &draft->nodes_capacity,
-						 (size_t) first + n_nodes, sizeof(SpNode)));
-	SP_TRY(sp_grow_array(cx, (void **) &trees->weights, &draft->weights_capacity,
-						 (size_t) trees->n_weights + n_weights, sizeof(SpLeafWeight)));
-	append_nodes(trees, nodes, n_nodes);
-	for (uint32_t at = 0; at < n_weights; at++)
-		trees->weights[trees->n_weights + at] = weights[at];
-	trees->n_weights += n_weights;
+						 (size_t) trees->first_node[trees->n_trees] + n_nodes, sizeof(SpNode)));
+	return sp_grow_array(cx, (void **) &trees->weights, &draft->weights_capacity,
+						 (size_t) trees->n_weights + n_weights, sizeof(SpLeafWeight));
+}
+
+SpStatus
+sp_builder_tree_spec(SpBuilder *builder, const SpTreeSpec *spec)
+{
+	SpContext  *cx = builder->cx;
+	SpTrees    *trees = &builder->draft.trees;
+	uint32_t	depth;
+	uint32_t	first;
+
+	if (!builder->draft.open)
+		return sp_fail(cx, SP_ERR_FORMAT, "tree outside of an ensemble");
+	SP_TRY(check_size(builder, spec->n_nodes, spec->n_weights));
+	SP_TRY(check_nodes(builder, spec->nodes, spec->n_nodes, spec->weights, spec->n_weights));
+	SP_TRY(check_shape(builder, spec->nodes, spec->n_nodes, &depth));
+	SP_TRY(sp_builder_check_sets(builder, spec));
+	SP_TRY(sp_builder_check_linear(builder, spec));
+	SP_TRY(sp_poll(cx));
+
+	SP_TRY(grow(builder, spec->n_nodes, spec->n_weights));
+	first = trees->first_node[trees->n_trees];
+	append_nodes(trees, spec->nodes, spec->n_nodes);
+	SP_TRY(sp_builder_add_sets(builder, spec, trees->nodes + first));
+	SP_TRY(sp_builder_add_linear(builder, spec));
+	for (uint32_t at = 0; at < spec->n_weights; at++)
+		trees->weights[trees->n_weights + at] = spec->weights[at];
+	trees->n_weights += spec->n_weights;
 	trees->depth[trees->n_trees] = depth;
-	trees->first_node[++trees->n_trees] = first + n_nodes;
-	builder->model->n_nodes += n_nodes;
+	trees->first_node[++trees->n_trees] = first + spec->n_nodes;
+	builder->model->n_nodes += spec->n_nodes;
 	builder->model->n_trees++;
 	/* a split of a binary tree has two children, so splits = leaves - 1 */
-	builder->model->n_parameters += n_nodes / 2 + (uint64_t) n_weights;
+	builder->model->n_parameters += spec->n_nodes / 2 + (uint64_t) spec->n_weights + spec->n_terms;
 	return SP_OK;
+}
+
+SpStatus
+sp_builder_tree(SpBuilder *builder, const SpNode *nodes, uint32_t n_nodes,
+				const SpLeafWeight *weights, uint32_t n_weights)
+{
+	SpTreeSpec	spec = {
+		.nodes = nodes, .n_nodes = n_nodes, .weights = weights, .n_weights = n_weights
+	};
+
+	return sp_builder_tree_spec(builder, &spec);
 }
 
 SpStatus

@@ -138,6 +138,33 @@ typedef struct TreeForm
 } TreeForm;
 
 static SpStatus
+write_set(SpWriter *writer, const SpTrees *trees, uint32_t set)
+{
+	uint32_t	end = trees->first_category[set + 1];
+
+	SP_TRY(sp_write_le(writer, 4, end - trees->first_category[set]));
+	for (uint32_t at = trees->first_category[set]; at < end; at++)
+		SP_TRY(sp_write_le(writer, 4, trees->categories[at]));
+	return SP_OK;
+}
+
+static SpStatus
+write_terms(SpWriter *writer, const SpTrees *trees, const SpLeafLinear *leaf, unsigned feature_width)
+{
+	SP_TRY(sp_write_f64(writer, leaf->constant));
+	SP_TRY(sp_write_le(writer, 4, leaf->n_terms));
+	for (uint32_t at = 0; at < leaf->n_terms; at++)
+	{
+		const SpLeafTerm *term = &trees->terms[leaf->first_term + at];
+
+		if (feature_width > 0)
+			SP_TRY(sp_write_le(writer, feature_width, term->column));
+		SP_TRY(sp_write_f64(writer, term->coefficient));
+	}
+	return SP_OK;
+}
+
+static SpStatus
 write_node(SpWriter *writer, const SpTrees *trees, const SpNode *node, const TreeForm *form)
 {
 	if (node->feature != SP_LEAF)
@@ -146,6 +173,8 @@ write_node(SpWriter *writer, const SpTrees *trees, const SpNode *node, const Tre
 		SP_TRY(sp_write_le(writer, form->feature_width, (uint64_t) node->feature));
 		SP_TRY(sp_write_le(writer, form->node_width, node->left));
 		SP_TRY(sp_write_le(writer, form->node_width, node->right));
+		if (node->flags & SP_NODE_CATEGORY)
+			return write_set(writer, trees, (uint32_t) node->threshold);
 		return write_number(writer, node->threshold, form->f64_thresholds);
 	}
 	SP_TRY(sp_write_u8(writer, SP_STORED_LEAF));
@@ -157,6 +186,8 @@ write_node(SpWriter *writer, const SpTrees *trees, const SpNode *node, const Tre
 		if (form->target_width > 0)
 			SP_TRY(sp_write_le(writer, form->target_width, weight->target));
 		SP_TRY(write_number(writer, weight->value, form->f64_values));
+		if (trees->linear)
+			SP_TRY(write_terms(writer, trees, &trees->linear[node->left + at], form->feature_width));
 	}
 	return SP_OK;
 }
@@ -167,6 +198,7 @@ write_tree(SpWriter *writer, const SpTrees *trees, uint32_t in_width, uint32_t t
 	const SpNode *nodes = trees->nodes + trees->first_node[tree];
 	uint32_t	n_nodes = trees->first_node[tree + 1] - trees->first_node[tree];
 	uint32_t	n_weights = 0;
+	bool		has_sets = false;
 	TreeForm	form = {
 		.node_width = sp_stored_width(n_nodes),
 		.feature_width = sp_stored_width(in_width),
@@ -178,7 +210,8 @@ write_tree(SpWriter *writer, const SpTrees *trees, uint32_t in_width, uint32_t t
 	{
 		if (nodes[at].feature != SP_LEAF)
 		{
-			form.f64_thresholds |= !fits_float(nodes[at].threshold);
+			has_sets |= (nodes[at].flags & SP_NODE_CATEGORY) != 0;
+			form.f64_thresholds |= !(nodes[at].flags & SP_NODE_CATEGORY) && !fits_float(nodes[at].threshold);
 			continue;
 		}
 		n_weights += nodes[at].right;
@@ -186,7 +219,8 @@ write_tree(SpWriter *writer, const SpTrees *trees, uint32_t in_width, uint32_t t
 			form.f64_values |= !fits_float(trees->weights[nodes[at].left + weight].value);
 	}
 	SP_TRY(sp_write_u8(writer, (form.f64_thresholds ? SP_TREE_F64_THRESHOLDS : 0) |
-					   (form.f64_values ? SP_TREE_F64_VALUES : 0)));
+					   (form.f64_values ? SP_TREE_F64_VALUES : 0) |
+					   (has_sets ? SP_TREE_SETS : 0) | (trees->linear ? SP_TREE_LINEAR : 0)));
 	SP_TRY(sp_write_le(writer, 4, n_nodes));
 	SP_TRY(sp_write_le(writer, 4, n_weights));
 	for (uint32_t at = 0; at < n_nodes; at++)
@@ -301,6 +335,36 @@ patch_u64(uint8_t *to, uint64_t number)
 		to[byte] = (uint8_t) (number >> 8 * byte);
 }
 
+static bool
+trees_need_version_2(const SpTrees *trees)
+{
+	if (trees->n_sets > 0 || trees->linear)
+		return true;
+	for (uint32_t at = 0; at < trees->first_node[trees->n_trees]; at++)
+		if (trees->nodes[at].feature != SP_LEAF && trees->nodes[at].flags & SP_NODE_ZERO_MISSING)
+			return true;
+	return false;
+}
+
+/* The lowest version that says it, so that an older release reads all it can. */
+static uint32_t
+version_needed(const SpModel *model)
+{
+	uint32_t	value = model->outputs[SP_OUTPUT_VALUE];
+
+	if (value != SP_NO_VALUE && model->values[value].width > 1)
+		return 2;
+	for (uint32_t at = 0; at < model->n_steps; at++)
+	{
+		const SpStep *step = &model->steps[at];
+
+		if ((step->op == SP_OP_TREES && trees_need_version_2(&step->u.trees)) ||
+			(step->op == SP_OP_MAP && step->u.map > SP_MAP_NEGATE))
+			return 2;
+	}
+	return 1;
+}
+
 SpStatus
 sp_model_write(SpContext *cx, const SpModel *model, SpWriter *writer)
 {
@@ -308,7 +372,7 @@ sp_model_write(SpContext *cx, const SpModel *model, SpWriter *writer)
 	size_t		body;
 
 	SP_TRY(sp_write_bytes(writer, SP_STORED_MAGIC, SP_STORED_MAGIC_SIZE));
-	SP_TRY(sp_write_le(writer, 4, SP_STORED_VERSION));
+	SP_TRY(sp_write_le(writer, 4, version_needed(model)));
 	SP_TRY(sp_write_le(writer, 4, 0));
 	SP_TRY(sp_write_le(writer, 8, 0));
 	SP_TRY(sp_write_le(writer, 8, 0));

@@ -37,7 +37,7 @@ typedef enum SpTask
 
 typedef enum SpOutput
 {
-	SP_OUTPUT_VALUE = 0,		/* F32 or F64, width 1 */
+	SP_OUTPUT_VALUE = 0,		/* F32 or F64; width 1, for regression and score any width */
 	SP_OUTPUT_LABEL = 1,		/* I64, width 1: index into labels */
 	SP_OUTPUT_PROBABILITIES = 2,	/* F32 or F64, width n_labels */
 	SP_OUTPUT_RAW = 3			/* F32 or F64: margins before the link function */
@@ -81,10 +81,26 @@ typedef enum SpOp
  * right.  Children are numbered within the tree, the root is 0, every node but
  * the root has exactly one parent.  In a leaf, feature is SP_LEAF, left is the
  * number of its first weight in the step's weights, right their count (>= 0).
+ *
+ * With SP_NODE_ZERO_MISSING a number that is not further from 0 than
+ * SP_ZERO_BOUND is missing, as a NaN is (LightGBM's zero_as_missing).
+ *
+ * With SP_NODE_CATEGORY the split is a question of membership: threshold is the
+ * number of a set of categories, a row goes left if it has the integral part of
+ * x in it, else right, NaN as above.  Below 0 nothing is a member; between -1
+ * and 0 it is category 0 with SP_NODE_TRUNCATE (LightGBM cuts numbers off),
+ * else none (XGBoost).
  */
 #define SP_LEAF (-1)
 #define SP_NODE_LE 1
 #define SP_NODE_MISSING_LEFT 2
+/* 4 is the mark of a leaf in the stored form */
+#define SP_NODE_ZERO_MISSING 8
+#define SP_NODE_CATEGORY 16
+#define SP_NODE_TRUNCATE 32
+
+#define SP_ZERO_BOUND ((double) 1e-35f)
+#define SP_CATEGORY_CAP INT32_MAX
 
 typedef struct SpNode
 {
@@ -100,6 +116,23 @@ typedef struct SpLeafWeight
 	double		value;			/* finite */
 	uint32_t	target;			/* < n_targets, ascending within a leaf */
 } SpLeafWeight;
+
+/*
+ * A linear leaf's value is constant + sum of coefficient * input, added in
+ * order; its weight's value instead if one of these inputs is NaN.
+ */
+typedef struct SpLeafTerm
+{
+	double		coefficient;	/* finite */
+	uint32_t	column;			/* of the step's input */
+} SpLeafTerm;
+
+typedef struct SpLeafLinear
+{
+	double		constant;		/* finite */
+	uint32_t	first_term;
+	uint32_t	n_terms;		/* <= width of the input */
+} SpLeafLinear;
 
 typedef enum SpAggregate
 {
@@ -124,6 +157,15 @@ typedef struct SpTrees
 	SpNode	   *nodes;
 	uint32_t	n_weights;
 	SpLeafWeight *weights;
+	/* sets of categories, one for each node that asks for membership, ascending in each */
+	uint32_t	n_sets;
+	uint32_t   *first_category;	/* n_sets + 1 entries, or NULL */
+	uint32_t   *categories;		/* <= SP_CATEGORY_CAP */
+	/* linear leaves: one for each weight, or NULL; then input and sum are F64, and
+	 * every leaf has one weight */
+	SpLeafLinear *linear;
+	uint32_t	n_terms;
+	SpLeafTerm *terms;
 } SpTrees;
 
 /* in: F32 or F64; out same type, width n_out: out[j] = bias[j] + sum over i of in[i] * weights[j * n_in + i] */
@@ -156,7 +198,10 @@ typedef enum SpMap
 	SP_MAP_EXP = 2,
 	SP_MAP_PROBIT = 3,			/* sqrt(2) * erfinv(2 x - 1) */
 	SP_MAP_STEP = 4,			/* x > 0 ? 1 : 0 (binary:hinge) */
-	SP_MAP_NEGATE = 5
+	SP_MAP_NEGATE = 5,
+	SP_MAP_SIGNED_SQUARE = 101, /* x * |x| (LightGBM reg_sqrt) */
+	SP_MAP_LOG1P_EXP = 102,		/* log(1 + exp(x)) */
+	SP_MAP_NAN_ZERO = 103		/* NaN becomes 0, all else stays */
 } SpMap;
 
 typedef enum SpSoftmax

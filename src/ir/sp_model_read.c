@@ -23,6 +23,15 @@ typedef struct ModelReader
 	size_t		nodes_capacity;
 	SpLeafWeight *weights;
 	size_t		weights_capacity;
+	uint32_t   *first_category;
+	size_t		first_category_capacity;
+	uint32_t   *categories;
+	size_t		categories_capacity;
+	SpLeafLinear *linear;
+	size_t		linear_capacity;
+	SpLeafTerm *terms;
+	size_t		terms_capacity;
+	uint32_t	version;
 } ModelReader;
 
 static SpStatus
@@ -184,10 +193,64 @@ typedef struct TreeShape
 	uint32_t	n_weights;
 	bool		f64_thresholds;
 	bool		f64_values;
+	bool		has_sets;
+	bool		is_linear;
+	/* read so far */
+	uint32_t	n_sets;
+	uint32_t	n_categories;
+	uint32_t	n_terms;
 } TreeShape;
 
+/* The categories of a split: the next set of the tree. */
 static SpStatus
-read_split(ModelReader *reader, const TreeShape *shape, uint8_t flags, SpNode *node)
+read_set(ModelReader *reader, TreeShape *shape, SpNode *node)
+{
+	SpContext  *cx = reader->cx;
+	uint32_t	count;
+
+	SP_TRY(read_u32(reader, &count));
+	SP_TRY(check_count(reader, count, 4));
+	if (!shape->has_sets || count > UINT32_MAX - shape->n_categories)
+		return sp_fail_at(cx, reader->in.pos, "a tree has a set of categories that it does not announce");
+	SP_TRY(sp_grow_array(cx, (void **) &reader->first_category, &reader->first_category_capacity,
+						 (size_t) shape->n_sets + 2, sizeof(uint32_t)));
+	SP_TRY(sp_grow_array(cx, (void **) &reader->categories, &reader->categories_capacity,
+						 (size_t) shape->n_categories + count, sizeof(uint32_t)));
+	reader->first_category[shape->n_sets] = shape->n_categories;
+	for (; count > 0; count--)
+		SP_TRY(read_u32(reader, &reader->categories[shape->n_categories++]));
+	node->threshold = shape->n_sets++;
+	reader->first_category[shape->n_sets] = shape->n_categories;
+	return SP_OK;
+}
+
+static SpStatus
+read_terms(ModelReader *reader, TreeShape *shape, uint32_t weight)
+{
+	SpContext  *cx = reader->cx;
+	unsigned	column_width = sp_stored_width(shape->in_width);
+	SpLeafLinear leaf = {.first_term = shape->n_terms};
+
+	SP_TRY(sp_read_f64_le(&reader->in, &leaf.constant));
+	SP_TRY(read_u32(reader, &leaf.n_terms));
+	SP_TRY(check_count(reader, leaf.n_terms, 8));
+	if (leaf.n_terms > UINT32_MAX - shape->n_terms)
+		return sp_fail_at(cx, reader->in.pos, "a tree has too many coefficients");
+	SP_TRY(sp_grow_array(cx, (void **) &reader->terms, &reader->terms_capacity,
+						 (size_t) shape->n_terms + leaf.n_terms, sizeof(SpLeafTerm)));
+	reader->linear[weight] = leaf;
+	for (; leaf.n_terms > 0; leaf.n_terms--)
+	{
+		SpLeafTerm *term = &reader->terms[shape->n_terms++];
+
+		SP_TRY(read_width(reader, column_width, &term->column));
+		SP_TRY(sp_read_f64_le(&reader->in, &term->coefficient));
+	}
+	return SP_OK;
+}
+
+static SpStatus
+read_split(ModelReader *reader, TreeShape *shape, uint8_t flags, SpNode *node)
 {
 	unsigned	node_width = sp_stored_width(shape->n_nodes);
 	uint32_t	feature;
@@ -195,7 +258,12 @@ read_split(ModelReader *reader, const TreeShape *shape, uint8_t flags, SpNode *n
 	SP_TRY(read_width(reader, sp_stored_width(shape->in_width), &feature));
 	SP_TRY(read_width(reader, node_width, &node->left));
 	SP_TRY(read_width(reader, node_width, &node->right));
-	SP_TRY(read_number(reader, shape->f64_thresholds, &node->threshold));
+	if (flags & SP_NODE_CATEGORY)
+		SP_TRY(read_set(reader, shape, node));
+	else
+		SP_TRY(read_number(reader, shape->f64_thresholds, &node->threshold));
+	if (reader->version < 2 && flags > (SP_NODE_LE | SP_NODE_MISSING_LEFT))
+		return sp_fail_at(reader->cx, reader->in.pos, "a node has unknown flags");
 	if (feature >= shape->in_width)
 		return sp_fail_at(reader->cx, reader->in.pos, "a split on feature %u of %u", feature,
 						  shape->in_width);
@@ -205,7 +273,7 @@ read_split(ModelReader *reader, const TreeShape *shape, uint8_t flags, SpNode *n
 }
 
 static SpStatus
-read_leaf(ModelReader *reader, const TreeShape *shape, uint32_t *n_weights, SpNode *node)
+read_leaf(ModelReader *reader, TreeShape *shape, uint32_t *n_weights, SpNode *node)
 {
 	unsigned	target_width = sp_stored_width(shape->n_targets);
 	uint32_t	count;
@@ -221,6 +289,8 @@ read_leaf(ModelReader *reader, const TreeShape *shape, uint32_t *n_weights, SpNo
 
 		SP_TRY(read_width(reader, target_width, &weight->target));
 		SP_TRY(read_number(reader, shape->f64_values, &weight->value));
+		if (shape->is_linear)
+			SP_TRY(read_terms(reader, shape, *n_weights - 1));
 	}
 	return SP_OK;
 }
@@ -228,14 +298,19 @@ read_leaf(ModelReader *reader, const TreeShape *shape, uint32_t *n_weights, SpNo
 static SpStatus
 read_tree(ModelReader *reader, TreeShape *shape)
 {
+	const uint8_t known = SP_TREE_F64_THRESHOLDS | SP_TREE_F64_VALUES |
+		(reader->version < 2 ? 0 : SP_TREE_SETS | SP_TREE_LINEAR);
 	uint32_t	n_weights = 0;
 	uint8_t		flags;
 
 	SP_TRY(sp_read_u8(&reader->in, &flags));
-	if (flags & ~(SP_TREE_F64_THRESHOLDS | SP_TREE_F64_VALUES))
+	if (flags & ~known)
 		return sp_fail_at(reader->cx, reader->in.pos - 1, "unknown flags of a tree");
 	shape->f64_thresholds = (flags & SP_TREE_F64_THRESHOLDS) != 0;
 	shape->f64_values = (flags & SP_TREE_F64_VALUES) != 0;
+	shape->has_sets = (flags & SP_TREE_SETS) != 0;
+	shape->is_linear = (flags & SP_TREE_LINEAR) != 0;
+	shape->n_sets = shape->n_categories = shape->n_terms = 0;
 	SP_TRY(read_u32(reader, &shape->n_nodes));
 	SP_TRY(read_u32(reader, &shape->n_weights));
 	SP_TRY(check_count(reader, shape->n_nodes, 2));
@@ -244,6 +319,9 @@ read_tree(ModelReader *reader, TreeShape *shape)
 						 shape->n_nodes, sizeof(SpNode)));
 	SP_TRY(sp_grow_array(reader->cx, (void **) &reader->weights, &reader->weights_capacity,
 						 shape->n_weights, sizeof(SpLeafWeight)));
+	if (shape->is_linear)
+		SP_TRY(sp_grow_array(reader->cx, (void **) &reader->linear, &reader->linear_capacity,
+							 shape->n_weights, sizeof(SpLeafLinear)));
 	for (uint32_t at = 0; at < shape->n_nodes; at++)
 	{
 		uint8_t		first;
@@ -257,7 +335,12 @@ read_tree(ModelReader *reader, TreeShape *shape)
 	if (n_weights != shape->n_weights)
 		return sp_fail_at(reader->cx, reader->in.pos, "a tree has only %u of its %u leaf weights",
 						  n_weights, shape->n_weights);
-	return sp_builder_tree(reader->builder, reader->nodes, shape->n_nodes, reader->weights, n_weights);
+	return sp_builder_tree_spec(reader->builder, &(SpTreeSpec) {
+		.nodes = reader->nodes, .n_nodes = shape->n_nodes, .weights = reader->weights,
+		.n_weights = n_weights, .first_category = reader->first_category, .n_sets = shape->n_sets,
+		.categories = reader->categories, .linear = shape->is_linear ? reader->linear : NULL,
+		.terms = reader->terms, .n_terms = shape->n_terms
+	});
 }
 
 static SpStatus
@@ -404,6 +487,7 @@ read_header(ModelReader *reader)
 		return sp_fail_hint(reader->cx, "This release reads versions 1 to %d; a later one is needed.",
 							SP_STORED_VERSION);
 	}
+	reader->version = version;
 	SP_TRY(read_u32(reader, &reserved));
 	if (reserved != 0)
 		return sp_fail_at(reader->cx, in->pos - 4, "reserved bytes of a stored model are used");
@@ -447,6 +531,10 @@ sp_model_read(SpContext *cx, const void *bytes, size_t size, SpModel **model)
 	status = read_body(&reader, model);
 	sp_free(cx, reader.nodes);
 	sp_free(cx, reader.weights);
+	sp_free(cx, reader.first_category);
+	sp_free(cx, reader.categories);
+	sp_free(cx, reader.linear);
+	sp_free(cx, reader.terms);
 	/* the builder knows what is wrong, the reader where */
 	if (status == SP_ERR_FORMAT && cx->error.offset == SP_NO_OFFSET)
 		cx->error.offset = reader.in.pos;

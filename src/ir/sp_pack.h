@@ -22,6 +22,9 @@
  *   values go right one with +infinity (and both if nodes disagree).  Where no
  *   replacement can work, because the threshold itself is +infinity and missing
  *   goes right, the column is 1 for missing and 0 otherwise, compared with 0.5.
+ * - Numbers near 0 that count as missing are replaced likewise, in columns of
+ *   their own.  A question of membership has a column for each feature and set:
+ *   -infinity for members, +infinity for all else, compared with 0.
  * - Column 0 is always -infinity.  A leaf splits on it with offset 0, so it is
  *   its own next node, whatever its threshold: that field holds its payload.
  *   A walk of as many steps as the tree is deep ends in the right leaf, and no
@@ -73,7 +76,8 @@ typedef enum SpLeafKind
 {
 	SP_LEAVES_INLINE = 1,		/* its value, as a number; the target is the tree's */
 	SP_LEAVES_DENSE = 2,		/* tagged index into leaves: typed values of all targets */
-	SP_LEAVES_LIST = 3			/* tagged index into leaves: a count, then so many entries */
+	SP_LEAVES_LIST = 3,			/* tagged index into leaves: a count, then so many entries */
+	SP_LEAVES_LINEAR = 4		/* tagged index into leaves: an SpPackedLeaf */
 } SpLeafKind;
 
 /*
@@ -98,18 +102,53 @@ typedef struct SpLeafEntry64
 	double		value;
 } SpLeafEntry64;
 
+typedef struct SpPackedLeaf
+{
+	double		constant;
+	double		fallback;		/* if an input is NaN */
+	uint32_t	target;
+	uint32_t	n_terms;
+	uint64_t	first_term;		/* in terms */
+} SpPackedLeaf;
+
+typedef struct SpPackedTerm
+{
+	double		coefficient;
+	uint64_t	column;			/* of the step's input */
+} SpPackedTerm;
+
 typedef enum SpFill
 {
 	SP_FILL_LOW = 0,			/* missing becomes -infinity */
 	SP_FILL_HIGH = 1,			/* missing becomes +infinity */
-	SP_FILL_FLAG = 2			/* missing becomes 1, everything else 0 */
+	SP_FILL_ZERO_LOW = 2,		/* the same with numbers near 0 as missing */
+	SP_FILL_ZERO_HIGH = 3,
+	SP_FILL_FLAG = 4,			/* missing becomes 1, everything else 0 */
+	SP_FILL_ZERO_FLAG = 5,
+	SP_FILL_CATEGORY = 6		/* membership of a set */
 } SpFill;
+
+#define SP_N_FILLS 6			/* that a feature can have once */
 
 typedef struct SpPackedColumn
 {
 	uint32_t	feature;		/* column of the step's input */
 	uint32_t	fill;			/* SpFill */
 } SpPackedColumn;
+
+/* The set of a column SP_FILL_CATEGORY: words of a bit set that are not 0, ascending. */
+typedef struct SpPackedSet
+{
+	uint32_t	flags;			/* SP_NODE_MISSING_LEFT, SP_NODE_TRUNCATE */
+	uint32_t	n_words;
+	uint64_t	first_word;		/* in words */
+} SpPackedSet;
+
+typedef struct SpPackedWord
+{
+	uint32_t	index;			/* category / 32 */
+	uint32_t	bits;
+} SpPackedWord;
 
 /* Trees are walked in groups of this many, all by the depth of the deepest. */
 #define SP_TREE_GROUP 8
@@ -126,7 +165,9 @@ typedef struct SpPackedTrees
 	uint32_t	n_targets;
 	uint32_t	n_trees;
 	uint32_t	n_columns;		/* with column 0 */
-	uint32_t	n_values;		/* columns from here to n_columns are SP_FILL_FLAG */
+	uint32_t	n_values;		/* columns before are SP_FILL_LOW or HIGH */
+	uint32_t	n_zeros;		/* from n_values to here ZERO_LOW or ZERO_HIGH */
+	uint32_t	n_flags;		/* from n_zeros to here FLAG or ZERO_FLAG, from here on CATEGORY */
 	uint32_t	reserved;
 	uint64_t	columns;		/* SpPackedColumn[n_columns]; entry 0 is not used */
 	uint64_t	base;			/* typed[n_targets] */
@@ -136,6 +177,9 @@ typedef struct SpPackedTrees
 	uint64_t	targets;		/* uint32_t[n_trees], only SP_LEAVES_INLINE */
 	uint64_t	nodes;			/* SpNarrowNode or SpWideNode */
 	uint64_t	leaves;			/* by leaf_kind, the numbers in sum_type */
+	uint64_t	terms;			/* SpPackedTerm, only SP_LEAVES_LINEAR */
+	uint64_t	sets;			/* SpPackedSet[n_columns - n_flags] */
+	uint64_t	words;			/* SpPackedWord */
 } SpPackedTrees;
 
 typedef struct SpPackedLinear

@@ -25,7 +25,11 @@ typedef struct SpPacker
 typedef struct SpTreesPlan
 {
 	SpPackedTrees packed;
-	uint32_t   *column_of;		/* by feature * 3 + SpFill */
+	uint32_t   *column_of;		/* by feature * SP_N_FILLS + SpFill */
+	uint32_t   *column_of_set;	/* by set of the step */
+	uint32_t   *set_of_column;	/* one of the equal sets, by column from n_flags on */
+	uint32_t   *feature_of_column;	/* likewise */
+	uint32_t   *flags_of_column;	/* likewise */
 	uint32_t	largest_tree;	/* nodes */
 	bool		drop_zeros;
 } SpTreesPlan;
@@ -40,6 +44,10 @@ extern void sp_pack_numbers(SpPacker *packer, uint64_t offset, const double *num
 /* sp_pack_trees.c */
 extern SpStatus sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
 extern SpStatus sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan);
+
+/* sp_pack_sets.c: columns of membership, equal ones once, and their sets */
+extern SpStatus sp_pack_sets_plan(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan);
+extern void sp_pack_sets_fill(SpPacker *packer, const SpTrees *trees, const SpTreesPlan *plan);
 
 /* sp_pack_split.c: a split in the form that the image has */
 typedef struct SpPackedSplit

@@ -38,6 +38,12 @@ sp_pack_split(const SpNode *node, SpType in_type)
 	bool		missing_left = (node->flags & SP_NODE_MISSING_LEFT) != 0;
 	SpPackedSplit split = {.threshold = node->threshold};
 
+	if (node->flags & SP_NODE_CATEGORY)
+	{
+		split.threshold = 0;
+		split.fill = SP_FILL_CATEGORY;
+		return split;
+	}
 	if (node->flags & SP_NODE_LE)
 	{
 		if (in_type == SP_TYPE_F32)
@@ -58,5 +64,7 @@ sp_pack_split(const SpNode *node, SpType in_type)
 		split.fill = SP_FILL_FLAG;
 		split.threshold = 0.5;
 	}
+	if (node->flags & SP_NODE_ZERO_MISSING)
+		split.fill += split.fill == SP_FILL_FLAG ? SP_FILL_ZERO_FLAG - SP_FILL_FLAG : SP_FILL_ZERO_LOW - SP_FILL_LOW;
 	return split;
 }

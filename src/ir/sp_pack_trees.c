@@ -74,27 +74,38 @@ look_at_trees(SpPacker *packer, const SpTrees *trees, SpType in_type, SpTreesPla
 			if (node->feature == SP_LEAF)
 				look_at_leaf(trees, node, target, facts);
 			else
-				plan->column_of[3 * (size_t) node->feature + sp_pack_split(node, in_type).fill] = 0;
+			{
+				SpFill		fill = sp_pack_split(node, in_type).fill;
+
+				if (fill != SP_FILL_CATEGORY)
+					plan->column_of[SP_N_FILLS * (size_t) node->feature + fill] = 0;
+			}
 		}
 	}
 	return SP_OK;
 }
 
-/* Number the columns that are used: values by feature, then flags. */
+/* Number the columns of two kinds of fill that are used, by feature. */
+static uint32_t
+number_fills(SpTreesPlan *plan, SpFill first, uint32_t next)
+{
+	for (size_t at = first; at < SP_N_FILLS * (size_t) plan->packed.in_width;
+		 at += at % SP_N_FILLS == first ? 1 : SP_N_FILLS - 1)
+		if (plan->column_of[at] != NO_COLUMN)
+			plan->column_of[at] = next++;
+	return next;
+}
+
+/* Values, values without those near zero, flags; sets come after them. */
 static void
 number_columns(SpTreesPlan *plan)
 {
 	SpPackedTrees *packed = &plan->packed;
-	uint32_t	next = 1;
 
-	for (size_t at = 0; at < 3 * (size_t) packed->in_width; at++)
-		if (at % 3 != SP_FILL_FLAG && plan->column_of[at] != NO_COLUMN)
-			plan->column_of[at] = next++;
-	packed->n_values = next;
-	for (size_t at = SP_FILL_FLAG; at < 3 * (size_t) packed->in_width; at += 3)
-		if (plan->column_of[at] != NO_COLUMN)
-			plan->column_of[at] = next++;
-	packed->n_columns = next;
+	packed->n_values = number_fills(plan, SP_FILL_LOW, 1);
+	packed->n_zeros = number_fills(plan, SP_FILL_ZERO_LOW, packed->n_values);
+	packed->n_flags = number_fills(plan, SP_FILL_FLAG, packed->n_zeros);
+	packed->n_columns = packed->n_flags;
 }
 
 /* A zero can be left out of a sum, unless that would leave a sum of -0 as it is. */
@@ -132,7 +143,12 @@ choose_kinds(const SpTrees *trees, const TreesFacts *facts, SpTreesPlan *plan)
 	bool		narrow = packed->in_type == SP_TYPE_F32;
 	uint64_t	n_elements = 0;
 
-	if (facts->one_target && (facts->fit_float || !narrow))
+	if (trees->linear)
+	{
+		packed->leaf_kind = SP_LEAVES_LINEAR;
+		n_elements = facts->n_leaves;
+	}
+	else if (facts->one_target && (facts->fit_float || !narrow))
 		packed->leaf_kind = SP_LEAVES_INLINE;
 	else if (facts->all_targets && dense * number_size <= list * 2 * number_size)
 	{
@@ -161,6 +177,8 @@ leaf_element_size(const SpPackedTrees *packed)
 {
 	size_t		number_size = packed->sum_type == SP_TYPE_F32 ? 4 : 8;
 
+	if (packed->leaf_kind == SP_LEAVES_LINEAR)
+		return sizeof(SpPackedLeaf);
 	return packed->leaf_kind == SP_LEAVES_LIST ? 2 * number_size : number_size;
 }
 
@@ -225,16 +243,20 @@ sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan)
 	}};
 	if (n_slots > UINT32_MAX)
 		return sp_fail(packer->cx, SP_ERR_LIMIT, "tree ensemble is too large");
-	SP_TRY(sp_alloc_array(packer->cx, input.width, 3 * sizeof(uint32_t), &memory));
+	SP_TRY(sp_alloc_array(packer->cx, input.width, SP_N_FILLS * sizeof(uint32_t), &memory));
 	plan->column_of = memory;
-	memset(plan->column_of, 0xff, 3 * sizeof(uint32_t) * (size_t) input.width);
+	memset(plan->column_of, 0xff, SP_N_FILLS * sizeof(uint32_t) * (size_t) input.width);
 	SP_TRY(look_at_trees(packer, trees, input.type, plan, &facts));
 	number_columns(plan);
+	SP_TRY(sp_pack_sets_plan(packer, trees, plan));
 	plan->drop_zeros = can_drop_zeros(trees);
 	reserve_arrays(packer, packed, n_slots, choose_kinds(trees, &facts, plan));
 	for (uint32_t tree = 0; tree < trees->n_trees; tree++)
 		packer->cost += trees->depth[tree] + 1;
-	packer->cost += trees->n_weights / (facts.n_leaves / trees->n_trees + 1);
+	if (trees->linear)
+		packed->terms = sp_pack_reserve(packer, trees->n_terms, sizeof(SpPackedTerm), SP_IMAGE_ALIGN);
+	packer->cost += (uint64_t) packed->n_columns - packed->n_flags;
+	packer->cost += (trees->n_weights + (uint64_t) trees->n_terms) / (facts.n_leaves / trees->n_trees + 1);
 	return SP_OK;
 }
 
@@ -261,10 +283,12 @@ typedef struct TreesFiller
 } TreesFiller;
 
 static void
-put_split(TreesFiller *filler, uint32_t slot, const SpPackedSplit *split, uint32_t feature,
+put_split(TreesFiller *filler, uint32_t slot, const SpPackedSplit *split, const SpNode *node,
 		  uint32_t offset)
 {
-	uint32_t	column = filler->plan->column_of[3 * (size_t) feature + split->fill];
+	uint32_t	column = split->fill == SP_FILL_CATEGORY ?
+		filler->plan->column_of_set[(uint32_t) node->threshold] :
+		filler->plan->column_of[SP_N_FILLS * (size_t) node->feature + split->fill];
 	int			column_bits = 4 * (int) filler->plan->packed.node_kind + 4;
 
 	if (filler->wide)
@@ -343,6 +367,20 @@ put_dense(TreesFiller *filler, const SpNode *leaf)
 }
 
 static void
+put_linear(TreesFiller *filler, const SpNode *leaf)
+{
+	const SpTrees *trees = filler->trees;
+	const SpLeafLinear *linear = &trees->linear[leaf->left];
+	SpPackedLeaf *leaves = (SpPackedLeaf *) (filler->packer->image + filler->plan->packed.leaves);
+
+	leaves[filler->n_elements++] = (SpPackedLeaf) {
+		.constant = linear->constant, .fallback = trees->weights[leaf->left].value,
+		.target = trees->weights[leaf->left].target, .n_terms = linear->n_terms,
+		.first_term = linear->first_term
+	};
+}
+
+static void
 put_leaf(TreesFiller *filler, uint32_t slot, const SpNode *leaf)
 {
 	uint64_t	index = filler->n_elements;
@@ -357,6 +395,9 @@ put_leaf(TreesFiller *filler, uint32_t slot, const SpNode *leaf)
 			break;
 		case SP_LEAVES_LIST:
 			put_list(filler, leaf);
+			break;
+		case SP_LEAVES_LINEAR:
+			put_linear(filler, leaf);
 			break;
 	}
 	put_leaf_index(filler, slot, index);
@@ -379,7 +420,7 @@ put_pair(TreesFiller *filler, const SpNode *nodes, Placed parent, Placed childre
 	SpPackedSplit split = sp_pack_split(node, filler->plan->packed.in_type);
 	uint32_t	slot = filler->next_slot;
 
-	put_split(filler, parent.slot, &split, (uint32_t) node->feature, slot - parent.slot);
+	put_split(filler, parent.slot, &split, node, slot - parent.slot);
 	children[0] = (Placed) {split.swapped ? node->right : node->left, slot};
 	children[1] = (Placed) {split.swapped ? node->left : node->right, slot + 1};
 	filler->next_slot += 2;
@@ -425,9 +466,19 @@ fill_columns(SpPacker *packer, const SpTreesPlan *plan)
 	SpPackedColumn *columns = (SpPackedColumn *) (packer->image + plan->packed.columns);
 
 	columns[0] = (SpPackedColumn) {0, SP_FILL_LOW};
-	for (size_t at = 0; at < 3 * (size_t) plan->packed.in_width; at++)
+	for (size_t at = 0; at < SP_N_FILLS * (size_t) plan->packed.in_width; at++)
 		if (plan->column_of[at] != NO_COLUMN)
-			columns[plan->column_of[at]] = (SpPackedColumn) {(uint32_t) (at / 3), (uint32_t) (at % 3)};
+			columns[plan->column_of[at]] =
+				(SpPackedColumn) {(uint32_t) (at / SP_N_FILLS), (uint32_t) (at % SP_N_FILLS)};
+}
+
+static void
+fill_terms(SpPacker *packer, const SpTrees *trees, const SpPackedTrees *packed)
+{
+	SpPackedTerm *terms = (SpPackedTerm *) (packer->image + packed->terms);
+
+	for (uint32_t at = 0; at < trees->n_terms; at++)
+		terms[at] = (SpPackedTerm) {trees->terms[at].coefficient, trees->terms[at].column};
 }
 
 SpStatus
@@ -449,6 +500,9 @@ sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan
 	else
 		filler.narrow = (SpNarrowNode *) (packer->image + packed->nodes);
 	fill_columns(packer, plan);
+	sp_pack_sets_fill(packer, trees, plan);
+	if (trees->linear)
+		fill_terms(packer, trees, packed);
 	sp_pack_numbers(packer, packed->base, trees->base, trees->n_targets, trees->sum_type);
 	for (uint32_t tree = 0; tree < trees->n_trees; tree++)
 	{

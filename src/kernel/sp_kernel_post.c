@@ -56,7 +56,7 @@ name(NUMBER probability) \
 DEFINE_PROBIT(probit_float, float, logf, sqrtf)
 DEFINE_PROBIT(probit_double, double, log, sqrt)
 
-#define DEFINE_MAP(name, NUMBER, sigmoid, exp_number, probit) \
+#define DEFINE_MAP(name, NUMBER, sigmoid, exp_number, log1p_number, probit) \
 static void \
 name(SpMap map, const NUMBER *in, NUMBER *out, size_t count) \
 { \
@@ -82,11 +82,23 @@ name(SpMap map, const NUMBER *in, NUMBER *out, size_t count) \
 			for (size_t at = 0; at < count; at++) \
 				out[at] = -in[at]; \
 			break; \
+		case SP_MAP_SIGNED_SQUARE: \
+			for (size_t at = 0; at < count; at++) \
+				out[at] = (in[at] > 0 ? 1 : in[at] < 0 ? -1 : 0) * in[at] * in[at]; \
+			break; \
+		case SP_MAP_LOG1P_EXP: \
+			for (size_t at = 0; at < count; at++) \
+				out[at] = log1p_number(exp_number(in[at])); \
+			break; \
+		case SP_MAP_NAN_ZERO: \
+			for (size_t at = 0; at < count; at++) \
+				out[at] = isnan(in[at]) ? 0 : in[at]; \
+			break; \
 	} \
 }
 
-DEFINE_MAP(map_float, float, sigmoid_float, expf, probit_float)
-DEFINE_MAP(map_double, double, sigmoid_double, exp, probit_double)
+DEFINE_MAP(map_float, float, sigmoid_float, expf, log1pf, probit_float)
+DEFINE_MAP(map_double, double, sigmoid_double, exp, log1p, probit_double)
 
 SpStatus
 sp_kernel_map(const SpStepRun *run)

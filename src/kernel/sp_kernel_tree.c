@@ -58,6 +58,8 @@ typedef struct Tile
 	uint32_t	n_groups;		/* groups of 8 rows */
 	uint32_t	n_grouped;		/* rows in them; fewer than 8 in the last, maybe */
 	uint32_t	n_rows;
+	const SpPackedTerm *terms;	/* of linear leaves */
+	const double *rows;			/* what linear leaves read: the tile's input */
 	char	   *columns;		/* of the groups, then of each single row */
 	size_t		column_size;
 	void	   *sums;			/* n_rows * n_targets of sum_type */
@@ -91,14 +93,39 @@ sp_kernel_trees_scratch(const SpPackedTrees *trees, uint32_t capacity)
 	return rows * trees->n_columns * column_size(trees);
 }
 
+static inline bool
+is_missing(double value, bool near_zero)
+{
+	return isnan(value) || (near_zero && value >= -SP_ZERO_BOUND && value <= SP_ZERO_BOUND);
+}
+
+/* Whether a split by a set sends the value left. */
+static bool
+is_member(const SpPackedSet *set, const SpPackedWord *words, double value)
+{
+	const SpPackedWord *word = words + set->first_word;
+	size_t		n = set->n_words;
+	uint32_t	category;
+
+	if (isnan(value))
+		return (set->flags & SP_NODE_MISSING_LEFT) != 0;
+	if (!(set->flags & SP_NODE_TRUNCATE ? value > -1 : value >= 0) || value >= SP_CATEGORY_CAP + 1.0)
+		return false;
+	category = (uint32_t) (int32_t) value;
+	for (; n > 1; n -= n / 2)
+		if (word[n / 2].index <= category / 32)
+			word += n / 2;
+	return word->index == category / 32 && (word->bits >> category % 32 & 1) != 0;
+}
+
 /*
  * Columns.  lanes rows of in, row k at in + k * width, to x[column * lanes + k];
  * of lanes rows only the first n exist, the others repeat the last.
  */
 #define DEFINE_FILL(name, X, IN) \
 static inline void \
-name(const SpPackedTrees *trees, const SpPackedColumn *columns, const IN *in, X *x, \
-	 uint32_t lanes, uint32_t n, bool may_have_missing) \
+name(const SpPackedTrees *trees, const SpPackedColumn *columns, const SpPackedSet *sets, \
+	 const SpPackedWord *words, const IN *in, X *x, uint32_t lanes, uint32_t n, bool may_have_missing) \
 { \
 	for (uint32_t lane = 0; lane < lanes; lane++) \
 	{ \
@@ -112,8 +139,19 @@ name(const SpPackedTrees *trees, const SpPackedColumn *columns, const IN *in, X 
 				value = columns[column].fill == SP_FILL_LOW ? -INFINITY : INFINITY; \
 			x[(size_t) column * lanes + lane] = value; \
 		} \
+		for (; column < trees->n_zeros; column++) \
+		{ \
+			IN			value = row[columns[column].feature]; \
+			if (is_missing(value, true)) \
+				value = columns[column].fill == SP_FILL_ZERO_LOW ? -INFINITY : INFINITY; \
+			x[(size_t) column * lanes + lane] = value; \
+		} \
+		for (; column < trees->n_flags; column++) \
+			x[(size_t) column * lanes + lane] = \
+				is_missing(row[columns[column].feature], columns[column].fill == SP_FILL_ZERO_FLAG) ? 1 : 0; \
 		for (; column < trees->n_columns; column++) \
-			x[(size_t) column * lanes + lane] = isnan(row[columns[column].feature]) ? 1 : 0; \
+			x[(size_t) column * lanes + lane] = \
+				is_member(&sets[column - trees->n_flags], words, row[columns[column].feature]) ? -INFINITY : INFINITY; \
 	} \
 }
 
@@ -127,14 +165,16 @@ fill_columns(const SpStepRun *run, const Tile *tile, uint32_t first, uint32_t la
 {
 	const SpPackedTrees *trees = tile->trees;
 	const SpPackedColumn *columns = sp_image_at(run->image, trees->columns);
+	const SpPackedSet *sets = sp_image_at(run->image, trees->sets);
+	const SpPackedWord *words = sp_image_at(run->image, trees->words);
 	const char *in = (const char *) run->in + (size_t) first * run->from.row_bytes;
 
 	if (tile->column_size == sizeof(float))
-		fill_float(trees, columns, (const float *) in, x, lanes, n, run->may_have_missing);
+		fill_float(trees, columns, sets, words, (const float *) in, x, lanes, n, run->may_have_missing);
 	else if (trees->in_type == SP_TYPE_F32)
-		fill_double_of_float(trees, columns, (const float *) in, x, lanes, n, run->may_have_missing);
+		fill_double_of_float(trees, columns, sets, words, (const float *) in, x, lanes, n, run->may_have_missing);
 	else
-		fill_double(trees, columns, (const double *) in, x, lanes, n, run->may_have_missing);
+		fill_double(trees, columns, sets, words, (const double *) in, x, lanes, n, run->may_have_missing);
 }
 
 /* Leaves */
@@ -202,6 +242,27 @@ name(const Tile *tile, uint32_t tree, uint32_t slot, NUMBER *sums) \
 	} \
 }
 
+/* LightGBM's Tree::Predict (include/LightGBM/tree.h), term by term. */
+static inline void
+add_linear_leaf(const Tile *tile, uint32_t slot, uint32_t row, double *sums)
+{
+	const SpPackedLeaf *leaf = (const SpPackedLeaf *) tile->leaves + leaf_index(tile, slot);
+	const SpPackedTerm *term = tile->terms + leaf->first_term;
+	const double *x = tile->rows + (size_t) row * tile->trees->in_width;
+	double		value = leaf->constant;
+
+	for (uint32_t at = 0; at < leaf->n_terms; at++)
+	{
+		if (isnan(x[term[at].column]))
+		{
+			value = leaf->fallback;
+			break;
+		}
+		value += term[at].coefficient * x[term[at].column];
+	}
+	sums[leaf->target] = aggregate_double(tile->trees->aggregate, sums[leaf->target], value);
+}
+
 DEFINE_ADD_LEAF(add_leaf_float, float, SpLeafEntry32, aggregate_float)
 DEFINE_ADD_LEAF(add_leaf_double, double, SpLeafEntry64, aggregate_double)
 
@@ -211,7 +272,9 @@ add_leaf(const Tile *tile, uint32_t tree, uint32_t slot, uint32_t row)
 {
 	size_t		first = (size_t) row * tile->trees->n_targets;
 
-	if (tile->trees->sum_type == SP_TYPE_F32)
+	if (tile->trees->leaf_kind == SP_LEAVES_LINEAR)
+		add_linear_leaf(tile, slot, row, (double *) tile->sums + first);
+	else if (tile->trees->sum_type == SP_TYPE_F32)
 		add_leaf_float(tile, tree, slot, (float *) tile->sums + first);
 	else
 		add_leaf_double(tile, tree, slot, (double *) tile->sums + first);
@@ -439,6 +502,7 @@ sp_kernel_trees(const SpStepRun *run)
 		.depths = sp_image_at(run->image, trees->depths),
 		.group_depths = sp_image_at(run->image, trees->group_depths),
 		.targets = sp_image_at(run->image, trees->targets),
+		.terms = sp_image_at(run->image, trees->terms),
 		.columns = run->scratch,
 		.column_size = column_size(trees),
 		.budget = run->budget
@@ -449,6 +513,7 @@ sp_kernel_trees(const SpStepRun *run)
 	{
 		tile.n_rows = run->rows - first < step ? run->rows - first : step;
 		tile.sums = (char *) run->out + first * run->to.row_bytes;
+		tile.rows = (const double *) ((const char *) run->in + first * run->from.row_bytes);
 		fill_tile(run, &tile, first);
 		if (run_tile_of_kind(&tile) != SP_OK)
 			return SP_ERR_CANCELLED;

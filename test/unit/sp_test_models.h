@@ -73,7 +73,32 @@ typedef struct SpTestTree
 	uint32_t	n_nodes;
 	SpLeafWeight weights[MAX_TREE_NODES * 8];
 	uint32_t	n_weights;
+	uint32_t	first_category[MAX_TREE_NODES + 1];
+	uint32_t	n_sets;
+	uint32_t	categories[MAX_TREE_NODES * 6];
+	SpLeafLinear linear[MAX_TREE_NODES * 8];
+	SpLeafTerm	terms[MAX_TREE_NODES * 3];
+	uint32_t	n_terms;
 } SpTestTree;
+
+/* What sp_model.h says about splits. */
+__attribute__((unused)) static bool
+goes_left(const SpTrees *trees, const SpNode *node, double x)
+{
+	uint32_t	set;
+
+	if (isnan(x) || (node->flags & SP_NODE_ZERO_MISSING && fabs(x) <= SP_ZERO_BOUND))
+		return (node->flags & SP_NODE_MISSING_LEFT) != 0;
+	if (!(node->flags & SP_NODE_CATEGORY))
+		return node->flags & SP_NODE_LE ? x <= node->threshold : x < node->threshold;
+	set = (uint32_t) node->threshold;
+	if (x < 0 && !(node->flags & SP_NODE_TRUNCATE))
+		return false;
+	for (uint32_t at = trees->first_category[set]; at < trees->first_category[set + 1]; at++)
+		if (trunc(x) == trees->categories[at])
+			return true;
+	return false;
+}
 
 typedef enum SpTestShape
 {
@@ -200,7 +225,50 @@ typedef struct SpTestEnsemble
 	bool		float_values;
 	bool		double_thresholds;
 	int			shape;			/* SpTestShape, or -1 for any */
+	bool		sets;			/* splits by sets of categories, and by zero */
+	bool		linear;			/* leaves; for F64 and LEAVES_ONE_TARGET */
 } SpTestEnsemble;
+
+__attribute__((unused)) static void
+random_set(SpTestRandom *random, SpTestTree *tree, SpNode *node)
+{
+	static const uint32_t ends[] = {4, 70, 3000, SP_CATEGORY_CAP};
+	uint32_t	end = ends[random_below(random, 4)];
+	uint32_t	count = tree->n_sets > 0 ? tree->first_category[tree->n_sets] : 0;
+	uint32_t	begin = count;
+
+	node->flags = SP_NODE_CATEGORY | (random_below(random, 2) ? SP_NODE_TRUNCATE : 0) |
+		(random_below(random, 2) ? SP_NODE_MISSING_LEFT : 0);
+	node->threshold = tree->n_sets;
+	tree->first_category[tree->n_sets] = begin;
+	for (uint32_t category = random_below(random, 3); count < begin + 6;)
+	{
+		tree->categories[count++] = category;
+		if (end - category < 2 || random_below(random, 5) == 0)
+			break;
+		category += 1 + random_below(random, (end - category) / 2);
+	}
+	tree->first_category[++tree->n_sets] = count;
+}
+
+__attribute__((unused)) static void
+random_linear(SpTestRandom *random, uint32_t in_width, SpTestTree *tree)
+{
+	tree->n_terms = 0;
+	for (uint32_t at = 0; at < tree->n_weights; at++)
+	{
+		tree->linear[at] = (SpLeafLinear) {
+			.constant = (double) random_below(random, 1000) / 7, .first_term = tree->n_terms
+		};
+		while (random_below(random, 3) && tree->linear[at].n_terms < in_width && tree->linear[at].n_terms < 3 &&
+			   tree->n_terms < MAX_TREE_NODES * 3)
+		{
+			tree->linear[at].n_terms++;
+			tree->terms[tree->n_terms++] =
+				(SpLeafTerm) {(double) random_below(random, 1000) / 3 - 100, random_below(random, in_width)};
+		}
+	}
+}
 
 __attribute__((unused)) static void
 random_tree(SpTestRandom *random, const SpTestEnsemble *spec, SpTestTree *tree)
@@ -209,6 +277,8 @@ random_tree(SpTestRandom *random, const SpTestEnsemble *spec, SpTestTree *tree)
 	SpTestShape shape = spec->shape >= 0 ? (SpTestShape) spec->shape : (SpTestShape) random_below(random, N_SHAPES);
 
 	tree->n_weights = 0;
+	tree->n_sets = 0;
+	tree->n_terms = 0;
 	random_shape(random, shape, tree);
 	shuffle_nodes(random, tree);
 	for (uint32_t number = 0; number < tree->n_nodes; number++)
@@ -223,7 +293,13 @@ random_tree(SpTestRandom *random, const SpTestEnsemble *spec, SpTestTree *tree)
 		node->feature = (int32_t) random_below(random, spec->in_width);
 		node->threshold = random_number(random, true, spec->double_thresholds);
 		node->flags = random_below(random, 4);
+		if (spec->sets && random_below(random, 3) == 0)
+			node->flags |= SP_NODE_ZERO_MISSING;
+		else if (spec->sets && random_below(random, 2))
+			random_set(random, tree, node);
 	}
+	if (spec->linear)
+		random_linear(random, spec->in_width, tree);
 }
 
 /* An ensemble with its output, as a whole model; NULL with cx->error when the builder refuses. */
@@ -253,7 +329,11 @@ random_model(SpContext *cx, SpTestRandom *random, const SpTestEnsemble *spec)
 	for (uint32_t at = 0; at < spec->n_trees; at++)
 	{
 		random_tree(random, spec, &tree);
-		status = sp_builder_tree(builder, tree.nodes, tree.n_nodes, tree.weights, tree.n_weights);
+		status = sp_builder_tree_spec(builder, &(SpTreeSpec) {
+			.nodes = tree.nodes, .n_nodes = tree.n_nodes, .weights = tree.weights, .n_weights = tree.n_weights,
+			.first_category = tree.first_category, .n_sets = tree.n_sets, .categories = tree.categories,
+			.linear = spec->linear ? tree.linear : NULL, .terms = tree.terms, .n_terms = tree.n_terms
+		});
 		if (status != SP_OK)
 			return NULL;
 	}
@@ -292,6 +372,10 @@ random_spec(SpTestRandom *random)
 		.shape = random_below(random, 3) ? -1 : (int) random_below(random, N_SHAPES)
 	};
 
+	spec.sets = random_below(random, 3) == 0;
+	if (spec.in_type == SP_TYPE_F64 && spec.sum_type == SP_TYPE_F64 && spec.leaves == LEAVES_ONE_TARGET &&
+		(spec.aggregate == SP_AGGREGATE_SUM || spec.aggregate == SP_AGGREGATE_AVERAGE))
+		spec.linear = random_below(random, 2);
 	return spec;
 }
 

@@ -179,7 +179,6 @@ test_outputs(void)
 	sp_builder_argmax(builder, 0, &label);
 	fails_with(&cx, sp_builder_output(builder, (SpOutput) 4, 0), SP_ERR_FORMAT, "unknown output 4", "unknown output");
 	fails_with(&cx, sp_builder_output(builder, SP_OUTPUT_RAW, 2), SP_ERR_FORMAT, "does not exist", "output of nothing");
-	fails_with(&cx, sp_builder_output(builder, SP_OUTPUT_VALUE, 0), SP_ERR_FORMAT, "3 columns", "wide value");
 	fails_with(&cx, sp_builder_output(builder, SP_OUTPUT_LABEL, 0), SP_ERR_FORMAT, "float32", "label of floats");
 	fails_with(&cx, sp_builder_output(builder, SP_OUTPUT_RAW, label), SP_ERR_FORMAT, "int64", "raw of integers");
 	ok(sp_builder_output(builder, SP_OUTPUT_RAW, 0) == SP_OK, "an input as raw output");
@@ -269,6 +268,15 @@ test_finish(void)
 	sp_builder_new(&cx, &builder);
 	sp_builder_task(builder, SP_TASK_SCORE, false, false);
 	fails_with(&cx, sp_builder_finish(builder, NULL, &model), SP_ERR_FORMAT, "without inputs", "no inputs");
+
+	builder = begin();
+	sp_builder_task(builder, SP_TASK_REGRESSION, false, false);
+	ok(sp_builder_output(builder, SP_OUTPUT_VALUE, 0) == SP_OK &&
+	   sp_builder_finish(builder, NULL, &model) == SP_OK, "a regression of three values");
+	builder = begin();
+	sp_builder_task(builder, SP_TASK_RANKING, false, false);
+	sp_builder_output(builder, SP_OUTPUT_VALUE, 0);
+	fails_with(&cx, sp_builder_finish(builder, NULL, &model), SP_ERR_FORMAT, "3 columns", "a ranking of three values");
 }
 
 static void
@@ -276,7 +284,7 @@ test_overrides(void)
 {
 	SpStr		names[3] = {SP_STR("eins"), SP_STR("zwei"), SP_STR("drei")};
 	SpStr		labels[3] = {SP_STR("10"), SP_STR("-20"), SP_STR("0")};
-	SpOverrides overrides = {names, 3, labels, 3};
+	SpOverrides overrides = {.feature_names = names, .n_feature_names = 3, .labels = labels, .n_labels = 3};
 	SpModel    *model;
 
 	ok(finish_classifier(0, &overrides, &model) == SP_OK, "new names and labels");

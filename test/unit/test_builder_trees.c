@@ -207,9 +207,98 @@ test_accepted_trees(void)
 	fails_with(&cx, sp_builder_task(builder, SP_TASK_SCORE, true, true), SP_ERR_INTERNAL, "after its end", "a spent builder");
 }
 
+static const SpNode set_nodes[3] = {
+	{.feature = 1, .left = 1, .right = 2, .flags = SP_NODE_CATEGORY},
+	{.feature = SP_LEAF, .left = 0, .right = 1}, {.feature = SP_LEAF, .left = 1, .right = 1}
+};
+static const SpLeafWeight set_weights[2] = {{.value = 1}, {.value = 2}};
+
+static SpStatus
+add_spec(SpTreeSpec spec, uint32_t flags, double set, SpType type)
+{
+	SpNode		nodes[3];
+	SpBuilder  *builder;
+	SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = type, .n_targets = 1};
+
+	sp_test_release_all(&region);
+	sp_test_context(&cx, &region);
+	cx.limits.max_elements = 100;
+	sp_builder_new(&cx, &builder);
+	sp_builder_input(builder, type, 3, NULL, &trees.in);
+	sp_builder_trees_begin(builder, &trees);
+	memcpy(nodes, set_nodes, sizeof(nodes));
+	nodes[0].flags = flags;
+	nodes[0].threshold = set;
+	spec.nodes = nodes;
+	spec.n_nodes = 3;
+	spec.weights = set_weights;
+	spec.n_weights = 2;
+	return sp_builder_tree_spec(builder, &spec);
+}
+
+static void
+test_sets(void)
+{
+	static const uint32_t categories[] = {3, 4, 4, 2, UINT32_MAX, 0, 1};
+	static const uint32_t first[][3] = {{0, 2, 0}, {0, 0, 0}, {0, 3, 0}, {2, 4, 0}, {0, 2, 1}, {0, 200, 0}, {0, 5, 0}, {0, 1, 2}};
+	SpTreeSpec	spec = {.first_category = first[0], .n_sets = 1, .categories = categories};
+
+	ok(add_spec(spec, SP_NODE_CATEGORY | SP_NODE_TRUNCATE | SP_NODE_MISSING_LEFT, 0, SP_TYPE_F32) == SP_OK, "a set of two");
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY | SP_NODE_LE, 0, SP_TYPE_F32), SP_ERR_FORMAT, "unknown flags", "set and bound");
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY | SP_NODE_ZERO_MISSING, 0, SP_TYPE_F32), SP_ERR_FORMAT, "unknown flags", "set and zero");
+	fails_with(&cx, add_spec(spec, SP_NODE_TRUNCATE, 0, SP_TYPE_F32), SP_ERR_FORMAT, "unknown flags", "truncation without a set");
+	fails_with(&cx, add_spec(spec, 4, 0, SP_TYPE_F32), SP_ERR_FORMAT, "unknown flags", "flag 4");
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, 1, SP_TYPE_F32), SP_ERR_FORMAT, "does not exist", "set 1 of 1");
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, -1, SP_TYPE_F32), SP_ERR_FORMAT, "does not exist", "set -1");
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, 0.5, SP_TYPE_F32), SP_ERR_FORMAT, "does not exist", "set 0.5");
+	fails_with(&cx, add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F32), SP_ERR_FORMAT, "no node asks for", "a set too many");
+	spec.first_category = first[1];
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, 0, SP_TYPE_F32), SP_ERR_FORMAT, "no categories", "an empty set");
+	spec.first_category = first[2];
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, 0, SP_TYPE_F32), SP_ERR_FORMAT, "do not ascend", "a doubled category");
+	spec.first_category = first[3];
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, 0, SP_TYPE_F32), SP_ERR_FORMAT, "begin with the first", "a late begin");
+	spec.first_category = first[5];
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, 0, SP_TYPE_F32), SP_ERR_LIMIT, "more than 100 categories", "too many");
+	spec.categories = categories + 4;
+	spec.first_category = first[7];
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, 0, SP_TYPE_F32), SP_ERR_FORMAT, "category above", "a large category");
+	spec.n_sets = 2;
+	spec.first_category = first[4];
+	fails_with(&cx, add_spec(spec, SP_NODE_CATEGORY, 0, SP_TYPE_F32), SP_ERR_FORMAT, "no categories", "a backward set");
+}
+
+static void
+test_linear(void)
+{
+	SpLeafTerm	terms[2] = {{2, 0}, {3, 2}};
+	SpLeafLinear leaves[2] = {{1, 0, 2}, {2, 2, 0}};
+	SpTreeSpec	spec = {.linear = leaves, .terms = terms, .n_terms = 2};
+
+	ok(add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F64) == SP_OK, "linear leaves");
+	fails_with(&cx, add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F32), SP_ERR_FORMAT, "need float64", "linear leaves of float32");
+	leaves[1].first_term = 1;
+	fails_with(&cx, add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F64), SP_ERR_FORMAT, "terms out of range", "shared terms");
+	leaves[1].first_term = 2;
+	leaves[1].n_terms = 1;
+	fails_with(&cx, add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F64), SP_ERR_FORMAT, "terms out of range", "a term too many");
+	leaves[1].n_terms = 0;
+	leaves[0].constant = INFINITY;
+	fails_with(&cx, add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F64), SP_ERR_FORMAT, "not finite", "an infinite constant");
+	leaves[0].constant = 1;
+	terms[1].column = 3;
+	fails_with(&cx, add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F64), SP_ERR_FORMAT, "coefficient or feature", "a feature too many");
+	terms[1] = (SpLeafTerm) {NAN, 0};
+	fails_with(&cx, add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F64), SP_ERR_FORMAT, "coefficient or feature", "a coefficient of NaN");
+}
+
 int
 main(void)
 {
+	test_sets();
+	test_linear();
+	sp_test_release_all(&region);
+	sp_test_context(&cx, &region);
 	test_refused_nodes();
 	test_refused_shapes();
 	test_refused_specs();

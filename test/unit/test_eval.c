@@ -10,14 +10,6 @@
 
 /* The plain interpreter of trees */
 
-static bool
-goes_left(const SpNode *node, double x)
-{
-	if (isnan(x))
-		return (node->flags & SP_NODE_MISSING_LEFT) != 0;
-	return node->flags & SP_NODE_LE ? x <= node->threshold : x < node->threshold;
-}
-
 static const SpNode *
 find_leaf(const SpTrees *trees, uint32_t tree, const double *row)
 {
@@ -25,8 +17,23 @@ find_leaf(const SpTrees *trees, uint32_t tree, const double *row)
 	const SpNode *node = nodes;
 
 	while (node->feature != SP_LEAF)
-		node = nodes + (goes_left(node, row[node->feature]) ? node->left : node->right);
+		node = nodes + (goes_left(trees, node, row[node->feature]) ? node->left : node->right);
 	return node;
+}
+
+static double
+linear_value(const SpTrees *trees, uint32_t weight, const double *row)
+{
+	const SpLeafLinear *leaf = &trees->linear[weight];
+	double		value = leaf->constant;
+
+	for (uint32_t at = leaf->first_term; at < leaf->first_term + leaf->n_terms; at++)
+	{
+		if (isnan(row[trees->terms[at].column]))
+			return trees->weights[weight].value;
+		value += trees->terms[at].coefficient * row[trees->terms[at].column];
+	}
+	return value;
 }
 
 /* Sums of one row, each rounded to the sum's type after every addition. */
@@ -45,7 +52,7 @@ interpret_trees(const SpTrees *trees, const double *row, double *sums)
 		for (uint32_t at = 0; at < leaf->right; at++)
 		{
 			const SpLeafWeight *weight = &trees->weights[leaf->left + at];
-			double		value = round_to(type, weight->value);
+			double		value = trees->linear ? linear_value(trees, leaf->left, row) : round_to(type, weight->value);
 			double	   *sum = &sums[weight->target];
 
 			if (trees->aggregate == SP_AGGREGATE_MIN)
@@ -138,8 +145,8 @@ test_random_trees(void)
 	uint32_t	leaf_kinds = 0;
 	/* more than 256 and more than 4,096 columns */
 	static const SpTestEnsemble given[] = {
-		{SP_TYPE_F32, 500, SP_TYPE_F32, SP_AGGREGATE_SUM, false, 2, 20, LEAVES_ONE_TARGET, true, true, SHAPE_ANY},
-		{SP_TYPE_F32, 5000, SP_TYPE_F64, SP_AGGREGATE_SUM, true, 3, 130, LEAVES_ANY, true, true, SHAPE_ANY}
+		{SP_TYPE_F32, 500, SP_TYPE_F32, SP_AGGREGATE_SUM, false, 2, 20, LEAVES_ONE_TARGET, true, true, SHAPE_ANY, false, false},
+		{SP_TYPE_F32, 5000, SP_TYPE_F64, SP_AGGREGATE_SUM, true, 3, 130, LEAVES_ANY, true, true, SHAPE_ANY, true, false}
 	};
 	enum { N_GIVEN = sizeof(given) / sizeof(given[0]) };
 
@@ -173,7 +180,8 @@ test_random_trees(void)
 	ok(n_bad == 0, "%d random ensembles give the interpreter's bits for all block sizes", n_models);
 	ok(node_kinds == (1U << SP_NODES_COLUMN8 | 1U << SP_NODES_COLUMN12 | 1U << SP_NODES_COLUMN16 | 1U << SP_NODES_WIDE),
 	   "all kinds of nodes were among them");
-	ok(leaf_kinds == (1U << SP_LEAVES_INLINE | 1U << SP_LEAVES_DENSE | 1U << SP_LEAVES_LIST),
+	ok(leaf_kinds == (1U << SP_LEAVES_INLINE | 1U << SP_LEAVES_DENSE | 1U << SP_LEAVES_LIST |
+					 1U << SP_LEAVES_LINEAR),
 	   "all kinds of leaves were among them");
 }
 

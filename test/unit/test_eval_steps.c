@@ -122,6 +122,12 @@ map_formula(SpMap map, double x)
 			return x > 0;
 		case SP_MAP_NEGATE:
 			return -x;
+		case SP_MAP_SIGNED_SQUARE:
+			return x * fabs(x);
+		case SP_MAP_LOG1P_EXP:
+			return log1p(exp(x));
+		case SP_MAP_NAN_ZERO:
+			return isnan(x) ? 0 : x;
 		case SP_MAP_PROBIT:
 			break;
 	}

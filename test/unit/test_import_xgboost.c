@@ -410,7 +410,7 @@ test_detection(void)
 	detects(BYTES("PK\x03\x04"), SP_ERR_UNSUPPORTED, "zip archive");
 	detects(BYTES("\x89HDF\r\n\x1a\n"), SP_ERR_UNSUPPORTED, "HDF5");
 	detects(BYTES("binf\0\0\0"), SP_ERR_UNSUPPORTED, "deprecated binary");
-	detects(BYTES("tree\nversion=v4\n"), SP_ERR_UNSUPPORTED, "LightGBM");
+	detects(BYTES("tree\nversion=v4\n"), SP_ERR_FORMAT, "no trees");
 	detects(BYTES("{\"name\":\"tree\"}"), SP_ERR_UNSUPPORTED, "LightGBM");
 	detects(BYTES("CBM1xx"), SP_ERR_UNSUPPORTED, "CatBoost");
 	detects(BYTES("{\"features_info\":{}}"), SP_ERR_UNSUPPORTED, "CatBoost");

@@ -13,25 +13,20 @@ static SpTestRegion region;
 
 /* Comparisons */
 
-static bool
-goes_left(const SpNode *node, double x)
-{
-	if (isnan(x))
-		return (node->flags & SP_NODE_MISSING_LEFT) != 0;
-	return node->flags & SP_NODE_LE ? x <= node->threshold : x < node->threshold;
-}
-
 /* The same decision from the packed split, through its column. */
 static bool
 packed_goes_left(const SpPackedSplit *split, double x)
 {
 	double		column = x;
 	bool		first;
+	bool		near_zero = split->fill == SP_FILL_ZERO_LOW || split->fill == SP_FILL_ZERO_HIGH ||
+		split->fill == SP_FILL_ZERO_FLAG;
+	bool		missing = isnan(x) || (near_zero && fabs(x) <= SP_ZERO_BOUND);
 
-	if (split->fill == SP_FILL_FLAG)
-		column = isnan(x) ? 1 : 0;
-	else if (isnan(x))
-		column = split->fill == SP_FILL_LOW ? -INFINITY : INFINITY;
+	if (split->fill == SP_FILL_FLAG || split->fill == SP_FILL_ZERO_FLAG)
+		column = missing ? 1 : 0;
+	else if (missing)
+		column = split->fill == SP_FILL_LOW || split->fill == SP_FILL_ZERO_LOW ? -INFINITY : INFINITY;
 	first = split->threshold >= column;
 	return split->swapped ? !first : first;
 }
@@ -40,7 +35,7 @@ static void
 test_splits(void)
 {
 	int			n_bad = 0;
-	int			n_fills[3] = {0};
+	int			n_fills[SP_N_FILLS] = {0};
 	int			n_swapped = 0;
 	bool		all_floats = true;
 
@@ -50,7 +45,7 @@ test_splits(void)
 		SpType		type = random_below(&random, 2) ? SP_TYPE_F32 : SP_TYPE_F64;
 		SpNode		node = {
 			.threshold = random_number(&random, true, random_below(&random, 2)),
-			.flags = random_below(&random, 4)
+			.flags = random_below(&random, 4) | (random_below(&random, 4) ? 0 : SP_NODE_ZERO_MISSING)
 		};
 		double		x = random_number(&random, false, type == SP_TYPE_F64);
 		SpPackedSplit split = sp_pack_split(&node, type);
@@ -63,13 +58,14 @@ test_splits(void)
 		n_fills[split.fill]++;
 		n_swapped += split.swapped;
 		all_floats = all_floats && (type == SP_TYPE_F64 || (double) (float) split.threshold == split.threshold);
-		if (packed_goes_left(&split, x) != goes_left(&node, x) && n_bad++ < 3)
+		if (packed_goes_left(&split, x) != goes_left(NULL, &node, x) && n_bad++ < 3)
 			printf("# x %a, threshold %a, flags %u, type %d: packed %a fill %d\n", x, node.threshold,
 				   node.flags, type, split.threshold, split.fill);
 	}
 	ok(n_bad == 0, "200000 splits decide the same when packed");
 	ok(all_floats, "thresholds of float32 inputs are float32");
-	ok(n_fills[SP_FILL_LOW] > 0 && n_fills[SP_FILL_HIGH] > 0 && n_fills[SP_FILL_FLAG] > 0 && n_swapped > 0,
+	ok(n_fills[SP_FILL_LOW] > 0 && n_fills[SP_FILL_HIGH] > 0 && n_fills[SP_FILL_FLAG] > 0 &&
+	   n_fills[SP_FILL_ZERO_LOW] > 0 && n_fills[SP_FILL_ZERO_HIGH] > 0 && n_fills[SP_FILL_ZERO_FLAG] > 0 && n_swapped > 0,
 	   "with all kinds of columns and swaps among them");
 }
 
