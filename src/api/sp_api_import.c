@@ -43,6 +43,17 @@ typedef struct Artifact
 	SpImportOptions options;
 } Artifact;
 
+static const char *
+format_names(void)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int format = SP_FORMAT_UNKNOWN + 1; format <= SP_FORMAT_LAST; format++)
+		appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", sp_format_name(format));
+	return list.data;
+}
+
 static SpFormat
 format_argument(FunctionCallInfo fcinfo, int arg)
 {
@@ -57,9 +68,7 @@ format_argument(FunctionCallInfo fcinfo, int arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown model format \"%s\"", text_to_cstring(name)),
-				 errhint("Formats are %s, %s and %s; NULL finds it from the bytes.",
-						 sp_format_name(SP_FORMAT_XGBOOST_JSON),
-						 sp_format_name(SP_FORMAT_XGBOOST_UBJ), sp_format_name(SP_FORMAT_ONNX))));
+				 errhint("Formats are %s; NULL finds it from the bytes.", format_names())));
 	return format;
 }
 
@@ -113,6 +122,8 @@ artifact_arguments(FunctionCallInfo fcinfo, int first, Artifact *artifact)
 	artifact->overrides.labels = strings_argument(fcinfo, first + 2, "labels",
 												  &artifact->overrides.n_labels);
 	sp_import_options(PG_ARGISNULL(first + 3) ? NULL : PG_GETARG_JSONB_P(first + 3), &artifact->options);
+	artifact->overrides.n_iterations = artifact->options.iterations;
+	artifact->overrides.best_iteration = artifact->options.best_iteration;
 }
 
 /* Everything the model is made of comes from cx's memory. */

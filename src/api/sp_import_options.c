@@ -62,6 +62,29 @@ read_golden(const JsonbValue *value, SpImportOptions *parsed)
 		read_golden_row(getIthJsonbValueFromContainer(array, (uint32) i), &parsed->golden[i]);
 }
 
+static uint32
+read_iterations(const JsonbValue *value)
+{
+	double		number;
+
+	if (value->type != jbvNumeric || !sp_json_value_number(value, false, &number) ||
+		number < 1 || number > PG_INT32_MAX || number != floor(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("import option \"iterations\" must be a positive integer")));
+	return (uint32) number;
+}
+
+static bool
+read_boolean(const char *name, const JsonbValue *value)
+{
+	if (value->type != jbvBool)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("import option \"%s\" must be true or false", name)));
+	return value->val.boolean;
+}
+
 void
 sp_import_options(Jsonb *options, SpImportOptions *parsed)
 {
@@ -84,10 +107,14 @@ sp_import_options(Jsonb *options, SpImportOptions *parsed)
 		(void) JsonbIteratorNext(&iterator, &value, true);
 		if (strcmp(name, "golden") == 0)
 			read_golden(&value, parsed);
+		else if (strcmp(name, "iterations") == 0)
+			parsed->iterations = read_iterations(&value);
+		else if (strcmp(name, "best_iteration") == 0)
+			parsed->best_iteration = read_boolean(name, &value);
 		else
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("unknown import option \"%s\"", name),
-					 errhint("The option is golden.")));
+					 errhint("Options are golden, iterations and best_iteration.")));
 	}
 }

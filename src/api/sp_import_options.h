@@ -6,6 +6,8 @@
  *	golden	array of {"features": ..., "expected": {...}, "tolerance": 1e-6}:
  *			rows that the model must answer so, or the import is refused; kept
  *			with the version
+ *	iterations	of a boosted model, only the first so many
+ *	best_iteration	true: only those up to the best one that the file notes
  */
 #ifndef SP_IMPORT_OPTIONS_H
 #define SP_IMPORT_OPTIONS_H
@@ -20,6 +22,8 @@ typedef struct SpImportOptions
 {
 	SpGoldenRow *golden;
 	int			n_golden;
+	uint32		iterations;		/* 0: all */
+	bool		best_iteration;
 } SpImportOptions;
 
 /* options NULL means none; raises 22023 for an unknown option or a wrong value. */

@@ -14,7 +14,8 @@ typedef enum SpFormat
 	SP_FORMAT_XGBOOST_JSON,
 	SP_FORMAT_XGBOOST_UBJ,
 	SP_FORMAT_ONNX,
-	SP_FORMAT_LIGHTGBM
+	SP_FORMAT_LIGHTGBM,
+	SP_FORMAT_LAST = SP_FORMAT_LIGHTGBM
 } SpFormat;
 
 extern const char *sp_format_name(SpFormat format);	/* xgboost_json, xgboost_ubj, onnx, lightgbm */
