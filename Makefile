@@ -66,6 +66,8 @@ IMPORT_OBJS = \
 	src/import/sp_onnx_values.o \
 	src/import/sp_sort.o \
 	src/import/sp_tree_reach.o \
+	src/import/sp_xgboost_booster.o \
+	src/import/sp_xgboost_categories.o \
 	src/import/sp_xgboost_facts.o \
 	src/import/sp_xgboost_objective.o \
 	src/import/sp_xgboost_trees.o

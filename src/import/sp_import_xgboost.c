@@ -2,29 +2,16 @@
  * src/import/sp_import_xgboost.c
  *
  * XGBoost models in JSON or UBJSON, as Booster.save_model writes them since
- * version 1.6 (xgboost src/learner.cc, src/gbm/gbtree_model.cc).
+ * version 1.0 (xgboost src/learner.cc, src/gbm/gbtree_model.cc).
  *
- * Not read: the booster's training configuration, attributes (so early
- * stopping's best_iteration too: all trees count, as in Booster.predict),
- * statistics of nodes.
+ * Not read: the booster's training configuration, statistics of nodes.  All
+ * trees count, as in Booster.predict, unless the caller asks for fewer.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "import/sp_import.h"
 #include "import/sp_xgboost_internal.h"
-
-static SpStatus
-sp_xgb_check_version(const SpXgboost *xgb)
-{
-	SpContext  *cx = xgb->cx;
-
-	if (!xgb->has_version || xgb->version[0] > 1 || (xgb->version[0] == 1 && xgb->version[1] >= 6))
-		return SP_OK;
-	sp_fail(cx, SP_ERR_UNSUPPORTED, "model files of XGBoost %u.%u are not supported",
-			xgb->version[0], xgb->version[1]);
-	return sp_fail_hint(cx, "Load the model in XGBoost 1.6 or later and save it again with save_model.");
-}
 
 static SpStatus
 sp_xgb_check_shape(const SpXgboost *xgb)
@@ -34,15 +21,15 @@ sp_xgb_check_shape(const SpXgboost *xgb)
 
 	if (xgb->num_feature == 0)
 		return sp_fail(cx, SP_ERR_FORMAT, "the model has no features: num_feature is 0");
-	if (xgb->num_target > 1)
-	{
-		sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost models with several targets are not supported (num_target is %u)",
-				xgb->num_target);
-		return sp_fail_hint(cx, "Train one model for each target, quantile or expectile.");
-	}
-	if (xgb->num_class > cx->limits.max_labels)
-		return sp_fail(cx, SP_ERR_LIMIT, "num_class is %u, the limit of labels is %u",
-					   xgb->num_class, cx->limits.max_labels);
+	if (xgb->num_target > 1 && !sp_xgb_may_be_wide(xgb->objective))
+		return sp_fail(cx, SP_ERR_UNSUPPORTED, "objective %s with several targets is not supported (num_target is %u)",
+					   xgb->objective->name, xgb->num_target);
+	if (sp_xgb_groups(xgb) > cx->limits.max_labels)
+		return sp_fail(cx, SP_ERR_LIMIT, "%u outputs are more than the limit of %u classes", sp_xgb_groups(xgb),
+					   cx->limits.max_labels);
+	if (xgb->num_class > 1 && xgb->num_target > 1)
+		return sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost models with %u classes for each of %u targets are not supported",
+					   xgb->num_class, xgb->num_target);
 	if (is_multi && xgb->num_class < 2)
 		return sp_fail(cx, SP_ERR_FORMAT, "objective %s needs at least 2 classes, num_class is %u",
 					   xgb->objective->name, xgb->num_class);
@@ -64,8 +51,9 @@ sp_xgb_check_trees(const SpXgboost *xgb)
 	SpContext  *cx = xgb->cx;
 	size_t		i;
 
-	if (xgb->has_dropout)
-		return sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost models with dropout (booster dart) are not supported");
+	if (xgb->weight_drop.count > 0 && xgb->weight_drop.count != xgb->n_tree_info)
+		return sp_fail(cx, SP_ERR_FORMAT, "weight_drop has %zu numbers for %zu trees", xgb->weight_drop.count,
+					   xgb->n_tree_info);
 	if (xgb->num_trees == 0 || xgb->n_tree_info == 0)
 		return sp_fail(cx, SP_ERR_FORMAT, "the model has no trees");
 	if (xgb->n_tree_info != xgb->num_trees)
@@ -92,41 +80,130 @@ sp_xgb_origin(const SpXgboost *xgb, SpBuilder *builder)
 	return sp_builder_origin(builder, (SpStr) {producer, strlen(producer)}, objective);
 }
 
+/* Margins that predictions start from; one number for all outputs is the form before 3.1. */
 static SpStatus
-sp_xgb_begin_trees(const SpXgboost *xgb, SpBuilder *builder, uint32_t input)
+sp_xgb_base(const SpXgboost *xgb, double **base)
 {
-	SpContext  *cx = xgb->cx;
-	SpTreesSpec spec = {0};
 	void	   *memory;
-	double	   *base;
 	uint32_t	i;
 
-	SP_TRY(sp_alloc_array(cx, sp_xgb_groups(xgb), sizeof(double), &memory));
-	base = memory;
+	SP_TRY(sp_alloc_array(xgb->cx, sp_xgb_groups(xgb), sizeof(double), &memory));
+	*base = memory;
 	for (i = 0; i < sp_xgb_groups(xgb); i++)
 	{
 		float		margin;
 
-		/* one number for all classes is the form before 3.1 */
-		SP_TRY(sp_xgb_margin(cx, xgb->objective, xgb->base_score[xgb->n_base_score > 1 ? i : 0],
+		SP_TRY(sp_xgb_margin(xgb->cx, xgb->objective, xgb->base_score[xgb->n_base_score > 1 ? i : 0],
 							 &margin));
-		base[i] = margin;
+		(*base)[i] = margin;
 	}
-	spec.in = input;
-	spec.aggregate = SP_AGGREGATE_SUM;
-	spec.sum_type = SP_TYPE_F32;
-	spec.base_last = false;
+	return SP_OK;
+}
+
+static SpStatus
+sp_xgb_add_trees(SpXgboost *xgb, SpBuilder *builder, uint32_t input, uint32_t *margin)
+{
+	SpTreesSpec spec = {.in = input, .aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F32};
+	double	   *base;
+
+	SP_TRY(sp_xgb_base(xgb, &base));
 	spec.n_targets = sp_xgb_groups(xgb);
 	spec.base = base;
 	SP_TRY(sp_builder_trees_begin(builder, &spec));
+	sp_free(xgb->cx, base);
+	SP_TRY(sp_xgb_read_trees(xgb, builder));
+	return sp_builder_trees_end(builder, margin);
+}
+
+/*
+ * A linear booster: the weights of a feature side by side, those of the bias
+ * last; missing features are left out of the sum, and every output starts from
+ * the first base score (xgboost src/gbm/gblinear.cc, PredictBatchInternal).
+ */
+static SpStatus
+sp_xgb_add_linear(SpXgboost *xgb, SpBuilder *builder, uint32_t input, uint32_t *margin)
+{
+	SpContext  *cx = xgb->cx;
+	uint32_t	n_out = sp_xgb_groups(xgb);
+	size_t		n_in = xgb->num_feature;
+	double	   *base;
+	double	   *weights;
+	size_t		n_weights;
+	void	   *memory;
+
+	if (!sp_mul_size(n_in + 1, n_out, &n_weights) || xgb->linear.count != n_weights)
+		return sp_fail(cx, SP_ERR_FORMAT, "weights has %zu numbers for %u features and %u outputs",
+					   xgb->linear.count, xgb->num_feature, n_out);
+	SP_TRY(sp_xgb_base(xgb, &base));
+	SP_TRY(sp_alloc_array(cx, n_weights, sizeof(double), &memory));
+	weights = memory;
+	for (uint32_t out = n_out; out-- > 0;)
+	{
+		for (size_t in = 0; in < n_in; in++)
+			weights[out * n_in + in] = xgb->linear.at[in * n_out + out];
+		base[out] = xgb->linear.at[n_in * n_out + out] + (float) base[0];
+	}
+	SP_TRY(sp_builder_map(builder, input, SP_MAP_NAN_ZERO, &input));
+	SP_TRY(sp_builder_linear(builder, input, n_out, weights, base, margin));
+	sp_free(cx, weights);
 	sp_free(cx, base);
 	return SP_OK;
+}
+
+/* Trees before iteration n. */
+static SpStatus
+sp_xgb_trees_before(const SpXgboost *xgb, uint64_t n, uint32_t *n_trees)
+{
+	SpContext  *cx = xgb->cx;
+	uint64_t	per_iteration = (uint64_t) xgb->num_parallel_tree * sp_xgb_groups(xgb);
+	uint64_t	n_iterations;
+
+	if (xgb->n_iterations > 0)
+		n_iterations = xgb->n_iterations - 1;
+	else if (per_iteration > 0)
+		n_iterations = xgb->num_trees / per_iteration;
+	else
+	{
+		sp_fail(cx, SP_ERR_UNSUPPORTED, "the file does not say which trees are of one iteration");
+		return sp_fail_hint(cx, "Load the model in XGBoost 2.0 or later and save it again with save_model.");
+	}
+	if (n > n_iterations)
+		return sp_fail(cx, SP_ERR_VALUE, "the model has %llu iterations, fewer than %llu",
+					   (unsigned long long) n_iterations, (unsigned long long) n);
+	*n_trees = xgb->n_iterations > 0 ? (uint32_t) xgb->iterations[n] : (uint32_t) (n * per_iteration);
+	if (*n_trees == 0 || *n_trees > xgb->num_trees)
+		return sp_fail(cx, SP_ERR_FORMAT, "iteration %llu ends with tree %u of %u", (unsigned long long) n,
+					   *n_trees, xgb->num_trees);
+	return SP_OK;
+}
+
+static SpStatus
+sp_xgb_choose_trees(SpXgboost *xgb, const SpOverrides *overrides)
+{
+	SpContext  *cx = xgb->cx;
+	uint64_t	n = overrides ? overrides->n_iterations : 0;
+
+	xgb->n_used = xgb->num_trees;
+	if (overrides && overrides->best_iteration)
+	{
+		if (!xgb->has_best_iteration)
+			return sp_fail(cx, SP_ERR_VALUE, "the model was trained without early stopping: it has no best iteration");
+		if (n > 0)
+			return sp_fail(cx, SP_ERR_VALUE, "the best iteration and a number of iterations cannot both be asked for");
+		n = (uint64_t) xgb->best_iteration + 1;
+	}
+	if (n == 0)
+		return SP_OK;
+	if (xgb->booster == SP_XGB_GBLINEAR)
+		return sp_fail(cx, SP_ERR_VALUE, "a linear booster has no iterations to choose from");
+	return sp_xgb_trees_before(xgb, n, &xgb->n_used);
 }
 
 static SpStatus
 sp_xgb_build(SpXgboost *xgb, const SpOverrides *overrides, SpModel **model)
 {
 	SpBuilder  *builder;
+	SpTask		task = xgb->num_target > 1 ? SP_TASK_REGRESSION : xgb->objective->task;
 	uint32_t	input;
 	uint32_t	margin;
 	uint32_t	n_classes = xgb->objective->link == SP_XGB_SOFTMAX ? xgb->num_class : 2;
@@ -134,13 +211,14 @@ sp_xgb_build(SpXgboost *xgb, const SpOverrides *overrides, SpModel **model)
 	SP_TRY(sp_builder_new(xgb->cx, &builder));
 
 	/* missing values follow each split's default direction; infinity is refused by DMatrix */
-	SP_TRY(sp_builder_task(builder, xgb->objective->task, true, false));
+	SP_TRY(sp_builder_task(builder, task, true, false));
 	SP_TRY(sp_xgb_origin(xgb, builder));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F32, xgb->num_feature, xgb->names, &input));
-	SP_TRY(sp_xgb_begin_trees(xgb, builder, input));
-	SP_TRY(sp_xgb_read_trees(xgb, builder));
-	SP_TRY(sp_builder_trees_end(builder, &margin));
-	SP_TRY(sp_xgb_outputs(xgb->cx, builder, xgb->objective, margin, n_classes));
+	if (xgb->booster == SP_XGB_GBLINEAR)
+		SP_TRY(sp_xgb_add_linear(xgb, builder, input, &margin));
+	else
+		SP_TRY(sp_xgb_add_trees(xgb, builder, input, &margin));
+	SP_TRY(sp_xgb_outputs(xgb->cx, builder, xgb->objective, task, margin, n_classes));
 	return sp_builder_finish(builder, overrides, model);
 }
 
@@ -156,8 +234,11 @@ sp_import_xgboost(SpContext *cx, SpFormat format, const void *bytes, size_t size
 	xgb.size = size;
 	xgb.num_target = 1;
 	SP_TRY(sp_xgb_read_facts(&xgb));
-	SP_TRY(sp_xgb_check_version(&xgb));
+	if (xgb.num_target == 0)
+		xgb.num_target = 1;
 	SP_TRY(sp_xgb_check_shape(&xgb));
-	SP_TRY(sp_xgb_check_trees(&xgb));
+	if (xgb.booster != SP_XGB_GBLINEAR)
+		SP_TRY(sp_xgb_check_trees(&xgb));
+	SP_TRY(sp_xgb_choose_trees(&xgb, overrides));
 	return sp_xgb_build(&xgb, overrides, model);
 }

@@ -1,7 +1,8 @@
 /*
  * src/import/sp_xgboost_facts.c
  *
- * The first reading of an XGBoost model: everything but the trees.
+ * The first reading of an XGBoost model: everything but the booster
+ * (sp_xgboost_booster.c).
  */
 #include <string.h>
 
@@ -166,215 +167,38 @@ sp_xgb_read_names(SpXgboost *xgb, SpTokens *tokens)
 	}
 }
 
-static SpStatus
-sp_xgb_no_categories(SpContext *cx, size_t feature)
-{
-	sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost models with categorical features are not supported (feature %zu)",
-			feature);
-	return sp_fail_hint(cx, "Encode categories as numbers, for example one-hot, before training.");
-}
-
+/* feature_types: "c" is a category; other names are kinds of numbers. */
 static SpStatus
 sp_xgb_read_types(SpXgboost *xgb, SpTokens *tokens)
 {
 	SpToken		token;
-	size_t		feature = 0;
 
 	SP_TRY(sp_array_open(xgb->cx, tokens, "feature_types"));
-	for (;; feature++)
+	for (;;)
 	{
 		SP_TRY(sp_tokens_next(tokens, &token));
 		if (token.kind == SP_TOKEN_ARRAY_END)
 			return SP_OK;
 		if (token.kind != SP_TOKEN_STRING)
 			return sp_wrong_kind(xgb->cx, &token, "feature_types", "an array of strings");
-		if (sp_str_is(token.text, "c"))
-			return sp_xgb_no_categories(xgb->cx, feature);
 	}
 }
 
-/* The categories that a data frame's columns had; without any, "enc" is empty. */
 static SpStatus
-sp_xgb_read_cats(SpXgboost *xgb, SpTokens *tokens)
+sp_xgb_read_attributes(SpXgboost *xgb, SpTokens *tokens)
 {
-	static const char *const names[] = {"enc", NULL};
+	static const char *const names[] = {"best_iteration", NULL};
 	SpMembers	members;
-	SpToken		token;
 	int			which;
 
-	SP_TRY(sp_members_open(&members, xgb->cx, tokens, "cats", names));
+	SP_TRY(sp_members_open(&members, xgb->cx, tokens, "attributes", names));
 	for (;;)
 	{
 		SP_TRY(sp_members_next(&members, &which));
 		if (which == SP_NO_MEMBER)
 			return SP_OK;
-		SP_TRY(sp_array_open(xgb->cx, tokens, "enc"));
-		SP_TRY(sp_tokens_next(tokens, &token));
-		if (token.kind != SP_TOKEN_ARRAY_END)
-		{
-			sp_fail(xgb->cx, SP_ERR_UNSUPPORTED, "XGBoost models with categorical features are not supported");
-			return sp_fail_hint(xgb->cx, "Encode categories as numbers, for example one-hot, before training.");
-		}
-	}
-}
-
-static SpStatus
-sp_xgb_read_tree_info(SpXgboost *xgb, SpTokens *tokens)
-{
-	SpContext  *cx = xgb->cx;
-	SpToken		token;
-
-	SP_TRY(sp_array_open(cx, tokens, "tree_info"));
-	for (;;)
-	{
-		SP_TRY(sp_tokens_next(tokens, &token));
-		if (token.kind == SP_TOKEN_ARRAY_END)
-			return SP_OK;
-		if (token.kind != SP_TOKEN_NUMBER || !token.is_integer ||
-			token.integer < 0 || token.integer > INT32_MAX)
-			return sp_wrong_kind(cx, &token, "tree_info", "an array of output numbers");
-		/* a tree has at least one node */
-		if (xgb->n_tree_info >= cx->limits.max_nodes)
-			return sp_fail(cx, SP_ERR_LIMIT, "the model has more trees than the limit of %llu nodes",
-						   (unsigned long long) cx->limits.max_nodes);
-		SP_TRY(sp_grow_array(cx, (void **) &xgb->tree_info, &xgb->tree_info_capacity,
-							 xgb->n_tree_info + 1, sizeof(int32_t)));
-		xgb->tree_info[xgb->n_tree_info++] = (int32_t) token.integer;
-	}
-}
-
-/* Weights that dropout gave to trees; a weight of 1 changes nothing. */
-static SpStatus
-sp_xgb_read_weight_drop(SpXgboost *xgb, SpTokens *tokens)
-{
-	SpToken		token;
-
-	SP_TRY(sp_array_open(xgb->cx, tokens, "weight_drop"));
-	for (;;)
-	{
-		SP_TRY(sp_tokens_next(tokens, &token));
-		if (token.kind == SP_TOKEN_ARRAY_END)
-			return SP_OK;
-		if (token.kind != SP_TOKEN_NUMBER)
-			return sp_wrong_kind(xgb->cx, &token, "weight_drop", "an array of numbers");
-		xgb->has_dropout = xgb->has_dropout || token.number != 1.0;
-	}
-}
-
-static SpStatus
-sp_xgb_read_gbtree_param(SpXgboost *xgb, SpTokens *tokens)
-{
-	static const char *const names[] = {"num_trees", "size_leaf_vector", NULL};
-	SpContext  *cx = xgb->cx;
-	SpMembers	members;
-	uint32_t	leaf_size;
-	int			which;
-
-	SP_TRY(sp_members_open(&members, cx, tokens, "gbtree_model_param", names));
-	for (;;)
-	{
-		SP_TRY(sp_members_next(&members, &which));
-		if (which == SP_NO_MEMBER)
-			return sp_members_require(&members, 1);
-		if (which == 0)
-			SP_TRY(sp_read_text_number(cx, tokens, "num_trees", INT32_MAX, &xgb->num_trees));
-		else
-		{
-			SP_TRY(sp_read_text_number(cx, tokens, "size_leaf_vector", INT32_MAX, &leaf_size));
-			if (leaf_size > 1)
-				return sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost trees with vector leaves are not supported "
-							   "(size_leaf_vector is %u)", leaf_size);
-		}
-	}
-}
-
-static SpStatus
-sp_xgb_read_trees_start(SpXgboost *xgb, SpTokens *tokens)
-{
-	SpToken		token;
-
-	SP_TRY(sp_tokens_next(tokens, &token));
-	if (token.kind != SP_TOKEN_ARRAY)
-		return sp_wrong_kind(xgb->cx, &token, "trees", "an array");
-	xgb->has_trees = true;
-	return sp_tokens_skip(tokens, &token);
-}
-
-static SpStatus
-sp_xgb_read_gbtree(SpXgboost *xgb, SpTokens *tokens)
-{
-	static const char *const names[] = {"gbtree_model_param", "tree_info", "trees", "cats", "weight_drop", NULL};
-	SpMembers	members;
-	int			which;
-
-	SP_TRY(sp_members_open(&members, xgb->cx, tokens, "model", names));
-	for (;;)
-	{
-		SP_TRY(sp_members_next(&members, &which));
-		switch (which)
-		{
-			case 0:
-				SP_TRY(sp_xgb_read_gbtree_param(xgb, tokens));
-				break;
-			case 1:
-				SP_TRY(sp_xgb_read_tree_info(xgb, tokens));
-				break;
-			case 2:
-				SP_TRY(sp_xgb_read_trees_start(xgb, tokens));
-				break;
-			case 3:
-				SP_TRY(sp_xgb_read_cats(xgb, tokens));
-				break;
-			case 4:
-				SP_TRY(sp_xgb_read_weight_drop(xgb, tokens));
-				break;
-			default:
-				/* another booster's model has other members; its name is still to come */
-				if (members.seen == 0)
-					return SP_OK;
-				return sp_members_require(&members, 7);
-		}
-	}
-}
-
-static SpStatus
-sp_xgb_read_booster(SpXgboost *xgb, SpTokens *tokens)
-{
-	static const char *const names[] = {"name", "model", "weight_drop", NULL};
-	SpContext  *cx = xgb->cx;
-	SpMembers	members;
-	SpStr		name;
-	int			which;
-
-	SP_TRY(sp_members_open(&members, cx, tokens, "gradient_booster", names));
-	for (;;)
-	{
-		SP_TRY(sp_members_next(&members, &which));
-		switch (which)
-		{
-			case 0:
-				SP_TRY(sp_read_text(cx, tokens, "name", &name));
-				if (!sp_str_is(name, "gbtree"))
-				{
-					char		shown[SP_PRINTABLE_SIZE];
-
-					sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost booster \"%s\" is not supported",
-							sp_printable(name, shown));
-					return sp_fail_hint(cx, "The booster gbtree is supported.");
-				}
-				break;
-			case 1:
-				SP_TRY(sp_xgb_read_gbtree(xgb, tokens));
-				break;
-			case 2:
-				SP_TRY(sp_xgb_read_weight_drop(xgb, tokens));
-				break;
-			default:
-				SP_TRY(sp_members_require(&members, 3));
-				if (!xgb->has_trees)
-					return sp_fail(cx, SP_ERR_FORMAT, "the booster has no trees");
-				return SP_OK;
-		}
+		SP_TRY(sp_read_text_number(xgb->cx, tokens, names[which], INT32_MAX - 1, &xgb->best_iteration));
+		xgb->has_best_iteration = true;
 	}
 }
 
@@ -382,7 +206,8 @@ static SpStatus
 sp_xgb_read_learner(SpXgboost *xgb, SpTokens *tokens)
 {
 	static const char *const names[] = {
-		"learner_model_param", "objective", "gradient_booster", "feature_names", "feature_types", NULL
+		"learner_model_param", "objective", "gradient_booster", "feature_names", "feature_types",
+		"attributes", NULL
 	};
 	SpMembers	members;
 	int			which;
@@ -407,6 +232,9 @@ sp_xgb_read_learner(SpXgboost *xgb, SpTokens *tokens)
 				break;
 			case 4:
 				SP_TRY(sp_xgb_read_types(xgb, tokens));
+				break;
+			case 5:
+				SP_TRY(sp_xgb_read_attributes(xgb, tokens));
 				break;
 			default:
 				return sp_members_require(&members, 7);

@@ -13,6 +13,20 @@
 #include "import/sp_members.h"
 #include "import/sp_xgboost_objective.h"
 
+typedef enum SpXgbBooster
+{
+	SP_XGB_GBTREE,
+	SP_XGB_DART,
+	SP_XGB_GBLINEAR
+} SpXgbBooster;
+
+typedef struct SpXgbFloats
+{
+	float	   *at;
+	size_t		count;
+	size_t		capacity;
+} SpXgbFloats;
+
 typedef struct SpXgboost
 {
 	SpContext  *cx;
@@ -31,8 +45,20 @@ typedef struct SpXgboost
 	size_t		base_score_capacity;
 	const SpXgbObjective *objective;
 	bool		has_trees;
-	bool		has_dropout;	/* a tree's weight is not 1 */
+	SpXgbBooster booster;
+	bool		has_model;
+	bool		is_inner;		/* the trees are those of a booster within the booster */
+	SpXgbFloats weight_drop;	/* factors of the trees, or empty */
+	bool		has_linear;
+	SpXgbFloats linear;			/* weights of gblinear */
 	uint32_t	num_trees;		/* as gbtree_model_param says */
+	uint32_t	num_parallel_tree;	/* 0 if it does not say */
+	int32_t    *iterations;		/* trees before each, or empty */
+	size_t		n_iterations;
+	size_t		iterations_capacity;
+	bool		has_best_iteration;
+	uint32_t	best_iteration;
+	uint32_t	n_used;			/* trees that are imported */
 	int32_t    *tree_info;		/* output group of every tree */
 	size_t		n_tree_info;
 	size_t		tree_info_capacity;
@@ -41,15 +67,45 @@ typedef struct SpXgboost
 	size_t		names_capacity;
 } SpXgboost;
 
-/* One output per class, or one. */
+/* One output per class, or per target. */
 static inline uint32_t
 sp_xgb_groups(const SpXgboost *xgb)
 {
-	return xgb->num_class > 1 ? xgb->num_class : 1;
+	return xgb->num_class > 1 ? xgb->num_class : xgb->num_target;
 }
 
 /* sp_xgboost_facts.c: the first reading. */
 extern SpStatus sp_xgb_read_facts(SpXgboost *xgb);
+
+/* sp_xgboost_booster.c: that of gradient_booster. */
+extern SpStatus sp_xgb_read_booster(SpXgboost *xgb, SpTokens *tokens);
+
+/* sp_xgboost_categories.c: categorical splits of one tree. */
+typedef struct SpXgbIntegers
+{
+	uint32_t   *at;
+	size_t		count;
+	size_t		capacity;
+} SpXgbIntegers;
+
+typedef struct SpXgbCategories
+{
+	SpXgbIntegers split_type;	/* by node: 1 is categorical */
+	SpXgbIntegers categories;
+	SpXgbIntegers nodes;
+	SpXgbIntegers segments;		/* where the categories of these nodes begin */
+	SpXgbIntegers sizes;
+	SpXgbIntegers first;		/* of each set, for the builder */
+	uint32_t	n_sets;
+} SpXgbCategories;
+
+extern SpStatus sp_xgb_read_integers(SpContext *cx, SpTokens *tokens, const char *what, uint32_t max,
+									 SpXgbIntegers *integers);
+/* Make splits by sets of the nodes that are categorical. */
+extern SpStatus sp_xgb_set_categories(SpContext *cx, SpXgbCategories *categories, SpNode *nodes,
+									  uint32_t n_nodes);
+/* Forget the sets of nodes that are not there any more; the others keep their order. */
+extern void sp_xgb_drop_sets(SpXgbCategories *categories, SpNode *nodes, uint32_t n_nodes);
 
 /* sp_xgboost_trees.c: the second reading, between trees_begin and trees_end. */
 extern SpStatus sp_xgb_read_trees(SpXgboost *xgb, SpBuilder *builder);

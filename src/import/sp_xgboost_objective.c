@@ -114,14 +114,20 @@ sp_xgb_classifier(SpContext *cx, SpBuilder *builder, const SpXgbObjective *objec
 	return sp_builder_output(builder, SP_OUTPUT_LABEL, label);
 }
 
+bool
+sp_xgb_may_be_wide(const SpXgbObjective *objective)
+{
+	return objective->task == SP_TASK_REGRESSION || objective->link == SP_XGB_LOGISTIC;
+}
+
 SpStatus
 sp_xgb_outputs(SpContext *cx, SpBuilder *builder, const SpXgbObjective *objective,
-			   uint32_t margin, uint32_t n_classes)
+			   SpTask task, uint32_t margin, uint32_t n_classes)
 {
 	uint32_t	value = margin;
 
 	SP_TRY(sp_builder_output(builder, SP_OUTPUT_RAW, margin));
-	if (objective->task == SP_TASK_CLASSIFICATION)
+	if (task == SP_TASK_CLASSIFICATION)
 		return sp_xgb_classifier(cx, builder, objective, margin, n_classes);
 	if (objective->link == SP_XGB_LOGISTIC)
 		SP_TRY(sp_builder_map(builder, margin, SP_MAP_SIGMOID, &value));

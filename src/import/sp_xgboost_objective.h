@@ -31,8 +31,11 @@ extern SpStatus sp_xgb_objective(SpContext *cx, SpStr name, const SpXgbObjective
 extern SpStatus sp_xgb_margin(SpContext *cx, const SpXgbObjective *objective, float base_score,
 							  float *margin);
 
-/* The steps after the sum of the trees, labels and outputs. */
+/* The steps after the sum of the trees, labels and outputs; task is the objective's unless it has several targets. */
 extern SpStatus sp_xgb_outputs(SpContext *cx, SpBuilder *builder, const SpXgbObjective *objective,
-							   uint32_t margin, uint32_t n_classes);
+							   SpTask task, uint32_t margin, uint32_t n_classes);
+
+/* Whether a model can have several targets; several labels of a row are probabilities side by side. */
+extern bool sp_xgb_may_be_wide(const SpXgbObjective *objective);
 
 #endif

@@ -265,20 +265,25 @@ refused(SpStatus status, const char *text, Parts parts)
 static void
 test_refused_facts(void)
 {
-	refused(SP_ERR_UNSUPPORTED, "XGBoost 1.5", WITH(version, "[1,5,2]"));
+	refused(SP_OK, NULL, WITH(version, "[1,5,2]"));
 	refused(SP_ERR_FORMAT, "three numbers", WITH(version, "[1,5]"));
 	refused(SP_ERR_FORMAT, "three numbers", WITH(version, "[\"3\",1,0]"));
 	refused(SP_ERR_UNSUPPORTED, "\"my:objective\"", WITH(objective, OBJECTIVE("my:objective")));
 	refused(SP_ERR_FORMAT, "no member \"name\"", WITH(objective, "{}"));
 	refused(SP_ERR_FORMAT, "not an object", WITH(objective, "[]"));
-	refused(SP_ERR_UNSUPPORTED, "booster \"dart\"", WITH(booster, "dart"));
-	refused(SP_ERR_UNSUPPORTED, "booster \"gblinear\"", WITH(booster, "gblinear"));
-	refused(SP_ERR_UNSUPPORTED, "dropout", WITH(model_extra, "\"weight_drop\":[1E0,5E-1],"));
-	refused(SP_ERR_UNSUPPORTED, "categorical features", WITH(model_extra, "\"cats\":{\"enc\":[{\"values\":[1]}]},"));
-	refused(SP_ERR_UNSUPPORTED, "feature 1", WITH(types, "[\"float\",\"c\"]"));
-	refused(SP_ERR_UNSUPPORTED, "vector leaves", WITH(gbtree_model_param, "{\"num_trees\":\"2\",\"size_leaf_vector\":\"3\"}"));
-	refused(SP_ERR_UNSUPPORTED, "num_target is 2",
+	refused(SP_OK, NULL, WITH(booster, "dart"));
+	refused(SP_ERR_UNSUPPORTED, "booster \"tree\"", WITH(booster, "tree"));
+	refused(SP_ERR_FORMAT, "no weights", WITH(booster, "gblinear"));
+	refused(SP_OK, NULL, WITH(model_extra, "\"weight_drop\":[1E0,5E-1],"));
+	refused(SP_ERR_FORMAT, "weight_drop has 1", WITH(model_extra, "\"weight_drop\":[1E0],"));
+	refused(SP_ERR_FORMAT, "ascending tree numbers", WITH(model_extra, "\"iteration_indptr\":[0,2,1],"));
+	refused(SP_ERR_UNSUPPORTED, "numbers in a data frame", WITH(model_extra, "\"cats\":{\"enc\":[{\"values\":[1]}]},"));
+	refused(SP_OK, NULL, WITH(model_extra, "\"cats\":{\"enc\":[{\"offsets\":[0,1],\"values\":[97]}]},"));
+	refused(SP_OK, NULL, WITH(types, "[\"float\",\"c\"]"));
+	refused(SP_OK, NULL,
 			WITH(learner_model_param, "{\"base_score\":\"0\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"2\"}"));
+	refused(SP_ERR_LIMIT, "outputs are more than",
+			WITH(learner_model_param, "{\"base_score\":\"0\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"2147483647\"}"));
 	refused(SP_ERR_UNSUPPORTED, "with 3 classes", WITH(learner_model_param, PARAM("0", "3", "2")));
 	refused(SP_ERR_FORMAT, "num_feature is 0", WITH(learner_model_param, PARAM("0", "0", "0")));
 	refused(SP_ERR_FORMAT, "2 feature names for 3", WITH(learner_model_param, PARAM("0", "0", "3")));
@@ -341,10 +346,85 @@ test_refused_trees(void)
 	refused(SP_ERR_FORMAT, "node or feature", ONE("3", "0", "1,\"-1\",-1", "2,-1,-1", "1,0,0", "1,2,3", "1,0,0"));
 	refused(SP_ERR_FORMAT, "node or feature", ONE("3", "0", "1.5,-1,-1", "2,-1,-1", "1,0,0", "1,2,3", "1,0,0"));
 	refused(SP_ERR_FORMAT, "node or feature", ONE("3", "0", "1,-1,-1", "2,4294967296,-1", "1,0,0", "1,2,3", "1,0,0"));
-	refused(SP_ERR_UNSUPPORTED, "categorical splits",
-			WITH(trees, "[{\"split_type\":[1,0,0]}," STUMP("1", "1") "]"));
-	refused(SP_ERR_UNSUPPORTED, "vector leaves",
+	refused(SP_ERR_FORMAT, "numbers from 0 to 1", WITH(trees, "[{\"split_type\":[2,0,0]}," STUMP("1", "1") "]"));
+	refused(SP_ERR_FORMAT, "size_leaf_vector is 2",
 			WITH(trees, "[{\"tree_param\":{\"num_nodes\":\"1\",\"size_leaf_vector\":\"2\"}}," STUMP("1", "1") "]"));
+}
+
+#define CATEGORY_TREE(types, categories, nodes, segments, sizes) \
+	"{\"categories\":[" categories "],\"categories_nodes\":[" nodes "],\"categories_segments\":[" segments "]," \
+	"\"categories_sizes\":[" sizes "],\"default_left\":[1,0,0],\"id\":0,\"left_children\":[1,-1,-1]," \
+	"\"right_children\":[2,-1,-1],\"split_conditions\":[0,1,2],\"split_indices\":[1,0,0],\"split_type\":[" types "]," \
+	"\"tree_param\":{\"num_deleted\":\"0\",\"num_nodes\":\"3\",\"size_leaf_vector\":\"1\"}}"
+#define CATEGORIES(types, categories, nodes, segments, sizes) \
+	WITH(trees, "[" CATEGORY_TREE(types, categories, nodes, segments, sizes) "," STUMP("1", "2E0") "]")
+
+static void
+test_categories(void)
+{
+	Parts		parts = CATEGORIES("1,0,0", "0,3,16777215", "0", "0", "3");
+	size_t		size = write_json(&parts);
+	SpTestImport import;
+	const SpNode *root;
+
+	sp_test_import(&import, SP_FORMAT_XGBOOST_JSON, json, size);
+	ok(import.status == SP_OK && import.model->steps[0].u.trees.n_sets == 1, "a categorical split");
+	root = import.model->steps[0].u.trees.nodes;
+	ok(root->flags == SP_NODE_CATEGORY && root->left == 2 && root->right == 1, "members and missing are turned");
+	sp_test_import_end(&import);
+	sp_test_hostile("categorical", SP_FORMAT_XGBOOST_JSON, json, size, false);
+	refused(SP_ERR_FORMAT, "from 0 to 16777215", CATEGORIES("1,0,0", "0,3,16777216", "0", "0", "3"));
+	refused(SP_ERR_FORMAT, "do not ascend", CATEGORIES("1,0,0", "3,0", "0", "0", "2"));
+	refused(SP_ERR_FORMAT, "out of range", CATEGORIES("1,0,0", "0,3", "0", "0", "3"));
+	refused(SP_ERR_FORMAT, "out of range", CATEGORIES("1,0,0", "0,3", "0", "1", "1"));
+	refused(SP_ERR_FORMAT, "out of range", CATEGORIES("1,0,0", "0,3", "0", "0", "0"));
+	refused(SP_ERR_FORMAT, "belong to no node", CATEGORIES("1,0,0", "0,3", "0", "0", "1"));
+	refused(SP_ERR_FORMAT, "node 3 of 3", CATEGORIES("1,0,0", "0", "3", "0", "1"));
+	refused(SP_ERR_FORMAT, "no categorical split", CATEGORIES("0,0,0", "0", "0", "0", "1"));
+	refused(SP_ERR_FORMAT, "without categories", CATEGORIES("1,0,0", "", "", "", ""));
+	refused(SP_ERR_FORMAT, "differ in length", CATEGORIES("1,0,0", "0", "0", "0,1", "1"));
+	refused(SP_ERR_FORMAT, "split_type has 2", CATEGORIES("1,0", "0", "0", "0", "1"));
+}
+
+#define BOOSTER(booster) \
+	"{\"learner\":{\"attributes\":{\"best_iteration\":\"0\"},\"gradient_booster\":" booster ",\"learner_model_param\":" \
+	PARAM("5E-1", "0", "2") ",\"objective\":" OBJECTIVE("reg:squarederror") "},\"version\":[3,1,2]}"
+#define GBTREE "{\"gbtree_model_param\":{\"num_trees\":\"2\"},\"iteration_indptr\":[0,1,2],\"tree_info\":[0,0],\"trees\":[" \
+	STUMP("0", "1.25E0") "," STUMP("1", "2E0") "]}"
+
+static void
+test_boosters(void)
+{
+	static const char dart[] = BOOSTER("{\"gbtree\":{\"model\":" GBTREE ",\"name\":\"gbtree\"},\"name\":\"dart\","
+									   "\"weight_drop\":[5E-1,1E0]}");
+	static const char linear[] = BOOSTER("{\"model\":{\"boosted_rounds\":3,\"weights\":[1E0,2E0,5E-1]},\"name\":\"gblinear\"}");
+	static const char short_linear[] = BOOSTER("{\"model\":{\"weights\":[1E0,2E0]},\"name\":\"gblinear\"}");
+	static const char two[] = BOOSTER("{\"gbtree\":{\"model\":" GBTREE "},\"model\":" GBTREE ",\"name\":\"dart\"}");
+	SpOverrides overrides = {.best_iteration = true};
+	SpTestImport import;
+
+	sp_test_import(&import, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1);
+	ok(import.status == SP_OK && import.model->steps[0].u.trees.weights[0].value == -0.125 &&
+	   import.model->steps[0].u.trees.weights[3].value == 2, "dart: weights are in the leaves");
+	ok(sp_import(&import.cx, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1, &overrides, &import.used, &import.model) == SP_OK &&
+	   import.model->n_trees == 1, "the best iteration");
+	overrides.n_iterations = 1;
+	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1, &overrides, &import.used,
+									 &import.model), SP_ERR_VALUE, "cannot both", "the best one and a number");
+	overrides = (SpOverrides) {.n_iterations = 3};
+	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1, &overrides, &import.used,
+									 &import.model), SP_ERR_VALUE, "2 iterations", "too many iterations");
+	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_UNKNOWN, linear, sizeof(linear) - 1, &overrides, &import.used,
+									 &import.model), SP_ERR_VALUE, "linear booster", "iterations of a linear booster");
+	sp_test_import_end(&import);
+	sp_test_import(&import, SP_FORMAT_UNKNOWN, linear, sizeof(linear) - 1);
+	ok(import.status == SP_OK && import.model->steps[1].op == SP_OP_LINEAR &&
+	   import.model->steps[1].u.linear.bias[0] == 1 && import.model->steps[1].u.linear.weights[1] == 2, "gblinear");
+	sp_test_import_end(&import);
+	sp_test_refused(SP_FORMAT_UNKNOWN, short_linear, sizeof(short_linear) - 1, SP_ERR_FORMAT, "weights has 2", "a short gblinear");
+	sp_test_refused(SP_FORMAT_UNKNOWN, two, sizeof(two) - 1, SP_ERR_FORMAT, "two models", "two models");
+	sp_test_hostile("dart", SP_FORMAT_XGBOOST_JSON, dart, sizeof(dart) - 1, false);
+	sp_test_hostile("gblinear", SP_FORMAT_XGBOOST_JSON, linear, sizeof(linear) - 1, false);
 }
 
 /* Pruned nodes stay in the arrays; only what the root leads to counts. */
@@ -363,7 +443,9 @@ test_pruned(void)
 	sp_test_import(&import, SP_FORMAT_UNKNOWN, json, size);
 	ok(import.status == SP_OK && import.model->n_nodes == 6 &&
 	   import.model->steps[0].u.trees.weights[3].value == 5.0 &&
-	   import.model->steps[0].u.trees.nodes[3].flags == SP_NODE_MISSING_LEFT, "pruned nodes are dropped");
+   import.model->steps[0].u.trees.nodes[3].flags == SP_NODE_MISSING_LEFT, "pruned nodes are dropped");
+	if (import.status != SP_OK)
+		sp_test_complain(&import, "pruned", 0);
 	sp_test_import_end(&import);
 }
 
@@ -438,6 +520,8 @@ main(int argc, char **argv)
 
 	test_good();
 	test_objectives();
+	test_categories();
+	test_boosters();
 	test_refused_facts();
 	test_refused_trees();
 	test_pruned();
