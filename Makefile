@@ -34,6 +34,7 @@ BASE_OBJS = \
 IR_OBJS = \
 	src/ir/sp_builder.o \
 	src/ir/sp_builder_finish.o \
+	src/ir/sp_builder_general.o \
 	src/ir/sp_builder_trees.o \
 	src/ir/sp_checksum.o \
 	src/ir/sp_image.o \
@@ -66,6 +67,10 @@ IMPORT_OBJS = \
 KERNEL_OBJS = \
 	src/kernel/sp_eval.o \
 	src/kernel/sp_kernel_dense.o \
+	src/kernel/sp_kernel_general.o \
+	src/kernel/sp_kernel_group.o \
+	src/kernel/sp_kernel_recurrent.o \
+	src/kernel/sp_kernel_vectors.o \
 	src/kernel/sp_kernel_post.o \
 	src/kernel/sp_kernel_tree.o
 

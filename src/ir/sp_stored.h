@@ -11,7 +11,7 @@
 
 #define SP_STORED_MAGIC "SPMODEL\n"
 #define SP_STORED_MAGIC_SIZE 8
-#define SP_STORED_VERSION 1
+#define SP_STORED_VERSION 2
 #define SP_STORED_HEADER_SIZE 32
 
 /* A record begins with one of these; steps are SP_RECORD_STEP + SpOp. */
@@ -23,6 +23,7 @@ typedef enum SpRecord
 	SP_RECORD_LABELS = 3,
 	SP_RECORD_INPUT = 4,
 	SP_RECORD_OUTPUT = 5,
+	SP_RECORD_CATEGORIES = 6,
 	SP_RECORD_STEP = 0x10
 } SpRecord;
 
