@@ -50,12 +50,21 @@ IMPORT_OBJS = \
 	src/import/sp_import_xgboost.o \
 	src/import/sp_members.o \
 	src/import/sp_onnx.pb-c.o \
+	src/import/sp_onnx_compose.o \
+	src/import/sp_onnx_dense.o \
+	src/import/sp_onnx_encode.o \
 	src/import/sp_onnx_ensemble.o \
+	src/import/sp_onnx_extents.o \
 	src/import/sp_onnx_graph.o \
 	src/import/sp_onnx_linear.o \
+	src/import/sp_onnx_math.o \
 	src/import/sp_onnx_nodes.o \
+	src/import/sp_onnx_results.o \
 	src/import/sp_onnx_scan.o \
 	src/import/sp_onnx_scores.o \
+	src/import/sp_onnx_shapes.o \
+	src/import/sp_onnx_svm.o \
+	src/import/sp_onnx_tensor.o \
 	src/import/sp_onnx_trees.o \
 	src/import/sp_onnx_values.o \
 	src/import/sp_sort.o \

@@ -179,7 +179,6 @@ test_outputs(void)
 	sp_builder_argmax(builder, 0, &label);
 	fails_with(&cx, sp_builder_output(builder, (SpOutput) 4, 0), SP_ERR_FORMAT, "unknown output 4", "unknown output");
 	fails_with(&cx, sp_builder_output(builder, SP_OUTPUT_RAW, 2), SP_ERR_FORMAT, "does not exist", "output of nothing");
-	fails_with(&cx, sp_builder_output(builder, SP_OUTPUT_VALUE, 0), SP_ERR_FORMAT, "3 columns", "wide value");
 	fails_with(&cx, sp_builder_output(builder, SP_OUTPUT_LABEL, 0), SP_ERR_FORMAT, "float32", "label of floats");
 	fails_with(&cx, sp_builder_output(builder, SP_OUTPUT_RAW, label), SP_ERR_FORMAT, "int64", "raw of integers");
 	ok(sp_builder_output(builder, SP_OUTPUT_RAW, 0) == SP_OK, "an input as raw output");

@@ -294,7 +294,7 @@ test_refused_linear(void)
 	refused(SP_ERR_FORMAT, NULL, with(linear, "classlabels_strings", "strings:a,\xff"));
 	refused(SP_ERR_UNSUPPORTED, "2 targets", (Estimator) {"LinearRegressor", {"targets", "i:2", NULL}});
 	refused(SP_ERR_FORMAT, "0 coefficients", (Estimator) {"LinearRegressor", {"targets", "i:1", NULL}});
-	refused(SP_ERR_UNSUPPORTED, "SVMRegressor", (Estimator) {"SVMRegressor", {NULL}});
+	refused(SP_ERR_FORMAT, "SVMRegressor", (Estimator) {"SVMRegressor", {NULL}});
 }
 
 /* A pipeline as converters write it; extra nodes come before the last ones. */
