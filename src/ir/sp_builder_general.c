@@ -442,7 +442,7 @@ sp_builder_general(SpBuilder *builder, SpOp op, const SpGeneral *spec, uint32_t 
 	void	   *memory;
 
 	SP_TRY(sp_builder_ready(builder));
-	if (builder->model->n_inputs == 0 || spec->n_inputs > builder->model->n_values)
+	if (builder->model->n_inputs == 0 || spec->n_inputs > SP_ROW_CAP)
 		return refuse(&check, "wrong number of inputs");
 	SP_TRY(sp_alloc_array(builder->cx, spec->n_inputs, sizeof(SpValue), &memory));
 	check.in = memory;
