@@ -35,6 +35,7 @@ IR_OBJS = \
 	src/ir/sp_builder.o \
 	src/ir/sp_builder_branches.o \
 	src/ir/sp_builder_finish.o \
+	src/ir/sp_builder_general.o \
 	src/ir/sp_builder_trees.o \
 	src/ir/sp_checksum.o \
 	src/ir/sp_image.o \
@@ -56,12 +57,21 @@ IMPORT_OBJS = \
 	src/import/sp_lightgbm_trees.o \
 	src/import/sp_members.o \
 	src/import/sp_onnx.pb-c.o \
+	src/import/sp_onnx_compose.o \
+	src/import/sp_onnx_dense.o \
+	src/import/sp_onnx_encode.o \
 	src/import/sp_onnx_ensemble.o \
+	src/import/sp_onnx_extents.o \
 	src/import/sp_onnx_graph.o \
 	src/import/sp_onnx_linear.o \
+	src/import/sp_onnx_math.o \
 	src/import/sp_onnx_nodes.o \
+	src/import/sp_onnx_results.o \
 	src/import/sp_onnx_scan.o \
 	src/import/sp_onnx_scores.o \
+	src/import/sp_onnx_shapes.o \
+	src/import/sp_onnx_svm.o \
+	src/import/sp_onnx_tensor.o \
 	src/import/sp_onnx_trees.o \
 	src/import/sp_onnx_values.o \
 	src/import/sp_sort.o \
@@ -75,8 +85,12 @@ IMPORT_OBJS = \
 KERNEL_OBJS = \
 	src/kernel/sp_eval.o \
 	src/kernel/sp_kernel_dense.o \
+	src/kernel/sp_kernel_general.o \
+	src/kernel/sp_kernel_group.o \
 	src/kernel/sp_kernel_post.o \
-	src/kernel/sp_kernel_tree.o
+	src/kernel/sp_kernel_recurrent.o \
+	src/kernel/sp_kernel_tree.o \
+	src/kernel/sp_kernel_vectors.o
 
 SERVER_OBJS = \
 	src/server/sp_error.o \

@@ -37,9 +37,9 @@ SELECT smartpouch.import_model('bad', variant('[30, -1, 1]', '[30, Infinity, 1]'
 SELECT smartpouch.import_model('bad', variant('"num_nodes": "3"', '"num_nodes": "1000000000"')); \echo :SQLSTATE
 SELECT smartpouch.import_model('bad', variant('"num_feature": "2", "num_target"', '"num_feature": "1000000000", "num_target"')); \echo :SQLSTATE
 SELECT smartpouch.import_model('bad', replace(convert_from(variant('"num_class": "0"', '"num_class": "2000000000"'), 'UTF8'), 'reg:squarederror', 'multi:softprob')::bytea); \echo :SQLSTATE
-SELECT smartpouch.import_model('bad', variant('"num_target": "1"', '"num_target": "2"')); \echo :SQLSTATE
+SELECT smartpouch.import_model('bad', variant('"num_target": "1"', '"num_target": "100000"')); \echo :SQLSTATE
 SELECT smartpouch.import_model('bad', variant('reg:squarederror', 'reg:mine')); \echo :SQLSTATE
-SELECT smartpouch.import_model('bad', variant('"gbtree"', '"gblinear"')); \echo :SQLSTATE
+SELECT smartpouch.import_model('bad', variant('"gbtree"', '"gbforest"')); \echo :SQLSTATE
 SELECT smartpouch.import_model('bad', variant('"gbtree"', '"dart"')); \echo :SQLSTATE
 SELECT smartpouch.import_model('bad', variant('"split_type": [0, 0, 0]', '"split_type": [1, 0, 0]')); \echo :SQLSTATE
 SELECT smartpouch.import_model('bad', variant('5E-1', 'half')); \echo :SQLSTATE

@@ -76,7 +76,7 @@ sp_onnx_origin(SpOnnx *onnx)
 								  (int) version.size, version.size > 0 ? version.data : "");
 
 	return sp_builder_origin(onnx->builder, (SpStr) {producer, (size_t) length},
-							 sp_onnx_str(onnx->estimator->op_type));
+							 onnx->estimator ? sp_onnx_str(onnx->estimator->op_type) : SP_STR(""));
 }
 
 static SpStatus
@@ -87,7 +87,7 @@ sp_onnx_facts(SpOnnx *onnx)
 	if (is_classifier)
 		SP_TRY(sp_builder_labels(onnx->builder, onnx->label_type, onnx->labels, onnx->n_labels));
 	SP_TRY(sp_builder_task(onnx->builder,
-						   is_classifier ? SP_TASK_CLASSIFICATION : SP_TASK_REGRESSION,
+						   onnx->task,
 						   onnx->accepts_missing, false));
 	return sp_onnx_origin(onnx);
 }
@@ -104,6 +104,8 @@ sp_import_onnx(SpContext *cx, const void *bytes, size_t size, const SpOverrides 
 		return sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX models with functions of their own are not supported");
 	onnx.cx = cx;
 	onnx.model = unpacked;
+	onnx.overrides = overrides;
+	onnx.task = SP_TASK_REGRESSION;
 	onnx.raw = SP_NO_VALUE;
 	onnx.label = SP_NO_VALUE;
 	SP_TRY(sp_builder_new(cx, &onnx.builder));

@@ -3,6 +3,7 @@
  *
  * The walk over an ONNX graph: constants, the input, nodes, outputs.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/sp_tokens.h"
@@ -16,6 +17,24 @@ sp_onnx_too_many(SpOnnx *onnx, size_t count, const char *what)
 {
 	return sp_fail(onnx->cx, SP_ERR_LIMIT, "the ONNX graph has %zu %s, more than the limit of %d",
 				   count, what, SP_ONNX_MAX_NODES);
+}
+
+/* A constant of a tensor; empty shapes are kept, for those that name no axes. */
+SpStatus
+sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__TensorProto *tensor, SpOnnxValue *value)
+{
+	static const SpOnnx__NodeProto none = SP_ONNX__NODE_PROTO__INIT;
+
+	value->kind = SP_ONNX_CONSTANT;
+	value->tensor = tensor;
+	value->elem = tensor->data_type;
+	value->row_axis = -1;
+	if (tensor->n_dims > SP_ONNX_MAX_RANK)
+		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX tensors of %zu axes are not supported", tensor->n_dims);
+	value->rank = (uint32_t) tensor->n_dims;
+	for (size_t at = 0; at < tensor->n_dims; at++)
+		value->dims[at] = tensor->dims[at];
+	return sp_onnx_decode(onnx, &none, tensor, &value->list);
 }
 
 static SpStatus
@@ -32,7 +51,7 @@ sp_onnx_constants(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 		SpOnnxValue value = {.kind = SP_ONNX_CONSTANT};
 
 		value.name = sp_onnx_str(graph->initializer[i]->name);
-		value.tensor = graph->initializer[i];
+		SP_TRY(sp_onnx_define_tensor(onnx, graph->initializer[i], &value));
 		SP_TRY(sp_onnx_define(onnx, value));
 	}
 	return SP_OK;
@@ -88,154 +107,132 @@ sp_onnx_names(SpOnnx *onnx, uint32_t width, SpStr **names)
 	return SP_OK;
 }
 
+/* Rows first, if that axis is not fixed or exported for one row; the others have to be known. */
 static SpStatus
-sp_onnx_input_type(SpOnnx *onnx, const SpOnnx__ValueInfoProto *info, SpType *type, uint32_t *width)
+sp_onnx_input_shape(SpOnnx *onnx, const SpOnnx__TensorTypeProto *tensor, const char *shown, SpOnnxValue *value)
 {
 	SpContext  *cx = onnx->cx;
-	const SpOnnx__TensorTypeProto *tensor = info->type ? info->type->tensor_type : NULL;
-	char		shown[SP_PRINTABLE_SIZE];
-	int64_t		columns;
+	size_t		width = 1;
+	bool		good = tensor->shape != NULL && tensor->shape->n_dim >= 1 && tensor->shape->n_dim <= SP_ONNX_MAX_RANK;
 
-	sp_printable(sp_onnx_str(info->name), shown);
-	if (tensor == NULL)
-		return sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX input \"%s\" is not a tensor", shown);
-	switch (tensor->elem_type)
+	value->elem = tensor->elem_type;
+	value->row_axis = 0;
+	value->rank = good ? (uint32_t) tensor->shape->n_dim : 0;
+	for (uint32_t at = 0; at < value->rank; at++)
 	{
-		case SP_ONNX_FLOAT:
-			*type = SP_TYPE_F32;
-			break;
-		case SP_ONNX_DOUBLE:
-			*type = SP_TYPE_F64;
-			break;
-		case SP_ONNX_INT64:
-			*type = SP_TYPE_I64;
-			break;
-		default:
-			sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX input \"%s\" has the element type %d", shown, tensor->elem_type);
-			return sp_fail_hint(cx, "Inputs of float, double and int64 are supported.");
+		int64_t		dim = tensor->shape->dim[at]->dim_value;
+
+		if (at > 0 && (dim <= 0 || !sp_mul_size(width, (size_t) dim, &width)))
+			good = false;
+		value->dims[at] = at == 0 ? 1 : dim;
 	}
-	if (tensor->shape == NULL || tensor->shape->n_dim != 2 || tensor->shape->dim[1]->dim_value <= 0)
+	if (!good)
 	{
 		sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX input \"%s\" is not a table with a fixed number of columns", shown);
 		return sp_fail_hint(cx, "Declare the input as [None, n] when converting.");
 	}
-	columns = tensor->shape->dim[1]->dim_value;
-	if (columns > cx->limits.max_features)
-		return sp_fail(cx, SP_ERR_LIMIT, "ONNX input \"%s\" has %lld columns, more than the limit of %u features",
-					   shown, (long long) columns, cx->limits.max_features);
-	*width = (uint32_t) columns;
+	if (width > cx->limits.max_features)
+		return sp_fail(cx, SP_ERR_LIMIT, "ONNX input \"%s\" has %zu columns, more than the limit of %u features",
+					   shown, width, cx->limits.max_features);
 	return SP_OK;
 }
 
-/* Exactly one input that is not a constant (which old files list among the inputs). */
+static SpStatus
+sp_onnx_read_input(SpOnnx *onnx, const SpOnnx__ValueInfoProto *info, SpOnnxValue *value)
+{
+	const SpOnnx__TensorTypeProto *tensor = info->type ? info->type->tensor_type : NULL;
+	char		shown[SP_PRINTABLE_SIZE];
+
+	sp_printable(sp_onnx_str(info->name), shown);
+	*value = (SpOnnxValue) {.kind = SP_ONNX_NUMBERS, .name = sp_onnx_str(info->name)};
+	if (tensor == NULL)
+		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX input \"%s\" is not a tensor", shown);
+	if (sp_onnx_type(tensor->elem_type) == 0)
+	{
+		sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX input \"%s\" has the element type %d", shown, tensor->elem_type);
+		return sp_fail_hint(onnx->cx, "Inputs of float, double, integers, booleans and strings are supported.");
+	}
+	return sp_onnx_input_shape(onnx, tensor, shown, value);
+}
+
+/* Of several inputs, one column takes its input's name, others the name with a number. */
+static SpStatus
+sp_onnx_column_names(SpOnnx *onnx, SpStr name, uint32_t width, SpStr *names)
+{
+	size_t		room;
+	char	   *text;
+
+	if (width == 1)
+	{
+		names[0] = name;
+		return SP_OK;
+	}
+	if (!sp_add_size(name.size, 12, &room) || name.size > onnx->cx->limits.max_string)
+		return sp_fail(onnx->cx, SP_ERR_LIMIT, "the name of an ONNX input is too long");
+	SP_TRY(sp_alloc_array(onnx->cx, width, room, (void **) &text));
+	for (uint32_t at = 0; at < width; at++, text += room)
+	{
+		if (name.size > 0)
+			memcpy(text, name.data, name.size);
+		names[at] = (SpStr) {text, name.size + (size_t) snprintf(text + name.size, 12, "_%u", at)};
+	}
+	return SP_OK;
+}
+
+/* Inputs that are not constants (which old files list among the inputs). */
 static SpStatus
 sp_onnx_inputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 {
-	const SpOnnx__ValueInfoProto *input = NULL;
-	SpOnnxValue value = {.kind = SP_ONNX_NUMBERS};
-	SpType		type = SP_TYPE_F32;
-	uint32_t	width = 0;
+	SpOnnxValue *values;
 	SpStr	   *names;
-	size_t		i;
+	size_t		total = 0;
+	size_t		count = 0;
 
 	if (graph->n_input > SP_ONNX_MAX_NODES)
 		return sp_onnx_too_many(onnx, graph->n_input, "inputs");
-	for (i = 0; i < graph->n_input; i++)
+	SP_TRY(sp_alloc_array(onnx->cx, graph->n_input, sizeof(SpOnnxValue), (void **) &values));
+	for (size_t i = 0; i < graph->n_input; i++)
 	{
 		const SpOnnxValue *known = sp_onnx_find(onnx, sp_onnx_str(graph->input[i]->name));
 
 		if (known && known->kind == SP_ONNX_CONSTANT)
 			continue;
-		if (input)
-		{
-			sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX graphs with several inputs are not supported");
-			return sp_fail_hint(onnx->cx, "Convert with all features in one input: "
-								"initial_types=[('X', FloatTensorType([None, n]))].");
-		}
-		input = graph->input[i];
+		SP_TRY(sp_onnx_read_input(onnx, graph->input[i], &values[count]));
+		total += sp_onnx_width(&values[count++]);
 	}
-	if (input == NULL)
+	if (count == 0)
 		return sp_fail(onnx->cx, SP_ERR_FORMAT, "the ONNX graph has no input");
-	SP_TRY(sp_onnx_input_type(onnx, input, &type, &width));
-	SP_TRY(sp_onnx_names(onnx, width, &names));
-	SP_TRY(sp_builder_input(onnx->builder, type, width, names, &value.value));
-	value.name = sp_onnx_str(input->name);
-	return sp_onnx_define(onnx, value);
+	if (total > onnx->cx->limits.max_features)
+		return sp_fail(onnx->cx, SP_ERR_LIMIT, "the ONNX graph has %zu columns, more than the limit of %u features",
+					   total, onnx->cx->limits.max_features);
+	SP_TRY(sp_onnx_names(onnx, (uint32_t) total, &names));
+	for (size_t i = 0; i < count; i++)
+	{
+		uint32_t	width = (uint32_t) sp_onnx_width(&values[i]);
+		SpStr	   *own = names;
+
+		if (names)
+			names += width;
+		else if (count > 1)
+		{
+			SP_TRY(sp_alloc_array(onnx->cx, width, sizeof(SpStr), (void **) &own));
+			SP_TRY(sp_onnx_column_names(onnx, values[i].name, width, own));
+		}
+		SP_TRY(sp_builder_input(onnx->builder, sp_onnx_type(values[i].elem), width, own, &values[i].value));
+		SP_TRY(sp_onnx_define(onnx, values[i]));
+	}
+	return SP_OK;
 }
 
 static SpStatus
 sp_onnx_nodes(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 {
-	size_t		i;
-
 	if (graph->n_node > SP_ONNX_MAX_NODES)
 		return sp_onnx_too_many(onnx, graph->n_node, "nodes");
-	for (i = 0; i < graph->n_node; i++)
+	for (size_t i = 0; i < graph->n_node; i++)
 	{
 		SP_TRY(sp_poll(onnx->cx));
 		SP_TRY(sp_onnx_node(onnx, graph->node[i]));
-	}
-	if (onnx->estimator == NULL)
-	{
-		sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "the ONNX graph has no model");
-		return sp_fail_hint(onnx->cx, "Supported are tree ensembles and linear models.");
-	}
-	return SP_OK;
-}
-
-/* Which of our outputs a value of the graph is. */
-static SpStatus
-sp_onnx_role(SpOnnx *onnx, const SpOnnxValue *value, SpOutput *output)
-{
-	char		shown[SP_PRINTABLE_SIZE];
-	bool		is_classifier = onnx->label != SP_NO_VALUE;
-
-	if (value->kind == SP_ONNX_LABEL)
-		*output = SP_OUTPUT_LABEL;
-	else if (value->kind == SP_ONNX_SCORES)
-		*output = value->is_probability ? SP_OUTPUT_PROBABILITIES : SP_OUTPUT_RAW;
-	else if (value->kind == SP_ONNX_NUMBERS && !is_classifier)
-		*output = SP_OUTPUT_VALUE;
-	else
-		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" is not an output of the model",
-					   sp_printable(value->name, shown));
-	return SP_OK;
-}
-
-static SpStatus
-sp_onnx_outputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
-{
-	uint32_t	made[SP_N_OUTPUTS] = {SP_NO_VALUE, SP_NO_VALUE, SP_NO_VALUE, SP_NO_VALUE};
-	char		shown[SP_PRINTABLE_SIZE];
-	size_t		i;
-
-	if (graph->n_output > SP_ONNX_MAX_NODES)
-		return sp_onnx_too_many(onnx, graph->n_output, "outputs");
-	for (i = 0; i < graph->n_output; i++)
-	{
-		SpStr		name = sp_onnx_str(graph->output[i]->name);
-		const SpOnnxValue *value = sp_onnx_find(onnx, name);
-		SpOutput	output = SP_OUTPUT_VALUE;
-
-		if (value == NULL)
-			return sp_fail(onnx->cx, SP_ERR_FORMAT, "ONNX output \"%s\" is not defined",
-						   sp_printable(name, shown));
-		SP_TRY(sp_onnx_role(onnx, value, &output));
-		if (made[output] != SP_NO_VALUE && made[output] != value->value)
-			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX graphs with several outputs of one kind are not supported (\"%s\")",
-						   sp_printable(name, shown));
-		made[output] = value->value;
-	}
-
-	/* the two that a caller may ask for whatever the graph shows */
-	if (onnx->label != SP_NO_VALUE)
-		made[SP_OUTPUT_LABEL] = onnx->label;
-	if (made[SP_OUTPUT_RAW] == SP_NO_VALUE)
-		made[SP_OUTPUT_RAW] = onnx->raw;
-	for (i = 0; i < SP_N_OUTPUTS; i++)
-	{
-		if (made[i] != SP_NO_VALUE)
-			SP_TRY(sp_builder_output(onnx->builder, (SpOutput) i, made[i]));
 	}
 	return SP_OK;
 }

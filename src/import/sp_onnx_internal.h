@@ -28,9 +28,17 @@ enum
 enum
 {
 	SP_ONNX_FLOAT = 1,
+	SP_ONNX_UINT8 = 2,
+	SP_ONNX_INT8 = 3,
+	SP_ONNX_UINT16 = 4,
+	SP_ONNX_INT16 = 5,
+	SP_ONNX_INT32 = 6,
 	SP_ONNX_INT64 = 7,
 	SP_ONNX_STRING = 8,
-	SP_ONNX_DOUBLE = 11
+	SP_ONNX_BOOL = 9,
+	SP_ONNX_DOUBLE = 11,
+	SP_ONNX_UINT32 = 12,
+	SP_ONNX_UINT64 = 13
 };
 
 typedef enum SpOnnxKind
@@ -41,12 +49,39 @@ typedef enum SpOnnxKind
 	SP_ONNX_SCORES				/* value: one score for each class, or margins */
 } SpOnnxKind;
 
+#define SP_ONNX_MAX_RANK 8
+
+/* The number of rows where a graph computes with shapes: no real extent has this value. */
+#define SP_ONNX_ROWS (-0x1p52)
+
+/* Numbers or strings: a constant's elements, labels, or all that a value can be. */
+typedef struct SpOnnxList
+{
+	size_t		count;
+	double	   *numbers;		/* NULL for strings */
+	SpStr	   *texts;			/* NULL for numbers */
+} SpOnnxList;
+
+/*
+ * A tensor.  The axis of rows has the extent 1 in dims, so that their product
+ * is the width of one row; wherever that axis is, rows do not mix.
+ */
 typedef struct SpOnnxValue
 {
 	SpStr		name;
 	SpOnnxKind	kind;
 	bool		is_probability; /* of scores: not margins */
-	uint32_t	value;
+	bool		is_cluster;		/* of indices: chosen as the smallest of distances */
+	uint32_t	value;			/* of the builder, unless kind is CONSTANT */
+	int32_t		elem;			/* its type in ONNX */
+	uint32_t	rank;
+	int64_t		dims[SP_ONNX_MAX_RANK];
+	int			row_axis;		/* or -1 */
+	SpOnnxList	list;			/* of a constant */
+	const SpOnnxList *labels;	/* of a label: what the index stands for */
+	SpType		label_type;
+	const SpOnnxList *domain;	/* all that the value can be, or NULL */
+	uint32_t	n_results;		/* of an index made by a step that bounds it, or 0 */
 	const SpOnnx__TensorProto *tensor;
 } SpOnnxValue;
 
@@ -66,6 +101,12 @@ typedef struct SpOnnx
 	SpType		label_type;
 	SpStr	   *labels;
 	uint32_t	n_labels;
+	SpStr	   *zipmap;			/* labels of a ZipMap after something else than a classifier */
+	uint32_t	n_zipmap;
+	SpType		zipmap_type;
+	SpTask		task;
+	bool		is_decision;
+	const SpOverrides *overrides;
 } SpOnnx;
 
 static inline SpStr
@@ -129,6 +170,138 @@ extern SpStatus sp_onnx_tensor_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *no
 /* Cast unless the value has the type already. */
 extern SpStatus sp_onnx_cast(SpOnnx *onnx, uint32_t in, SpType type, uint32_t *out);
 
+/* sp_onnx_tensor.c: shapes, constants and the steps that several operators are made of. */
+#define SP_ONNX_NONE ((SpOnnxValue) {.value = SP_NO_VALUE, .row_axis = -1})
+
+extern int64_t sp_onnx_opset_of(const SpOnnx *onnx, const SpOnnx__NodeProto *node);
+extern bool sp_onnx_is_float(int32_t elem);
+extern SpType sp_onnx_type(int32_t elem);	/* 0 for types that we do not have */
+extern size_t sp_onnx_width(const SpOnnxValue *value);
+extern bool sp_onnx_has_input(const SpOnnx__NodeProto *node, size_t input);
+
+/* A vector of n in one row, in the second axis after rows. */
+extern SpOnnxValue sp_onnx_row(const SpOnnx *onnx, uint32_t value, int32_t elem);
+
+/* An input as a tensor: labels become what they stand for. */
+extern SpStatus sp_onnx_tensor(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value);
+
+/* Likewise, made a value of the builder if it is constant. */
+extern SpStatus sp_onnx_operand(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value);
+extern SpStatus sp_onnx_emit(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value);
+
+/* An input that must be a constant. */
+extern SpStatus sp_onnx_fixed(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value);
+
+/* A list of integers from the attribute, or from the constant input; absent: *ints is NULL. */
+extern SpStatus sp_onnx_ints(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *name, size_t input,
+							 int64_t **ints, size_t *count);
+
+extern SpStatus sp_onnx_float(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *name, double otherwise, double *number);
+
+/* An axis from -rank to rank - 1; it must not be that of the rows. */
+extern SpStatus sp_onnx_axis(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnxValue *value, int64_t axis, uint32_t *result);
+
+extern SpOnnxValue sp_onnx_scalar(SpOnnx *onnx, int32_t elem, double number);
+extern SpStatus sp_onnx_memory(SpOnnx *onnx, size_t count, size_t size, void **memory);
+
+/* Elements of value at indices, in a new shape that value has already. */
+extern SpStatus sp_onnx_pick(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value,
+							 const uint32_t *indices, size_t count, double fill);
+
+/* A view: element (i, j, ...) of the shape comes from first + i * strides[0] + ... */
+extern SpStatus sp_onnx_view(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value, uint32_t rank,
+							 const int64_t *dims, const int64_t *strides, int64_t first);
+extern void sp_onnx_strides(const SpOnnxValue *value, int64_t *strides);
+
+/* A step with up to three inputs; the result's shape is that of the first. */
+extern SpStatus sp_onnx_step(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOp op, SpGeneral spec,
+							 const SpOnnxValue *const *inputs, size_t n_inputs, SpOnnxValue *result);
+
+extern SpStatus sp_onnx_binary(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpBinary kind,
+							   SpOnnxValue a, SpOnnxValue b, SpOnnxValue *result);
+extern SpStatus sp_onnx_choose(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue condition,
+							   SpOnnxValue a, SpOnnxValue b, SpOnnxValue *result);
+extern SpStatus sp_onnx_apply(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpApply kind, double a, double b,
+							  SpOnnxValue value, SpOnnxValue *result);
+extern SpStatus sp_onnx_convert(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, int32_t elem, SpOnnxValue *result);
+
+/* Over the axes first to last, which become one of extent 1. */
+extern SpStatus sp_onnx_reduce(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpReduce kind, SpOnnxValue value,
+							   uint32_t first, uint32_t last, SpOnnxValue *result);
+extern void sp_onnx_groups(const SpOnnxValue *value, uint32_t first, uint32_t last, uint32_t *dims);
+
+/* weights: n_out rows of as many numbers as value's last axis has; bias may be NULL */
+extern SpStatus sp_onnx_matrix(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, uint32_t n_out,
+							   const double *weights, const double *bias, SpOnnxValue *result);
+
+/* data [.., n, ..] at the indices of a value, which has one axis or more */
+extern SpStatus sp_onnx_lookup(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue data, uint32_t axis,
+							   SpOnnxValue index, SpOnnxValue *result);
+
+/* sp_onnx_graph.c */
+extern SpStatus sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__TensorProto *tensor, SpOnnxValue *value);
+
+/* sp_onnx_values.c: elements of a tensor of any type that we have. */
+extern SpStatus sp_onnx_decode(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__TensorProto *tensor,
+							   SpOnnxList *list);
+
+/* sp_onnx_encode.c: the place of a value in a list of keys, the first of equal ones; otherwise for none. */
+extern SpStatus sp_onnx_place(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, const SpOnnxList *keys,
+							  uint32_t n_results, uint32_t otherwise, SpOnnxValue *result);
+
+/* sp_onnx_scores.c: the outputs of a classifier. */
+extern SpStatus sp_onnx_define_classes(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t label,
+									   uint32_t scores, bool are_probabilities);
+
+/* sp_onnx_shapes.c, sp_onnx_math.c, sp_onnx_window.c, sp_onnx_encode.c, sp_onnx_svm.c: handlers */
+#define SP_ONNX_HANDLER(name) extern SpStatus sp_onnx_##name(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+SP_ONNX_HANDLER(reshape);
+SP_ONNX_HANDLER(flatten);
+SP_ONNX_HANDLER(squeeze);
+SP_ONNX_HANDLER(unsqueeze);
+SP_ONNX_HANDLER(transpose);
+SP_ONNX_HANDLER(slice);
+SP_ONNX_HANDLER(split);
+SP_ONNX_HANDLER(gather);
+SP_ONNX_HANDLER(gather_elements);
+SP_ONNX_HANDLER(concat);
+SP_ONNX_HANDLER(expand);
+SP_ONNX_HANDLER(tile);
+SP_ONNX_HANDLER(shape);
+SP_ONNX_HANDLER(constant_of_shape);
+SP_ONNX_HANDLER(elementwise);
+SP_ONNX_HANDLER(variadic);
+SP_ONNX_HANDLER(unary);
+SP_ONNX_HANDLER(clip);
+SP_ONNX_HANDLER(where);
+SP_ONNX_HANDLER(reduction);
+SP_ONNX_HANDLER(argument);
+SP_ONNX_HANDLER(softmax);
+SP_ONNX_HANDLER(topk);
+SP_ONNX_HANDLER(matmul);
+SP_ONNX_HANDLER(gemm);
+SP_ONNX_HANDLER(batch_norm);
+SP_ONNX_HANDLER(layer_norm);
+SP_ONNX_HANDLER(cumsum);
+SP_ONNX_HANDLER(conv);
+SP_ONNX_HANDLER(pool);
+SP_ONNX_HANDLER(global_pool);
+SP_ONNX_HANDLER(pad);
+SP_ONNX_HANDLER(recurrent);
+SP_ONNX_HANDLER(label_encoder);
+SP_ONNX_HANDLER(one_hot);
+SP_ONNX_HANDLER(category_mapper);
+SP_ONNX_HANDLER(imputer);
+SP_ONNX_HANDLER(binarizer);
+SP_ONNX_HANDLER(vectorizer);
+SP_ONNX_HANDLER(extractor);
+SP_ONNX_HANDLER(distances);
+SP_ONNX_HANDLER(svm_classifier);
+SP_ONNX_HANDLER(svm_regressor);
+
+/* sp_onnx_results.c: the graph's outputs, and with them the task. */
+extern SpStatus sp_onnx_outputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph);
+
 /* sp_onnx_nodes.c: one node of any kind. */
 extern SpStatus sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node);
 
@@ -154,7 +327,7 @@ extern SpStatus sp_onnx_post_transform(SpOnnx *onnx, const SpOnnx__NodeProto *no
 extern SpStatus sp_onnx_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *ints_name);
 
 /* Do a ZipMap's labels equal the classifier's? */
-extern SpStatus sp_onnx_same_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node);
+extern SpStatus sp_onnx_same_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node, bool after_classifier);
 
 /* Outputs of a classifier: scores with one column for each class. */
 extern SpStatus sp_onnx_classify(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t scores,

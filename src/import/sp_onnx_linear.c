@@ -99,15 +99,15 @@ sp_onnx_linear_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 
 	SP_TRY(sp_onnx_read_linear(onnx, node, &linear));
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "targets", 1, &n_targets));
-	if (n_targets != 1)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%lld targets are not supported, only one",
+	if (n_targets < 1 || n_targets > onnx->cx->limits.max_labels)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%lld targets are not supported",
 							(long long) n_targets);
 	if (sp_builder_value(onnx->builder, linear.in).type != SP_TYPE_F32)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "inputs other than float are not supported, as in ONNX Runtime");
-	SP_TRY(sp_onnx_check_weights(onnx, node, &linear, 1));
-	if (linear.n_bias > 1)
-		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%zu intercepts for one target", linear.n_bias);
-	SP_TRY(sp_builder_linear(onnx->builder, linear.in, 1, linear.weights,
-							 linear.n_bias == 1 ? linear.bias : NULL, &score));
+	SP_TRY(sp_onnx_check_weights(onnx, node, &linear, (size_t) n_targets));
+	if (linear.n_bias != 0 && linear.n_bias != (size_t) n_targets)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%zu intercepts for %lld targets", linear.n_bias, (long long) n_targets);
+	SP_TRY(sp_builder_linear(onnx->builder, linear.in, (uint32_t) n_targets, linear.weights,
+							 linear.n_bias > 0 ? linear.bias : NULL, &score));
 	return sp_onnx_regress(onnx, node, score, linear.post);
 }

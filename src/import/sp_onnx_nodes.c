@@ -23,26 +23,21 @@ static SpStatus
 sp_onnx_cast_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
 	const SpOnnxValue *input;
-	SpOnnxValue output;
+	SpOnnxValue value;
 	int64_t		to;
 
 	SP_TRY(sp_onnx_input(onnx, node, 0, &input));
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "to", 0, &to));
-	output = *input;
-	if (input->kind == SP_ONNX_LABEL)
-	{
-		/* converters cast labels to the type that they have */
-		if (to != (onnx->label_type == SP_TYPE_I64 ? SP_ONNX_INT64 : SP_ONNX_STRING))
-			return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "casting labels to the type %lld is not supported",
-								(long long) to);
-		return sp_onnx_define_output(onnx, node, 0, output);
-	}
-	if (input->kind == SP_ONNX_CONSTANT || (to != SP_ONNX_FLOAT && to != SP_ONNX_DOUBLE))
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "casting to the type %lld is not supported",
-							(long long) to);
-	SP_TRY(sp_onnx_cast(onnx, input->value, to == SP_ONNX_FLOAT ? SP_TYPE_F32 : SP_TYPE_F64,
-						&output.value));
-	return sp_onnx_define_output(onnx, node, 0, output);
+	/* converters cast labels to the type that they have */
+	if (input->kind == SP_ONNX_LABEL && to == (input->label_type == SP_TYPE_I64 ? SP_ONNX_INT64 : SP_ONNX_STRING))
+		return sp_onnx_define_output(onnx, node, 0, *input);
+	if (input->kind == SP_ONNX_SCORES && to == input->elem)
+		return sp_onnx_define_output(onnx, node, 0, *input);
+	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
+	if (to < 0 || to > SP_ONNX_UINT64)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "casting to the type %lld is not supported", (long long) to);
+	SP_TRY(sp_onnx_convert(onnx, node, value, (int32_t) to, &value));
+	return sp_onnx_define_output(onnx, node, 0, value);
 }
 
 static SpStatus
@@ -57,46 +52,64 @@ sp_onnx_identity(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 static SpStatus
 sp_onnx_constant(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
-	const SpOnnx__AttributeProto *attribute;
-	SpOnnxValue value = {.kind = SP_ONNX_CONSTANT};
+	static const char *const names[] = {"value_ints", "value_floats", "value_strings", "value_int", "value_float", "value_string"};
+	SpOnnxValue value = SP_ONNX_NONE;
+	const SpOnnx__AttributeProto *found = NULL;
+	size_t		which = 0;
 
-	SP_TRY(sp_onnx_attribute(onnx, node, "value", SP_ONNX_ATTR_TENSOR, &attribute));
-	if (attribute == NULL || attribute->t == NULL)
+	for (; which < 6 && node->n_attribute == 1; which++)
+		if (sp_str_is(sp_onnx_str(node->attribute[0]->name), names[which]))
+			break;
+	if (node->n_attribute != 1)
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "there is no value");
-	value.tensor = attribute->t;
+	found = node->attribute[0];
+	if (which == 6)
+	{
+		SP_TRY(sp_onnx_attribute(onnx, node, "value", SP_ONNX_ATTR_TENSOR, &found));
+		if (found == NULL || found->t == NULL)
+			return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "there is no value");
+		SP_TRY(sp_onnx_define_tensor(onnx, found->t, &value));
+		return sp_onnx_define_output(onnx, node, 0, value);
+	}
+	value = sp_onnx_scalar(onnx, which % 3 == 0 ? SP_ONNX_INT64 : SP_ONNX_FLOAT, which == 3 ? (double) found->i : found->f);
+	if (which == 2 || which == 5)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "strings are not supported");
+	if (which < 2)
+	{
+		value.rank = 1;
+		value.list.count = which == 0 ? found->n_ints : found->n_floats;
+		value.dims[0] = (int64_t) value.list.count;
+		SP_TRY(sp_onnx_memory(onnx, value.list.count, sizeof(double), (void **) &value.list.numbers));
+		for (size_t at = 0; at < value.list.count; at++)
+			value.list.numbers[at] = which == 0 ? (double) found->ints[at] : found->floats[at];
+	}
 	return sp_onnx_define_output(onnx, node, 0, value);
 }
 
 /*
  * A constant as one number for each column: a scalar, or a row of the width
- * of the value.  Other shapes would change the value's.
+ * of the value.  *row is NULL for other shapes.
  */
 static SpStatus
-sp_onnx_constant_row(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__TensorProto *tensor,
-					 SpValue value, double **row)
+sp_onnx_constant_row(SpOnnx *onnx, const SpOnnxValue *constant, SpValue value, uint32_t rank, double **row)
 {
-	double	   *numbers;
-	size_t		count;
+	size_t		count = constant->list.count;
 	void	   *memory;
-	uint32_t	i;
 
-	if (tensor->data_type != (value.type == SP_TYPE_F32 ? SP_ONNX_FLOAT : SP_ONNX_DOUBLE))
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "operands of different types are not supported");
-	SP_TRY(sp_onnx_tensor_numbers(onnx, node, tensor, &numbers, &count));
-	if (tensor->n_dims > 2 || (tensor->n_dims == 2 && tensor->dims[0] != 1) ||
-		(count != 1 && count != value.width))
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED,
-							"a constant of %zu elements with a value of %u columns is not supported",
-							count, value.width);
-	if (count == value.width)
-	{
-		*row = numbers;
+	*row = NULL;
+	if (constant->row_axis >= 0 || constant->rank > rank || constant->list.numbers == NULL ||
+		(count != 1 && (count != value.width || rank != 2 || constant->dims[constant->rank - 1] != value.width)))
 		return SP_OK;
-	}
 	SP_TRY(sp_alloc_array(onnx->cx, value.width, sizeof(double), &memory));
 	*row = memory;
-	for (i = 0; i < value.width; i++)
-		(*row)[i] = numbers[0];
+	for (uint32_t i = 0; i < value.width; i++)
+	{
+		(*row)[i] = constant->list.numbers[count == 1 ? 0 : i];
+		if (!isfinite((*row)[i]))
+			*row = NULL;
+		if (*row == NULL)
+			break;
+	}
 	return SP_OK;
 }
 
@@ -114,14 +127,10 @@ sp_onnx_has_exact_inverse(double number)
  * value op constant, or constant op value, as (value - offset) * scale.  Each
  * is one rounding of the same exact result, so the numbers stay equal.
  */
-static SpStatus
-sp_onnx_as_scale(SpOnnx *onnx, const SpOnnx__NodeProto *node, bool constant_first, uint32_t width,
-				 double *offset, double *scale)
+static bool
+sp_onnx_as_scale(SpStr operation, bool constant_first, uint32_t width, double *offset, double *scale)
 {
-	SpStr		operation = sp_onnx_str(node->op_type);
-	uint32_t	i;
-
-	for (i = 0; i < width; i++)
+	for (uint32_t i = 0; i < width; i++)
 	{
 		double		constant = scale[i];
 
@@ -139,9 +148,9 @@ sp_onnx_as_scale(SpOnnx *onnx, const SpOnnx__NodeProto *node, bool constant_firs
 		else if (!constant_first && sp_onnx_has_exact_inverse(constant))
 			scale[i] = 1 / constant;
 		else
-			return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "dividing by numbers other than powers of two is not supported");
+			return false;
 	}
-	return SP_OK;
+	return true;
 }
 
 static bool
@@ -157,6 +166,7 @@ sp_onnx_changes_nothing(const double *offset, const double *scale, uint32_t widt
 	return true;
 }
 
+/* A value and a constant are a scaling; anything else is worked out element by element. */
 static SpStatus
 sp_onnx_arithmetic(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
@@ -166,26 +176,24 @@ sp_onnx_arithmetic(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SpValue		value;
 	double	   *offset;
 	double	   *scale = NULL;
-	void	   *memory;
 	bool		constant_first;
 
 	SP_TRY(sp_onnx_input(onnx, node, 0, &a));
 	SP_TRY(sp_onnx_input(onnx, node, 1, &b));
 	constant_first = a->kind == SP_ONNX_CONSTANT;
-	if (constant_first == (b->kind == SP_ONNX_CONSTANT))
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "only a value and a constant are supported as operands");
 	output = constant_first ? *b : *a;
+	if (constant_first == (b->kind == SP_ONNX_CONSTANT) || output.kind == SP_ONNX_LABEL || !sp_onnx_is_float(output.elem) ||
+		a->elem != b->elem || output.domain)
+		return sp_onnx_elementwise(onnx, node);
 	value = sp_builder_value(onnx->builder, output.value);
-	if (output.kind == SP_ONNX_LABEL || value.type == SP_TYPE_I64)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "integer operands are not supported");
-	SP_TRY(sp_onnx_constant_row(onnx, node, constant_first ? a->tensor : b->tensor, value, &scale));
-	SP_TRY(sp_alloc_array(onnx->cx, value.width, sizeof(double), &memory));
-	offset = memory;
-	SP_TRY(sp_onnx_as_scale(onnx, node, constant_first, value.width, offset, scale));
+	SP_TRY(sp_onnx_constant_row(onnx, constant_first ? a : b, value, output.rank, &scale));
+	SP_TRY(sp_onnx_memory(onnx, value.width, sizeof(double), (void **) &offset));
+	if (scale == NULL || !sp_onnx_as_scale(sp_onnx_str(node->op_type), constant_first, value.width, offset, scale))
+		return sp_onnx_elementwise(onnx, node);
 	if (!sp_onnx_changes_nothing(offset, scale, value.width))
 	{
-		if (output.kind == SP_ONNX_SCORES)
-			return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "calculating with a classifier's scores is not supported");
+		output.kind = SP_ONNX_NUMBERS;
+		output.is_probability = false;
 		SP_TRY(sp_builder_scale(onnx->builder, output.value, offset, scale, &output.value));
 	}
 	return sp_onnx_define_output(onnx, node, 0, output);
@@ -195,14 +203,14 @@ sp_onnx_arithmetic(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 static SpStatus
 sp_onnx_scaler(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
-	SpOnnxValue output = {.kind = SP_ONNX_NUMBERS};
+	SpOnnxValue output;
 	double	   *rows[2];
 	size_t		counts[2];
 	SpValue		value;
 	void	   *memory;
 	int			i;
 
-	SP_TRY(sp_onnx_input_numbers(onnx, node, &output.value));
+	SP_TRY(sp_onnx_operand(onnx, node, 0, &output));
 	SP_TRY(sp_onnx_attribute_numbers(onnx, node, "offset", NULL, &rows[0], &counts[0]));
 	SP_TRY(sp_onnx_attribute_numbers(onnx, node, "scale", NULL, &rows[1], &counts[1]));
 	if (sp_builder_value(onnx->builder, output.value).type == SP_TYPE_I64)
@@ -224,6 +232,7 @@ sp_onnx_scaler(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	}
 	SP_TRY(sp_builder_scale(onnx->builder, output.value, rows[0], rows[1], &output.value));
 	SP_TRY(sp_onnx_cast(onnx, output.value, SP_TYPE_F32, &output.value));
+	output.elem = SP_ONNX_FLOAT;
 	return sp_onnx_define_output(onnx, node, 0, output);
 }
 
@@ -246,9 +255,10 @@ sp_onnx_normalizer(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		norm = SP_NORM_L2;
 	else
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "the norm is not MAX, L1 or L2");
-	if (input->kind != SP_ONNX_NUMBERS && !(input->kind == SP_ONNX_SCORES && input->is_probability))
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "normalizing anything but numbers and probabilities is not supported");
 	output = *input;
+	if (input->kind != SP_ONNX_SCORES)
+		SP_TRY(sp_onnx_operand(onnx, node, 0, &output));
+	output.elem = SP_ONNX_FLOAT;
 
 	/* squares are taken before the numbers are rounded to float */
 	if (norm == SP_NORM_L2 && sp_builder_value(onnx->builder, output.value).type != SP_TYPE_F32)
@@ -265,9 +275,9 @@ sp_onnx_zipmap(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	const SpOnnxValue *input;
 
 	SP_TRY(sp_onnx_input(onnx, node, 0, &input));
-	if (input->kind != SP_ONNX_SCORES)
+	if (input->kind != SP_ONNX_NUMBERS && input->kind != SP_ONNX_SCORES)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "an input that is not a classifier's scores is not supported");
-	SP_TRY(sp_onnx_same_labels(onnx, node));
+	SP_TRY(sp_onnx_same_labels(onnx, node, input->kind == SP_ONNX_SCORES));
 	return sp_onnx_define_output(onnx, node, 0, *input);
 }
 
@@ -281,7 +291,8 @@ sp_onnx_zipmap(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 static const SpOnnxOperator sp_onnx_operators[] = {
 	{"", "Cast", sp_onnx_cast_node, "to saturate round_mode "},
 	{"", "Identity", sp_onnx_identity, ""},
-	{"", "Constant", sp_onnx_constant, "value "},
+	{"", "Constant", sp_onnx_constant, "value value_int value_ints value_float value_floats value_string value_strings "},
+	{"", "Dropout", sp_onnx_identity, "ratio seed "},
 	{"", "Add", sp_onnx_arithmetic, ""},
 	{"", "Sub", sp_onnx_arithmetic, ""},
 	{"", "Mul", sp_onnx_arithmetic, ""},
@@ -299,6 +310,59 @@ static const SpOnnxOperator sp_onnx_operators[] = {
 	{SP_ONNX_ML, "TreeEnsembleRegressor", sp_onnx_tree_regressor,
 		SP_ONNX_TREE_ATTRIBUTES
 	"aggregate_function n_targets target_ids target_nodeids target_treeids target_weights target_weights_as_tensor "},
+};
+
+/* Operators of tensors, with the attributes they may have. */
+static const SpOnnxOperator sp_onnx_tensor_operators[] = {
+	{"", "Reshape", sp_onnx_reshape, "allowzero "}, {"", "Flatten", sp_onnx_flatten, "axis "},
+	{"", "Squeeze", sp_onnx_squeeze, "axes "}, {"", "Unsqueeze", sp_onnx_unsqueeze, "axes "},
+	{"", "Transpose", sp_onnx_transpose, "perm "}, {"", "Slice", sp_onnx_slice, "starts ends axes "},
+	{"", "Split", sp_onnx_split, "axis split num_outputs "}, {"", "Gather", sp_onnx_gather, "axis "},
+	{"", "GatherElements", sp_onnx_gather_elements, "axis "}, {"", "Concat", sp_onnx_concat, "axis "},
+	{"", "Expand", sp_onnx_expand, ""}, {"", "Tile", sp_onnx_tile, ""}, {"", "Shape", sp_onnx_shape, "start end "},
+	{"", "ConstantOfShape", sp_onnx_constant_of_shape, "value "}, {"", "Where", sp_onnx_where, ""},
+	{"", "Clip", sp_onnx_clip, "min max "}, {"", "ArgMax", sp_onnx_argument, "axis keepdims select_last_index "},
+	{"", "ArgMin", sp_onnx_argument, "axis keepdims select_last_index "}, {"", "TopK", sp_onnx_topk, "axis largest sorted "},
+	{"", "Softmax", sp_onnx_softmax, "axis "}, {"", "LogSoftmax", sp_onnx_softmax, "axis "},
+	{"", "Hardmax", sp_onnx_softmax, "axis "}, {"", "CumSum", sp_onnx_cumsum, "exclusive reverse "},
+	{"", "MatMul", sp_onnx_matmul, ""}, {"", "Gemm", sp_onnx_gemm, "alpha beta transA transB "},
+	{"", "BatchNormalization", sp_onnx_batch_norm, "epsilon momentum training_mode "},
+	{"", "LayerNormalization", sp_onnx_layer_norm, "axis epsilon stash_type "},
+	{"", "RMSNormalization", sp_onnx_layer_norm, "axis epsilon stash_type "},
+	{"com.microsoft", "CDist", sp_onnx_distances, "metric "},
+	{SP_ONNX_ML, "LabelEncoder", sp_onnx_label_encoder,
+		"keys_int64s keys_floats keys_strings values_int64s values_floats values_strings default_int64 default_float "
+	"default_string keys_tensor values_tensor default_tensor "},
+	{SP_ONNX_ML, "OneHotEncoder", sp_onnx_one_hot, "cats_int64s cats_strings zeros "},
+	{SP_ONNX_ML, "CategoryMapper", sp_onnx_category_mapper, "cats_int64s cats_strings default_int64 default_string "},
+	{SP_ONNX_ML, "Imputer", sp_onnx_imputer,
+	"imputed_value_floats imputed_value_int64s replaced_value_float replaced_value_int64 "},
+	{SP_ONNX_ML, "Binarizer", sp_onnx_binarizer, "threshold "},
+	{SP_ONNX_ML, "FeatureVectorizer", sp_onnx_vectorizer, "inputdimensions "},
+	{SP_ONNX_ML, "ArrayFeatureExtractor", sp_onnx_extractor, ""},
+	{SP_ONNX_ML, "SVMClassifier", sp_onnx_svm_classifier,
+		"classlabels_ints classlabels_strings coefficients kernel_params kernel_type post_transform prob_a prob_b rho "
+	"support_vectors vectors_per_class "},
+	{SP_ONNX_ML, "SVMRegressor", sp_onnx_svm_regressor,
+	"coefficients kernel_params kernel_type n_supports one_class post_transform rho support_vectors "},
+};
+
+/* Families with one handler each; their attributes are those of the whole family. */
+typedef struct SpOnnxFamily
+{
+	const char *names;
+	SpStatus	(*handler) (SpOnnx *onnx, const SpOnnx__NodeProto *node);
+	const char *attributes;
+} SpOnnxFamily;
+
+static const SpOnnxFamily sp_onnx_families[] = {
+	{"Pow Mod PRelu Equal Less LessOrEqual Greater GreaterOrEqual And Or Xor ", sp_onnx_elementwise, "fmod "},
+	{"Max Min Sum Mean ", sp_onnx_variadic, ""},
+	{"Sigmoid Exp Sqrt Log Abs Neg Sign Relu Not IsNaN LeakyRelu Elu Selu Celu Tanh HardSigmoid HardSwish Swish Softplus "
+		"Softsign Mish ThresholdedRelu Shrink Floor Ceil Round Erf Reciprocal Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh "
+	"Acosh Atanh Gelu ", sp_onnx_unary, "alpha beta gamma lambd bias approximate "},
+	{"ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp ",
+	sp_onnx_reduction, "axes keepdims noop_with_empty_axes "},
 };
 
 static bool
@@ -342,33 +406,42 @@ sp_onnx_check_attributes(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char
 	return SP_OK;
 }
 
-static bool
-sp_onnx_is_estimator(const SpOnnxOperator *operator)
+/* Find an operator in a list. */
+static const SpOnnxOperator *
+sp_onnx_find_operator(const SpOnnxOperator *operators, size_t count, SpStr domain, SpStr name)
 {
-	return operator->handler == sp_onnx_tree_classifier || operator->handler == sp_onnx_tree_regressor ||
-		operator->handler == sp_onnx_linear_classifier || operator->handler == sp_onnx_linear_regressor;
+	for (size_t i = 0; i < count; i++)
+		if (sp_str_is(name, operators[i].name) && sp_str_is(domain, operators[i].domain))
+			return &operators[i];
+	return NULL;
 }
+
+#define SP_ONNX_FIND(operators, domain, name) \
+	sp_onnx_find_operator((operators), sizeof(operators) / sizeof((operators)[0]), (domain), (name))
 
 SpStatus
 sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
 	SpStr		domain = sp_onnx_str(node->domain);
-	size_t		i;
+	SpStr		name = sp_onnx_str(node->op_type);
+	const SpOnnxOperator *operator;
 
 	if (sp_str_is(domain, "ai.onnx"))
 		domain.size = 0;
-	for (i = 0; i < sizeof(sp_onnx_operators) / sizeof(sp_onnx_operators[0]); i++)
+	operator = SP_ONNX_FIND(sp_onnx_operators, domain, name);
+	if (operator == NULL)
+		operator = SP_ONNX_FIND(sp_onnx_tensor_operators, domain, name);
+	if (operator)
 	{
-		const SpOnnxOperator *operator = &sp_onnx_operators[i];
-
-		if (!sp_str_is(sp_onnx_str(node->op_type), operator->name) ||
-			!sp_str_is(domain, operator->domain))
-			continue;
-		if (sp_onnx_is_estimator(operator) && onnx->estimator)
-			return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a second model in the graph is not supported");
 		SP_TRY(sp_onnx_check_attributes(onnx, node, operator->attributes));
 		return operator->handler(onnx, node);
 	}
+	for (size_t i = 0; domain.size == 0 && i < sizeof(sp_onnx_families) / sizeof(sp_onnx_families[0]); i++)
+		if (sp_onnx_is_listed(name, sp_onnx_families[i].names))
+		{
+			SP_TRY(sp_onnx_check_attributes(onnx, node, sp_onnx_families[i].attributes));
+			return sp_onnx_families[i].handler(onnx, node);
+		}
 	sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "the operator is not supported");
 	return sp_fail_hint(onnx->cx, "Supported are tree ensembles and linear models, with scalers, normalizers, "
 						"casts and arithmetic with constants before them.");

@@ -10,6 +10,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "import/sp_onnx_internal.h"
@@ -94,7 +95,7 @@ sp_onnx_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *ints_nam
 }
 
 SpStatus
-sp_onnx_same_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+sp_onnx_same_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node, bool after_classifier)
 {
 	SpStr	   *labels;
 	uint32_t	n_labels;
@@ -102,6 +103,13 @@ sp_onnx_same_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	uint32_t	i;
 
 	SP_TRY(sp_onnx_read_labels(onnx, node, "classlabels_int64s", &labels, &n_labels, &type));
+	if (!after_classifier)
+	{
+		onnx->zipmap = labels;
+		onnx->n_zipmap = n_labels;
+		onnx->zipmap_type = type;
+		return SP_OK;
+	}
 	for (i = 0; i < n_labels && i < onnx->n_labels; i++)
 	{
 		if (!sp_str_eq(labels[i], onnx->labels[i]))
@@ -132,17 +140,57 @@ sp_onnx_link(SpOnnx *onnx, uint32_t scores, SpOnnxPost post, uint32_t *out)
 	}
 }
 
+/* Of the decimal text that sp_onnx_read_labels made. */
+static double
+label_number(SpStr label)
+{
+	bool		is_negative = label.size > 0 && label.data[0] == '-';
+	uint64_t	number = 0;
+
+	for (size_t at = is_negative; at < label.size; at++)
+		number = number * 10 + (uint64_t) (label.data[at] - '0');
+	return is_negative ? -(double) number : (double) number;
+}
+
+/* Labels as a list: integers become numbers again. */
 static SpStatus
+sp_onnx_label_list(SpOnnx *onnx, SpOnnxList **list)
+{
+	void	   *memory;
+
+	SP_TRY(sp_onnx_memory(onnx, 1, sizeof(SpOnnxList), &memory));
+	*list = memory;
+	(*list)->count = onnx->n_labels;
+	if (onnx->label_type == SP_TYPE_STRING)
+	{
+		(*list)->texts = onnx->labels;
+		return SP_OK;
+	}
+	SP_TRY(sp_onnx_memory(onnx, onnx->n_labels, sizeof(double), &memory));
+	(*list)->numbers = memory;
+	for (uint32_t at = 0; at < onnx->n_labels; at++)
+		(*list)->numbers[at] = label_number(onnx->labels[at]);
+	return SP_OK;
+}
+
+SpStatus
 sp_onnx_define_classes(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t label,
 					   uint32_t scores, bool are_probabilities)
 {
-	SpOnnxValue value = {.kind = SP_ONNX_LABEL, .value = label};
+	SpOnnxValue value = {.kind = SP_ONNX_LABEL, .value = label, .rank = 1, .dims = {1}};
+	SpOnnxList *list;
+
+	SP_TRY(sp_onnx_label_list(onnx, &list));
+	value.labels = list;
+	value.label_type = onnx->label_type;
+	value.elem = onnx->label_type == SP_TYPE_STRING ? SP_ONNX_STRING : SP_ONNX_INT64;
+	value.n_results = onnx->n_labels;
 
 	onnx->estimator = node;
 	onnx->label = label;
 	SP_TRY(sp_onnx_define_output(onnx, node, 0, value));
+	value = sp_onnx_row(onnx, scores, sp_builder_value(onnx->builder, scores).type == SP_TYPE_F64 ? SP_ONNX_DOUBLE : SP_ONNX_FLOAT);
 	value.kind = SP_ONNX_SCORES;
-	value.value = scores;
 	value.is_probability = are_probabilities;
 	return sp_onnx_define_output(onnx, node, 1, value);
 }
@@ -202,9 +250,10 @@ sp_onnx_classify_binary(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t sc
 SpStatus
 sp_onnx_regress(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t score, SpOnnxPost post)
 {
-	SpOnnxValue value = {.kind = SP_ONNX_NUMBERS};
+	SpOnnxValue value;
 
-	SP_TRY(sp_onnx_cast(onnx, score, SP_TYPE_F32, &value.value));
+	SP_TRY(sp_onnx_cast(onnx, score, SP_TYPE_F32, &score));
+	value = sp_onnx_row(onnx, score, SP_ONNX_FLOAT);
 	if (post == SP_ONNX_POST_PROBIT)
 	{
 		onnx->raw = score;

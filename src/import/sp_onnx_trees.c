@@ -261,8 +261,8 @@ sp_onnx_tree_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	uint32_t	score;
 
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "n_targets", 0, &n_targets));
-	if (n_targets != 1)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%lld targets are not supported, only one",
+	if (n_targets < 1 || n_targets > onnx->cx->limits.max_labels)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%lld targets are not supported",
 							(long long) n_targets);
 	SP_TRY(sp_onnx_post_transform(onnx, node, &post));
 	SP_TRY(sp_ensemble_read(&ensemble, onnx, node, "target"));
@@ -270,10 +270,12 @@ sp_onnx_tree_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_leaves_have_weights(&ensemble));
 	SP_TRY(sp_onnx_trees_input(&ensemble, &spec));
 	SP_TRY(sp_onnx_aggregate(onnx, node, &spec.aggregate));
-	if (ensemble.n_base > 1)
-		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%zu base_values for one target", ensemble.n_base);
-	spec.n_targets = 1;
-	spec.base = ensemble.n_base == 1 ? ensemble.base : NULL;
+	if (ensemble.n_base != 0 && ensemble.n_base != (size_t) n_targets)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%zu base_values for %lld targets", ensemble.n_base, (long long) n_targets);
+	if (n_targets > 1 && spec.aggregate != SP_AGGREGATE_SUM && spec.aggregate != SP_AGGREGATE_AVERAGE)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "the smallest or largest of several targets is not supported");
+	spec.n_targets = (uint32_t) n_targets;
+	spec.base = ensemble.n_base > 0 ? ensemble.base : NULL;
 	SP_TRY(sp_ensemble_build(&ensemble, &spec, 0, false, &score));
 	return sp_onnx_regress(onnx, node, score, post);
 }

@@ -116,8 +116,10 @@ sp_onnx_input_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t *val
 	SP_TRY(sp_onnx_input(onnx, node, 0, &input));
 	if (input->kind == SP_ONNX_CONSTANT)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a constant as input is not supported");
-	if (input->kind != SP_ONNX_NUMBERS)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "reading a classifier's output is not supported");
+	if (input->kind == SP_ONNX_LABEL || input->elem == SP_ONNX_STRING)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "reading a classifier's output or strings is not supported");
+	if (input->row_axis != 0)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "an input that is not a table is not supported");
 	*value = input->value;
 	return SP_OK;
 }
@@ -251,6 +253,15 @@ sp_onnx_tensor_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *node,
 	void	   *memory;
 	size_t		i;
 
+	if (sp_onnx_type(tensor->data_type) == SP_TYPE_I64)
+	{
+		SpOnnxList	list = {0};
+
+		SP_TRY(sp_onnx_decode(onnx, node, tensor, &list));
+		*numbers = list.numbers;
+		*count = list.count;
+		return SP_OK;
+	}
 	if (!is_double && tensor->data_type != SP_ONNX_FLOAT)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors of the element type %d are not supported",
 							tensor->data_type);
@@ -271,6 +282,91 @@ sp_onnx_tensor_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *node,
 	for (i = 0; i < *count; i++)
 		(*numbers)[i] = is_double ? tensor->double_data[i] : tensor->float_data[i];
 	return SP_OK;
+}
+
+static size_t
+sp_onnx_raw_size(int32_t elem)
+{
+	switch (elem)
+	{
+		case SP_ONNX_DOUBLE:
+		case SP_ONNX_INT64:
+			return 8;
+		case SP_ONNX_FLOAT:
+		case SP_ONNX_INT32:
+		case SP_ONNX_UINT32:
+			return 4;
+		case SP_ONNX_INT16:
+		case SP_ONNX_UINT16:
+			return 2;
+		default:
+			return 1;
+	}
+}
+
+/* Integers: a field of their own up to 32 bits, or raw bytes. */
+static SpStatus
+sp_onnx_integers(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__TensorProto *tensor, double *numbers, size_t count)
+{
+	size_t		size = sp_onnx_raw_size(tensor->data_type);
+	bool		is_raw = tensor->raw_data.len > 0;
+	bool		is_signed = tensor->data_type == SP_ONNX_INT8 || tensor->data_type == SP_ONNX_INT16 ||
+		tensor->data_type == SP_ONNX_INT32;
+	size_t		given = is_raw ? tensor->raw_data.len / size :
+		tensor->data_type == SP_ONNX_INT64 ? tensor->n_int64_data : tensor->n_int32_data;
+	SpReader	reader;
+
+	if (given != count || (is_raw && tensor->raw_data.len % size != 0))
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "a tensor's data does not have the size of its shape, %zu elements", count);
+	sp_reader_init(&reader, onnx->cx, tensor->raw_data.data, tensor->raw_data.len);
+	for (size_t i = 0; i < count; i++)
+	{
+		uint64_t	bits = 0;
+		int64_t		number;
+
+		if (is_raw)
+			SP_TRY(sp_read_le(&reader, (unsigned) size, &bits));
+		else
+			bits = (uint64_t) (tensor->data_type == SP_ONNX_INT64 ? tensor->int64_data[i] : tensor->int32_data[i]);
+		if (is_raw && is_signed && bits >> (8 * size - 1))
+			bits |= UINT64_MAX << (8 * size - 1);
+		number = (int64_t) bits;
+		/* bounds of slices may be any; other integers have to be exact */
+		numbers[i] = (double) number;
+	}
+	return SP_OK;
+}
+
+SpStatus
+sp_onnx_decode(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__TensorProto *tensor, SpOnnxList *list)
+{
+	void	   *memory;
+
+	if (tensor->data_type == SP_ONNX_FLOAT || tensor->data_type == SP_ONNX_DOUBLE)
+		return sp_onnx_tensor_numbers(onnx, node, tensor, &list->numbers, &list->count);
+	if (sp_onnx_type(tensor->data_type) == 0)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors of the element type %d are not supported", tensor->data_type);
+	if (tensor->data_location != 0)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors in other files are not supported");
+	SP_TRY(sp_onnx_tensor_size(onnx, node, tensor, &list->count));
+	SP_TRY(sp_onnx_memory(onnx, list->count, tensor->data_type == SP_ONNX_STRING ? sizeof(SpStr) : sizeof(double), &memory));
+	if (tensor->data_type != SP_ONNX_STRING)
+	{
+		list->numbers = memory;
+		return sp_onnx_integers(onnx, node, tensor, list->numbers, list->count);
+	}
+	list->texts = memory;
+	if (tensor->n_string_data != list->count)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "a tensor's data does not have the size of its shape, %zu elements", list->count);
+	for (size_t i = 0; i < list->count; i++)
+		list->texts[i] = sp_onnx_str(tensor->string_data[i]);
+	return SP_OK;
+}
+
+int64_t
+sp_onnx_opset_of(const SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	return sp_onnx_opset(onnx, sp_onnx_str(node->domain));
 }
 
 SpStatus

@@ -289,6 +289,8 @@ sp_xgb_read_booster(SpXgboost *xgb, SpTokens *tokens)
 				break;
 			default:
 				SP_TRY(sp_members_require(&members, xgb->is_inner ? 1 : 3));
+				if (xgb->booster == SP_XGB_DART && xgb->weight_drop.count == 0)
+					return sp_fail(cx, SP_ERR_FORMAT, "the booster dart has no weight_drop");
 				if (!(xgb->booster == SP_XGB_GBLINEAR ? xgb->has_linear : xgb->has_trees))
 					return sp_fail(cx, SP_ERR_FORMAT, "the booster has no %s",
 								   xgb->booster == SP_XGB_GBLINEAR ? "weights" : "trees");

@@ -48,7 +48,8 @@ sp_builder_task(SpBuilder *builder, SpTask task, bool accepts_missing, bool acce
 	SP_TRY(sp_builder_ready(builder));
 	if (builder->has_task)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "task of the model is given twice");
-	if (task < SP_TASK_REGRESSION || task > SP_TASK_SCORE)
+	if ((task < SP_TASK_REGRESSION || task > SP_TASK_SCORE) &&
+		(task < SP_TASK_OUTLIER || task > SP_TASK_TRANSFORM))
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "unknown task %d", (int) task);
 	builder->has_task = true;
 	builder->model->task = task;
@@ -187,7 +188,7 @@ sp_builder_input(SpBuilder *builder, SpType type, uint32_t width, const SpStr *n
 	SP_TRY(sp_builder_ready(builder));
 	if (model->n_steps > 0)
 		return sp_fail(cx, SP_ERR_FORMAT, "input comes after the first step");
-	if (type != SP_TYPE_F32 && type != SP_TYPE_F64 && type != SP_TYPE_I64)
+	if (type < SP_TYPE_F32 || type > SP_TYPE_STRING)
 		return sp_fail(cx, SP_ERR_FORMAT, "inputs of type %d are not possible", (int) type);
 	if (n_features > cap)
 		return sp_fail(cx, SP_ERR_LIMIT, "model has %llu features, more than the limit of %u",
@@ -326,7 +327,8 @@ sp_builder_cast(SpBuilder *builder, uint32_t in, SpType type, uint32_t *value)
 	input = sp_builder_value(builder, in);
 	if (input.width == 0)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "step reads value %u, which does not exist", in);
-	if (type != SP_TYPE_F32 && type != SP_TYPE_F64 && type != SP_TYPE_I64)
+	if (input.type == SP_TYPE_STRING ||
+		(type != SP_TYPE_F32 && type != SP_TYPE_F64 && type != SP_TYPE_I64))
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "cast to type %d is not possible", (int) type);
 	return sp_builder_add(builder, &step, type, input.width, value);
 }
@@ -415,7 +417,7 @@ sp_builder_output(SpBuilder *builder, SpOutput output, uint32_t value)
 	if (is_float == (output == SP_OUTPUT_LABEL))
 		return sp_fail(cx, SP_ERR_FORMAT, "output %s cannot be of type %s",
 					   sp_output_name(output), sp_type_name(made.type));
-	if (output == SP_OUTPUT_LABEL && made.width != 1)
+	if (made.type == SP_TYPE_STRING || (output == SP_OUTPUT_LABEL && made.width != 1))
 		return sp_fail(cx, SP_ERR_FORMAT, "output %s has %u columns instead of one",
 					   sp_output_name(output), made.width);
 	model->outputs[output] = value;

@@ -93,6 +93,12 @@ extern SpStatus sp_builder_complement(SpBuilder *builder, uint32_t in, uint32_t 
 extern SpStatus sp_builder_argmax(SpBuilder *builder, uint32_t in, uint32_t *value);
 extern SpStatus sp_builder_above(SpBuilder *builder, uint32_t in, double bound, uint32_t *value);
 
+/* All ops that have an SpGeneral; its arrays are copied. */
+extern SpStatus sp_builder_general(SpBuilder *builder, SpOp op, const SpGeneral *spec, uint32_t *value);
+
+/* The number of a category, which is new or known. */
+extern SpStatus sp_builder_category(SpBuilder *builder, SpStr text, int64_t *number);
+
 extern SpStatus sp_builder_output(SpBuilder *builder, SpOutput output, uint32_t value);
 
 /* Type and width of a value made so far. */

@@ -173,6 +173,10 @@ check_label_output(SpBuilder *builder)
 			n_results = model->values[step->in].width;
 		else if (step->op == SP_OP_ABOVE)
 			n_results = 2;
+		else if (step->op == SP_OP_ENCODE)
+			n_results = step->u.general.dims[0];
+		else if (step->op == SP_OP_REDUCE && step->u.general.kind >= SP_REDUCE_ARGMAX)
+			n_results = step->u.general.dims[1];
 	}
 	if (n_results == 0)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "output label is not the choice of a class");
@@ -189,9 +193,9 @@ check_classification(SpBuilder *builder)
 	uint32_t	probabilities = model->outputs[SP_OUTPUT_PROBABILITIES];
 
 	if (model->n_labels == 0)
-		return sp_fail(builder->cx, SP_ERR_FORMAT, "classification model without labels");
+		return sp_fail(builder->cx, SP_ERR_FORMAT, "%s model without labels", sp_task_name(model->task));
 	if (model->outputs[SP_OUTPUT_LABEL] == SP_NO_VALUE)
-		return sp_fail(builder->cx, SP_ERR_FORMAT, "classification model without output label");
+		return sp_fail(builder->cx, SP_ERR_FORMAT, "%s model without output label", sp_task_name(model->task));
 	SP_TRY(check_label_output(builder));
 	if (probabilities != SP_NO_VALUE && model->values[probabilities].width != model->n_labels)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "model has %u probabilities, but %u labels",
@@ -216,11 +220,20 @@ check_whole(SpBuilder *builder)
 						   model->values[model->outputs[SP_OUTPUT_VALUE]].width);
 		return check_classification(builder);
 	}
+	if (model->task == SP_TASK_CLUSTERING)
+		return check_classification(builder);
+	if (model->task == SP_TASK_OUTLIER)
+	{
+		SP_TRY(check_classification(builder));
+		if (model->outputs[SP_OUTPUT_VALUE] == SP_NO_VALUE)
+			return sp_fail(builder->cx, SP_ERR_FORMAT, "outlier model without output value");
+		return SP_OK;
+	}
 	if (model->outputs[SP_OUTPUT_VALUE] == SP_NO_VALUE)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "%s model without output value",
 					   sp_task_name(model->task));
 	if (model->values[model->outputs[SP_OUTPUT_VALUE]].width != 1 &&
-		model->task != SP_TASK_REGRESSION && model->task != SP_TASK_SCORE)
+		model->task != SP_TASK_REGRESSION && model->task != SP_TASK_SCORE && model->task != SP_TASK_TRANSFORM)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "output value of a %s model has %u columns instead of one",
 					   sp_task_name(model->task), model->values[model->outputs[SP_OUTPUT_VALUE]].width);
 	if (model->n_labels > 0 || model->outputs[SP_OUTPUT_LABEL] != SP_NO_VALUE ||

@@ -50,6 +50,10 @@ struct SpBuilder
 	size_t		values_capacity;
 	size_t		steps_capacity;
 	SpTreesDraft draft;
+	/* categories by hash: 0 or the category's number + 1 */
+	size_t		categories_capacity;
+	uint32_t   *category_slots;
+	size_t		category_slots_count;
 };
 
 /* sp_builder_branches.c: sets of categories and linear leaves of one tree */

@@ -12,7 +12,7 @@
 #include "ir/sp_model.h"
 
 #define SP_IMAGE_MAGIC 0x53504d49	/* "SPMI" */
-#define SP_IMAGE_VERSION 1
+#define SP_IMAGE_VERSION 2
 #define SP_IMAGE_ALIGN 64
 
 typedef struct SpImageFeature
@@ -33,11 +33,17 @@ typedef struct SpImageValue
 typedef struct SpImageStep
 {
 	uint32_t	op;				/* SpOp */
-	uint32_t	in;
+	uint32_t	in;				/* of several, the first */
 	uint32_t	out;
 	uint32_t	needed_by;		/* bit o: output o depends on this step */
 	uint64_t	params;			/* offset of the op's parameters (sp_pack.h) */
 } SpImageStep;
+
+typedef struct SpImageCategory
+{
+	uint32_t	text;			/* offset of a zero-terminated string */
+	uint32_t	number;
+} SpImageCategory;
 
 typedef struct SpImage
 {
@@ -60,6 +66,9 @@ typedef struct SpImage
 	uint64_t	values;			/* offset of SpImageValue[n_values] */
 	uint64_t	steps;			/* offset of SpImageStep[n_steps] */
 	uint64_t	labels;			/* offset of uint32_t[n_labels]: offsets of strings */
+	uint64_t	categories;		/* offset of SpImageCategory[n_categories], sorted by their bytes */
+	uint32_t	n_categories;
+	uint32_t	reserved2;
 	uint64_t	cost;			/* estimated node visits and multiplications for one row */
 } SpImage;
 
@@ -100,6 +109,12 @@ sp_image_label(const SpImage *image, uint32_t label)
 
 	return sp_image_string(image, labels[label]);
 }
+
+/*
+ * The number of a string in inputs of type STRING, or -1 for one that the
+ * model does not know (then the model's own rule for unseen categories holds).
+ */
+extern int64_t sp_image_category(const SpImage *image, const char *utf8, size_t size);
 
 /* Magic, version, size and checksum; for images that crossed memory we do not own. */
 extern bool sp_image_is_valid(const SpImage *image, size_t size);

@@ -43,6 +43,12 @@ sp_task_name(SpTask task)
 			return "survival";
 		case SP_TASK_SCORE:
 			return "score";
+		case SP_TASK_OUTLIER:
+			return "outlier";
+		case SP_TASK_CLUSTERING:
+			return "clustering";
+		case SP_TASK_TRANSFORM:
+			return "transform";
 	}
 	return "unknown";
 }
@@ -89,6 +95,38 @@ sp_op_name(SpOp op)
 			return "argmax";
 		case SP_OP_ABOVE:
 			return "above";
+		case SP_OP_CONSTANT:
+			return "constant";
+		case SP_OP_GATHER:
+			return "gather";
+		case SP_OP_CONCAT:
+			return "concat";
+		case SP_OP_BINARY:
+			return "binary";
+		case SP_OP_WHERE:
+			return "where";
+		case SP_OP_APPLY:
+			return "apply";
+		case SP_OP_REDUCE:
+			return "reduce";
+		case SP_OP_GROUP:
+			return "group";
+		case SP_OP_MATRIX:
+			return "matrix";
+		case SP_OP_TAKE:
+			return "take";
+		case SP_OP_ENCODE:
+			return "encode";
+		case SP_OP_KERNEL:
+			return "kernel";
+		case SP_OP_COUPLE:
+			return "couple";
+		case SP_OP_TOPK:
+			return "topk";
+		case SP_OP_PRODUCT:
+			return "product";
+		case SP_OP_RECURRENT:
+			return "recurrent";
 	}
 	return "unknown";
 }
@@ -245,6 +283,25 @@ write_trees(SpContext *cx, SpWriter *writer, const SpTrees *trees, uint32_t in_w
 	return SP_OK;
 }
 
+/* The same for all general steps: only what they use is not 0. */
+static SpStatus
+write_general(SpWriter *writer, const SpGeneral *general)
+{
+	SP_TRY(sp_write_u8(writer, (uint8_t) general->kind));
+	SP_TRY(sp_write_le(writer, 4, general->n_inputs));
+	for (uint32_t at = 1; at < general->n_inputs; at++)
+		SP_TRY(sp_write_le(writer, 4, general->inputs[at]));
+	for (int at = 0; at < SP_GENERAL_DIMS; at++)
+		SP_TRY(sp_write_le(writer, 4, general->dims[at]));
+	for (int at = 0; at < SP_GENERAL_PARAMS; at++)
+		SP_TRY(sp_write_f64(writer, general->params[at]));
+	SP_TRY(sp_write_le(writer, 4, general->n_indices));
+	for (uint32_t at = 0; at < general->n_indices; at++)
+		SP_TRY(sp_write_le(writer, 4, general->indices[at]));
+	SP_TRY(sp_write_le(writer, 4, general->n_numbers));
+	return write_numbers(writer, general->numbers, general->n_numbers);
+}
+
 static SpStatus
 write_step(SpContext *cx, const SpModel *model, const SpStep *step, SpWriter *writer)
 {
@@ -276,6 +333,8 @@ write_step(SpContext *cx, const SpModel *model, const SpStep *step, SpWriter *wr
 		case SP_OP_COMPLEMENT:
 		case SP_OP_ARGMAX:
 			break;
+		default:
+			return write_general(writer, &step->u.general);
 	}
 	return SP_OK;
 }
@@ -306,6 +365,13 @@ write_body(SpContext *cx, const SpModel *model, SpWriter *writer)
 	uint32_t	feature = 0;
 
 	SP_TRY(write_facts(model, writer));
+	if (model->n_categories > 0)
+	{
+		SP_TRY(sp_write_u8(writer, SP_RECORD_CATEGORIES));
+		SP_TRY(sp_write_le(writer, 4, model->n_categories));
+		for (uint32_t at = 0; at < model->n_categories; at++)
+			SP_TRY(write_text(writer, model->categories[at]));
+	}
 	for (uint32_t input = 0; input < model->n_inputs; input++)
 	{
 		SP_TRY(sp_write_u8(writer, SP_RECORD_INPUT));
@@ -352,13 +418,18 @@ version_needed(const SpModel *model)
 {
 	uint32_t	value = model->outputs[SP_OUTPUT_VALUE];
 
-	if (value != SP_NO_VALUE && model->values[value].width > 1)
+	if ((value != SP_NO_VALUE && model->values[value].width > 1) ||
+		model->n_categories > 0 || model->task >= SP_TASK_OUTLIER)
 		return 2;
+	for (uint32_t input = 0; input < model->n_inputs; input++)
+		if (model->values[input].type == SP_TYPE_STRING)
+			return 2;
 	for (uint32_t at = 0; at < model->n_steps; at++)
 	{
 		const SpStep *step = &model->steps[at];
 
-		if ((step->op == SP_OP_TREES && trees_need_version_2(&step->u.trees)) ||
+		if (SP_OP_IS_GENERAL(step->op) ||
+			(step->op == SP_OP_TREES && trees_need_version_2(&step->u.trees)) ||
 			(step->op == SP_OP_MAP && step->u.map > SP_MAP_NEGATE))
 			return 2;
 	}

@@ -23,7 +23,8 @@ typedef enum SpType
 	SP_TYPE_F32 = 1,
 	SP_TYPE_F64 = 2,
 	SP_TYPE_I64 = 3,
-	SP_TYPE_STRING = 4			/* labels only, until categories are supported */
+	SP_TYPE_STRING = 4			/* of labels; of values: 64-bit number of a category, -1 for one that the
+								 * model does not know */
 } SpType;
 
 typedef enum SpTask
@@ -32,12 +33,15 @@ typedef enum SpTask
 	SP_TASK_CLASSIFICATION = 2,
 	SP_TASK_RANKING = 3,
 	SP_TASK_SURVIVAL = 4,
-	SP_TASK_SCORE = 5			/* a number without further meaning, as binary:logitraw */
+	SP_TASK_SCORE = 5,			/* a number without further meaning, as binary:logitraw */
+	SP_TASK_OUTLIER = 32,		/* label (-1 or 1) and value, the score */
+	SP_TASK_CLUSTERING = 33,	/* label, and raw: a distance or score for each cluster */
+	SP_TASK_TRANSFORM = 34		/* value: the transformed row */
 } SpTask;
 
 typedef enum SpOutput
 {
-	SP_OUTPUT_VALUE = 0,		/* F32 or F64; width 1, for regression and score any width */
+	SP_OUTPUT_VALUE = 0,		/* F32 or F64; wider than 1 for several targets and for transforms */
 	SP_OUTPUT_LABEL = 1,		/* I64, width 1: index into labels */
 	SP_OUTPUT_PROBABILITIES = 2,	/* F32 or F64, width n_labels */
 	SP_OUTPUT_RAW = 3			/* F32 or F64: margins before the link function */
@@ -57,7 +61,7 @@ typedef struct SpFeature
 
 typedef struct SpValue
 {
-	SpType		type;			/* never STRING yet */
+	SpType		type;
 	uint32_t	width;			/* >= 1 */
 } SpValue;
 
@@ -72,8 +76,27 @@ typedef enum SpOp
 	SP_OP_SOFTMAX = 7,
 	SP_OP_COMPLEMENT = 8,
 	SP_OP_ARGMAX = 9,
-	SP_OP_ABOVE = 10
+	SP_OP_ABOVE = 10,
+	/* steps with an SpGeneral */
+	SP_OP_CONSTANT = 32,
+	SP_OP_GATHER = 33,
+	SP_OP_CONCAT = 34,
+	SP_OP_BINARY = 35,
+	SP_OP_WHERE = 36,
+	SP_OP_APPLY = 37,
+	SP_OP_REDUCE = 38,
+	SP_OP_GROUP = 39,
+	SP_OP_MATRIX = 40,
+	SP_OP_TAKE = 41,
+	SP_OP_ENCODE = 42,
+	SP_OP_KERNEL = 43,
+	SP_OP_COUPLE = 44,
+	SP_OP_TOPK = 45,
+	SP_OP_PRODUCT = 46,
+	SP_OP_RECURRENT = 47
 } SpOp;
+
+#define SP_OP_IS_GENERAL(op) ((op) >= SP_OP_CONSTANT && (op) <= SP_OP_RECURRENT)
 
 /*
  * A node of a tree.  A split sends a row left if x < threshold (x <= threshold
@@ -210,6 +233,8 @@ typedef enum SpSoftmax
 	SP_SOFTMAX_NONZERO = 2		/* ONNX SOFTMAX_ZERO: elements equal to 0 stay 0 */
 } SpSoftmax;
 
+#include "ir/sp_general.h"
+
 typedef struct SpStep
 {
 	SpOp		op;
@@ -224,6 +249,7 @@ typedef struct SpStep
 		SpMap		map;
 		SpSoftmax	softmax;
 		double		above;		/* ABOVE: in width 1 -> I64, in > above ? 1 : 0 */
+		SpGeneral	general;	/* all ops from CONSTANT on */
 		/* CAST: no parameter; F32, F64, I64 to the type of out; width kept */
 		/* COMPLEMENT: in width 1 -> width 2: (1 - x, x) */
 		/* ARGMAX: I64 width 1, first of the largest */
@@ -246,8 +272,10 @@ typedef struct SpModel
 	SpStep	   *steps;
 	uint32_t	outputs[SP_N_OUTPUTS];	/* value number or SP_NO_VALUE */
 	SpType		label_type;		/* STRING or I64 (labels hold its decimal text) */
-	uint32_t	n_labels;		/* 0 unless task is classification */
+	uint32_t	n_labels;		/* 0 unless there is a label output */
 	const char **labels;		/* unique */
+	uint32_t	n_categories;	/* strings that the model knows, in the order of their numbers */
+	const char **categories;	/* unique */
 	/* counts for people */
 	uint64_t	n_trees;
 	uint64_t	n_nodes;

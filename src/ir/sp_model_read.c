@@ -18,6 +18,7 @@ typedef struct ModelReader
 	SpContext  *cx;
 	SpReader	in;
 	SpBuilder  *builder;
+	uint32_t	version;
 	/* scratch for one tree, kept from tree to tree */
 	SpNode	   *nodes;
 	size_t		nodes_capacity;
@@ -31,7 +32,6 @@ typedef struct ModelReader
 	size_t		linear_capacity;
 	SpLeafTerm *terms;
 	size_t		terms_capacity;
-	uint32_t	version;
 } ModelReader;
 
 static SpStatus
@@ -407,6 +407,65 @@ read_scale(ModelReader *reader, uint32_t in, uint32_t *value)
 }
 
 static SpStatus
+read_indices(ModelReader *reader, uint32_t first, uint32_t count, uint32_t **indices)
+{
+	SP_TRY(check_count(reader, count - first, 4));
+	SP_TRY(sp_alloc_array(reader->cx, count, sizeof(uint32_t), (void **) indices));
+	for (uint32_t at = first; at < count; at++)
+		SP_TRY(read_u32(reader, &(*indices)[at]));
+	return SP_OK;
+}
+
+static SpStatus
+read_general(ModelReader *reader, SpOp op, uint32_t in, uint32_t *value)
+{
+	SpGeneral	spec = {0};
+	uint8_t		kind;
+
+	SP_TRY(sp_read_u8(&reader->in, &kind));
+	spec.kind = kind;
+	SP_TRY(read_u32(reader, &spec.n_inputs));
+	SP_TRY(read_indices(reader, spec.n_inputs > 0 ? 1 : 0, spec.n_inputs, &spec.inputs));
+	if (spec.n_inputs > 0)
+		spec.inputs[0] = in;
+	else if (in != 0)
+		return sp_fail_at(reader->cx, reader->in.pos, "a step without inputs reads value %u", in);
+	for (int at = 0; at < SP_GENERAL_DIMS; at++)
+		SP_TRY(read_u32(reader, &spec.dims[at]));
+	for (int at = 0; at < SP_GENERAL_PARAMS; at++)
+		SP_TRY(sp_read_f64_le(&reader->in, &spec.params[at]));
+	SP_TRY(read_u32(reader, &spec.n_indices));
+	SP_TRY(read_indices(reader, 0, spec.n_indices, &spec.indices));
+	SP_TRY(read_u32(reader, &spec.n_numbers));
+	SP_TRY(read_numbers(reader, spec.n_numbers, &spec.numbers));
+	SP_TRY(sp_builder_general(reader->builder, op, &spec, value));
+	sp_free(reader->cx, spec.inputs);
+	sp_free(reader->cx, spec.indices);
+	sp_free(reader->cx, spec.numbers);
+	return SP_OK;
+}
+
+static SpStatus
+read_categories(ModelReader *reader)
+{
+	uint32_t	count;
+	SpStr	   *texts;
+
+	SP_TRY(read_u32(reader, &count));
+	SP_TRY(read_texts(reader, count, &texts));
+	for (uint32_t at = 0; at < count; at++)
+	{
+		int64_t		number;
+
+		SP_TRY(sp_builder_category(reader->builder, texts[at], &number));
+		if (number != at)
+			return sp_fail_at(reader->cx, reader->in.pos, "a category comes twice");
+	}
+	sp_free(reader->cx, texts);
+	return SP_OK;
+}
+
+static SpStatus
 read_step(ModelReader *reader, SpOp op)
 {
 	uint32_t	in;
@@ -440,6 +499,10 @@ read_step(ModelReader *reader, SpOp op)
 		case SP_OP_ABOVE:
 			SP_TRY(sp_read_f64_le(&reader->in, &bound));
 			return sp_builder_above(reader->builder, in, bound, &value);
+		default:
+			if (SP_OP_IS_GENERAL(op) && reader->version >= 2)
+				return read_general(reader, op, in, &value);
+			break;
 	}
 	return sp_fail_at(reader->cx, reader->in.pos - 5, "unknown step %d of a stored model", (int) op);
 }
@@ -459,6 +522,10 @@ read_record(ModelReader *reader, uint8_t kind)
 			return read_input(reader);
 		case SP_RECORD_OUTPUT:
 			return read_output(reader);
+		case SP_RECORD_CATEGORIES:
+			if (reader->version < 2)
+				break;
+			return read_categories(reader);
 		default:
 			break;
 	}

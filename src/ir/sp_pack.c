@@ -20,6 +20,7 @@ typedef struct StepPlan
 		SpTreesPlan trees;
 		SpPackedLinear linear;
 		SpPackedScale scale;
+		SpPackedGeneral general;
 	}			u;
 } StepPlan;
 
@@ -60,6 +61,8 @@ sp_pack_numbers(SpPacker *packer, uint64_t offset, const double *numbers, uint64
 	{
 		if (type == SP_TYPE_F32)
 			((float *) to)[at] = (float) numbers[at];
+		else if (type != SP_TYPE_F64)
+			((int64_t *) to)[at] = (int64_t) numbers[at];
 		else
 			((double *) to)[at] = numbers[at];
 	}
@@ -69,6 +72,79 @@ static size_t
 type_size(SpType type)
 {
 	return type == SP_TYPE_F32 ? sizeof(float) : sizeof(double);
+}
+
+/* The type of a general step's numbers. */
+static SpType
+general_number_type(const SpPacker *packer, const SpStep *step)
+{
+	SpType		type = packer->model->values[step->in].type;
+
+	if (step->op == SP_OP_CONSTANT)
+		return (SpType) step->u.general.kind;
+	if (step->op == SP_OP_ENCODE)
+		return type == SP_TYPE_F32 ? SP_TYPE_F64 : type;
+	return type;
+}
+
+/* Multiplications of a general step for one row. */
+static uint64_t
+general_cost(const SpPacker *packer, const SpStep *step)
+{
+	const SpGeneral *general = &step->u.general;
+	uint64_t	width = packer->model->values[step->out].width;
+
+	switch (step->op)
+	{
+		case SP_OP_MATRIX:
+			return width * general->dims[0];
+		case SP_OP_KERNEL:
+			return general->n_numbers + width * SIMPLE_COST;
+		case SP_OP_PRODUCT:
+			return width * general->dims[2];
+		case SP_OP_RECURRENT:
+			return (uint64_t) general->dims[0] * (general->n_numbers + width * SIMPLE_COST);
+		case SP_OP_TOPK:
+			return width * general->dims[1];
+		case SP_OP_COUPLE:
+			return width * width * 100;
+		default:
+			return width + (uint64_t) packer->model->values[step->in].width;
+	}
+}
+
+static SpStatus
+plan_general(SpPacker *packer, const SpStep *step, StepPlan *plan)
+{
+	const SpGeneral *general = &step->u.general;
+	SpPackedGeneral *packed = &plan->u.general;
+
+	plan->params = sp_pack_reserve(packer, 1, sizeof(SpPackedGeneral), SP_IMAGE_ALIGN);
+	*packed = (SpPackedGeneral) {
+		.kind = general->kind, .n_inputs = general->n_inputs, .n_indices = general->n_indices,
+		.n_numbers = general->n_numbers, .number_type = general_number_type(packer, step)
+	};
+	memcpy(packed->dims, general->dims, sizeof(packed->dims));
+	memcpy(packed->params, general->params, sizeof(packed->params));
+	packed->inputs = sp_pack_reserve(packer, general->n_inputs, sizeof(uint32_t), 8);
+	packed->indices = sp_pack_reserve(packer, general->n_indices, sizeof(uint32_t), 8);
+	packed->numbers = sp_pack_reserve(packer, general->n_numbers, type_size(packed->number_type),
+									  SP_IMAGE_ALIGN);
+	packer->cost += general_cost(packer, step);
+	return SP_OK;
+}
+
+static SpStatus
+fill_general(SpPacker *packer, const SpStep *step, const StepPlan *plan)
+{
+	const SpGeneral *general = &step->u.general;
+	const SpPackedGeneral *packed = &plan->u.general;
+
+	memcpy(packer->image + plan->params, packed, sizeof(*packed));
+	memcpy(packer->image + packed->inputs, general->inputs, general->n_inputs * sizeof(uint32_t));
+	memcpy(packer->image + packed->indices, general->indices, general->n_indices * sizeof(uint32_t));
+	sp_pack_numbers(packer, packed->numbers, general->numbers, general->n_numbers, packed->number_type);
+	return SP_OK;
 }
 
 static SpStatus
@@ -99,6 +175,8 @@ plan_step(SpPacker *packer, const SpStep *step, StepPlan *plan)
 			packer->cost += input.width;
 			return SP_OK;
 		default:
+			if (SP_OP_IS_GENERAL(step->op))
+				return plan_general(packer, step, plan);
 			plan->params = sp_pack_reserve(packer, 1, sizeof(SpPackedSimple), SP_IMAGE_ALIGN);
 			packer->cost += (uint64_t) input.width * SIMPLE_COST;
 			return SP_OK;
@@ -145,6 +223,8 @@ fill_step(SpPacker *packer, const SpStep *step, const StepPlan *plan)
 			sp_pack_numbers(packer, plan->u.scale.scale, step->u.scale.scale, input.width, input.type);
 			return SP_OK;
 		default:
+			if (SP_OP_IS_GENERAL(step->op))
+				return fill_general(packer, step, plan);
 			*(SpPackedSimple *) params = (SpPackedSimple) {
 				.kind = simple_kind(step), .bound = step->op == SP_OP_ABOVE ? step->u.above : 0
 			};
@@ -161,6 +241,8 @@ strings_size(const SpModel *model)
 		size += strlen(model->features[at].name) + 1;
 	for (uint32_t at = 0; at < model->n_labels; at++)
 		size += strlen(model->labels[at]) + 1;
+	for (uint32_t at = 0; at < model->n_categories; at++)
+		size += strlen(model->categories[at]) + 1;
 	return size;
 }
 
@@ -178,7 +260,7 @@ plan_image(SpPacker *packer, ImagePlan *plan)
 		.label_type = model->label_type, .accepts_missing = model->accepts_missing,
 		.accepts_infinite = model->accepts_infinite, .n_features = model->n_features,
 		.n_inputs = model->n_inputs, .n_values = model->n_values, .n_steps = model->n_steps,
-		.n_labels = model->n_labels
+		.n_labels = model->n_labels, .n_categories = model->n_categories
 	};
 	memcpy(head->outputs, model->outputs, sizeof(head->outputs));
 	sp_pack_reserve(packer, 1, sizeof(SpImage), SP_IMAGE_ALIGN);
@@ -186,6 +268,7 @@ plan_image(SpPacker *packer, ImagePlan *plan)
 	head->values = sp_pack_reserve(packer, model->n_values, sizeof(SpImageValue), 8);
 	head->steps = sp_pack_reserve(packer, model->n_steps, sizeof(SpImageStep), 8);
 	head->labels = sp_pack_reserve(packer, model->n_labels, sizeof(uint32_t), 8);
+	head->categories = sp_pack_reserve(packer, model->n_categories, sizeof(SpImageCategory), 8);
 	plan->strings_size = strings_size(model);
 	plan->strings = sp_pack_reserve(packer, plan->strings_size, 1, 1);
 	if (packer->size > UINT32_MAX)
@@ -218,7 +301,13 @@ find_needs(SpPacker *packer, uint32_t **needs)
 		if (model->outputs[output] != SP_NO_VALUE)
 			(*needs)[model->outputs[output]] |= 1U << output;
 	for (uint32_t at = model->n_steps; at > 0; at--)
-		(*needs)[model->steps[at - 1].in] |= (*needs)[model->steps[at - 1].out];
+	{
+		const SpStep *step = &model->steps[at - 1];
+
+		(*needs)[step->in] |= (*needs)[step->out];
+		for (uint32_t i = 1; SP_OP_IS_GENERAL(step->op) && i < step->u.general.n_inputs; i++)
+			(*needs)[step->u.general.inputs[i]] |= (*needs)[step->out];
+	}
 	return SP_OK;
 }
 
@@ -231,6 +320,49 @@ put_string(SpPacker *packer, uint64_t *next, const char *string)
 	memcpy(packer->image + offset, string, size);
 	*next += size;
 	return (uint32_t) offset;
+}
+
+/* Sift entry at down in a heap of n categories. */
+static void
+sift_category(const SpPacker *packer, SpImageCategory *heap, uint32_t at, uint32_t n)
+{
+	for (;;)
+	{
+		uint32_t	child = 2 * at + 1;
+		SpImageCategory moved = heap[at];
+
+		if (child >= n)
+			return;
+		if (child + 1 < n && strcmp(packer->image + heap[child].text, packer->image + heap[child + 1].text) < 0)
+			child++;
+		if (strcmp(packer->image + moved.text, packer->image + heap[child].text) >= 0)
+			return;
+		heap[at] = heap[child];
+		heap[child] = moved;
+		at = child;
+	}
+}
+
+/* Heapsort: no recursion and no memory, whatever the strings. */
+static void
+fill_categories(SpPacker *packer, const ImagePlan *plan, uint64_t *next)
+{
+	const SpModel *model = packer->model;
+	SpImageCategory *categories = (SpImageCategory *) (packer->image + plan->head.categories);
+	uint32_t	n = model->n_categories;
+
+	for (uint32_t at = 0; at < n; at++)
+		categories[at] = (SpImageCategory) {put_string(packer, next, model->categories[at]), at};
+	for (uint32_t at = n / 2; at > 0; at--)
+		sift_category(packer, categories, at - 1, n);
+	for (uint32_t left = n; left > 1; left--)
+	{
+		SpImageCategory largest = categories[0];
+
+		categories[0] = categories[left - 1];
+		categories[left - 1] = largest;
+		sift_category(packer, categories, 0, left - 1);
+	}
 }
 
 static SpStatus
@@ -254,6 +386,7 @@ fill_tables(SpPacker *packer, const ImagePlan *plan)
 	}
 	for (uint32_t at = 0; at < model->n_labels; at++)
 		labels[at] = put_string(packer, &next, model->labels[at]);
+	fill_categories(packer, plan, &next);
 	for (uint32_t at = 0; at < model->n_values; at++)
 	{
 		SpValue		value = model->values[at];

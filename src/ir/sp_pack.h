@@ -198,6 +198,22 @@ typedef struct SpPackedScale
 	uint64_t	scale;			/* typed[width] */
 } SpPackedScale;
 
+/* All ops that have an SpGeneral. */
+typedef struct SpPackedGeneral
+{
+	uint32_t	kind;
+	uint32_t	n_inputs;
+	uint32_t	dims[SP_GENERAL_DIMS];
+	double		params[SP_GENERAL_PARAMS];
+	uint32_t	n_indices;
+	uint32_t	n_numbers;
+	uint32_t	number_type;	/* SpType; I64 and STRING are int64_t */
+	uint32_t	reserved;
+	uint64_t	inputs;			/* uint32_t[n_inputs] */
+	uint64_t	indices;		/* uint32_t[n_indices] */
+	uint64_t	numbers;		/* typed[n_numbers] */
+} SpPackedGeneral;
+
 /* All other ops; kind is an SpNorm, SpMap or SpSoftmax, bound belongs to ABOVE. */
 typedef struct SpPackedSimple
 {

@@ -23,6 +23,7 @@ typedef enum SpRecord
 	SP_RECORD_LABELS = 3,
 	SP_RECORD_INPUT = 4,
 	SP_RECORD_OUTPUT = 5,
+	SP_RECORD_CATEGORIES = 6,
 	SP_RECORD_STEP = 0x10
 } SpRecord;
 

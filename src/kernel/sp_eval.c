@@ -43,9 +43,12 @@ scratch_size(const SpImage *image, uint32_t capacity)
 		const SpImageStep *step = &sp_image_steps(image)[at];
 		uint64_t	size;
 
-		if (step->op != SP_OP_TREES)
+		if (SP_OP_IS_GENERAL(step->op))
+			size = sp_kernel_general_scratch(sp_image_at(image, step->params), (SpOp) step->op);
+		else if (step->op != SP_OP_TREES)
 			continue;
-		size = sp_kernel_trees_scratch(sp_image_at(image, step->params), capacity);
+		else
+			size = sp_kernel_trees_scratch(sp_image_at(image, step->params), capacity);
 		if (size > largest)
 			largest = size;
 	}
@@ -112,7 +115,8 @@ run_step(SpEval *eval, const SpImageStep *step, uint32_t rows, bool may_have_mis
 		/* a step before may have made a NaN of infinities, whatever the caller promised */
 		.may_have_missing = may_have_missing || step->in >= image->n_inputs,
 		.scratch = eval->scratch,
-		.budget = &eval->budget
+		.budget = &eval->budget,
+		.values = eval->values
 	};
 
 	switch ((SpOp) step->op)
@@ -137,6 +141,10 @@ run_step(SpEval *eval, const SpImageStep *step, uint32_t rows, bool may_have_mis
 			return sp_kernel_argmax(&run);
 		case SP_OP_ABOVE:
 			return sp_kernel_above(&run);
+		default:
+			if (SP_OP_IS_GENERAL(step->op))
+				return sp_kernel_general(&run, (SpOp) step->op);
+			break;
 	}
 	return SP_ERR_INTERNAL;
 }

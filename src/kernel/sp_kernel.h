@@ -46,6 +46,7 @@ typedef struct SpStepRun
 	bool		may_have_missing;
 	void	   *scratch;
 	SpBudget   *budget;
+	char	   *const *values;	/* all buffers, for steps with several inputs */
 } SpStepRun;
 
 /* Kernels give SP_OK or SP_ERR_CANCELLED. */
@@ -59,6 +60,12 @@ extern SpStatus sp_kernel_softmax(const SpStepRun *run);
 extern SpStatus sp_kernel_complement(const SpStepRun *run);
 extern SpStatus sp_kernel_argmax(const SpStepRun *run);
 extern SpStatus sp_kernel_above(const SpStepRun *run);
+
+/* All steps with an SpGeneral. */
+extern SpStatus sp_kernel_general(const SpStepRun *run, SpOp op);
+
+/* Scratch bytes of such a step, which do not depend on the rows. */
+extern uint64_t sp_kernel_general_scratch(const SpPackedGeneral *general, SpOp op);
 
 /* Scratch bytes of the tree kernel for blocks of at most capacity rows. */
 extern uint64_t sp_kernel_trees_scratch(const SpPackedTrees *trees, uint32_t capacity);

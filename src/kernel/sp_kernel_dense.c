@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "kernel/sp_kernel.h"
+#include "kernel/sp_kernel_general.h"
 
 #define N_LANES 16
 
@@ -18,7 +18,7 @@ typedef double Double2 __attribute__((vector_size(16)));
 
 /* Vectors are loaded with memcpy: rows have no alignment. */
 #define DEFINE_DOT(name, NUMBER, VECTOR) \
-static NUMBER \
+NUMBER \
 name(const NUMBER *a, const NUMBER *b, size_t count) \
 { \
 	enum { WIDTH = sizeof(VECTOR) / sizeof(NUMBER), N_VECTORS = N_LANES / WIDTH }; \
@@ -44,8 +44,8 @@ name(const NUMBER *a, const NUMBER *b, size_t count) \
 	return lanes[0]; \
 }
 
-DEFINE_DOT(dot_float, float, Float4)
-DEFINE_DOT(dot_double, double, Double2)
+DEFINE_DOT(sp_dot_float, float, Float4)
+DEFINE_DOT(sp_dot_double, double, Double2)
 
 SpStatus
 sp_kernel_linear(const SpStepRun *run)
@@ -62,11 +62,11 @@ sp_kernel_linear(const SpStepRun *run)
 
 			if (linear->type == SP_TYPE_F32)
 				((float *) run->out)[to] = ((const float *) bias)[target] +
-					dot_float((const float *) run->in + row * n_in,
+					sp_dot_float((const float *) run->in + row * n_in,
 							  (const float *) weights + target * n_in, n_in);
 			else
 				((double *) run->out)[to] = ((const double *) bias)[target] +
-					dot_double((const double *) run->in + row * n_in,
+					sp_dot_double((const double *) run->in + row * n_in,
 							   (const double *) weights + target * n_in, n_in);
 			if (sp_spend(run->budget, n_in))
 				return SP_ERR_CANCELLED;

@@ -12,7 +12,7 @@
  */
 #include <math.h>
 
-#include "kernel/sp_kernel.h"
+#include "kernel/sp_kernel_general.h"
 
 /* Functions of numbers cost about this many multiplications. */
 #define CALL_COST 8
@@ -26,23 +26,23 @@
  * so that any number gives one within [0, 1].  ONNX Runtime's ComputeLogistic
  * differs by less than 1e-7.
  */
-static float
-sigmoid_float(float x)
+float
+sp_sigmoid_float(float x)
 {
 	float		exponent = -x > 88.7f ? 88.7f : -x;
 
 	return 1.0f / (expf(exponent) + 1.0f + 1e-16f);
 }
 
-static double
-sigmoid_double(double x)
+double
+sp_sigmoid_double(double x)
 {
 	return 1.0 / (1.0 + exp(-x));
 }
 
 /* ONNX Runtime's ErfInv and ComputeProbit: an approximation, with its rounded constants. */
 #define DEFINE_PROBIT(name, NUMBER, log_number, sqrt_number) \
-static NUMBER \
+NUMBER \
 name(NUMBER probability) \
 { \
 	NUMBER		x = 2 * probability - 1; \
@@ -53,8 +53,8 @@ name(NUMBER probability) \
 	return (NUMBER) 1.41421356f * (sign * sqrt_number(sqrt_number(v * v - w) - v)); \
 }
 
-DEFINE_PROBIT(probit_float, float, logf, sqrtf)
-DEFINE_PROBIT(probit_double, double, log, sqrt)
+DEFINE_PROBIT(sp_probit_float, float, logf, sqrtf)
+DEFINE_PROBIT(sp_probit_double, double, log, sqrt)
 
 #define DEFINE_MAP(name, NUMBER, sigmoid, exp_number, log1p_number, probit) \
 static void \
@@ -97,8 +97,8 @@ name(SpMap map, const NUMBER *in, NUMBER *out, size_t count) \
 	} \
 }
 
-DEFINE_MAP(map_float, float, sigmoid_float, expf, log1pf, probit_float)
-DEFINE_MAP(map_double, double, sigmoid_double, exp, log1p, probit_double)
+DEFINE_MAP(map_float, float, sp_sigmoid_float, expf, log1pf, sp_probit_float)
+DEFINE_MAP(map_double, double, sp_sigmoid_double, exp, log1p, sp_probit_double)
 
 SpStatus
 sp_kernel_map(const SpStepRun *run)

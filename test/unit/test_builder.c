@@ -89,7 +89,7 @@ test_inputs(void)
 	SpStr		names[2] = {SP_STR("a"), SP_STR("")};
 	uint32_t	value;
 
-	fails_with(&cx, sp_builder_input(builder, SP_TYPE_STRING, 1, NULL, &value), SP_ERR_FORMAT, "type 4", "string input");
+	fails_with(&cx, sp_builder_input(builder, (SpType) 5, 1, NULL, &value), SP_ERR_FORMAT, "type 5", "unknown type");
 	fails_with(&cx, sp_builder_input(builder, SP_TYPE_F32, 0, NULL, &value), SP_ERR_FORMAT, "without columns", "width 0");
 	cx.limits.max_features = 4;
 	fails_with(&cx, sp_builder_input(builder, SP_TYPE_F32, 2, NULL, &value), SP_ERR_LIMIT, "5 features", "too many features");

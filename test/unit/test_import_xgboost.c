@@ -271,7 +271,7 @@ test_refused_facts(void)
 	refused(SP_ERR_UNSUPPORTED, "\"my:objective\"", WITH(objective, OBJECTIVE("my:objective")));
 	refused(SP_ERR_FORMAT, "no member \"name\"", WITH(objective, "{}"));
 	refused(SP_ERR_FORMAT, "not an object", WITH(objective, "[]"));
-	refused(SP_OK, NULL, WITH(booster, "dart"));
+	refused(SP_ERR_FORMAT, "weight_drop", WITH(booster, "dart"));
 	refused(SP_ERR_UNSUPPORTED, "booster \"tree\"", WITH(booster, "tree"));
 	refused(SP_ERR_FORMAT, "no weights", WITH(booster, "gblinear"));
 	refused(SP_OK, NULL, WITH(model_extra, "\"weight_drop\":[1E0,5E-1],"));

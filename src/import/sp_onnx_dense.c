@@ -1,0 +1,222 @@
+/*
+ * src/import/sp_onnx_dense.c
+ *
+ * Matrix products and normalizations at inference.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "import/sp_onnx_internal.h"
+
+/* A matrix [k, n], or [n, k] if it is stored turned, as n rows of k; times factor. */
+static SpStatus
+sp_onnx_weights(SpOnnx *onnx, const SpOnnxValue *matrix, bool is_turned, double factor, double **weights)
+{
+	size_t		k = (size_t) matrix->dims[is_turned ? 1 : 0];
+	size_t		n = (size_t) matrix->dims[is_turned ? 0 : 1];
+	void	   *memory;
+
+	SP_TRY(sp_onnx_memory(onnx, k * n, sizeof(double), &memory));
+	*weights = memory;
+	for (size_t i = 0; i < n; i++)
+		for (size_t at = 0; at < k; at++)
+			(*weights)[i * k + at] = factor * matrix->list.numbers[is_turned ? i * k + at : at * n + i];
+	return SP_OK;
+}
+
+/* Two values, both or one of which have rows: batches in front. */
+static SpStatus
+sp_onnx_product(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue a, SpOnnxValue b)
+{
+	const SpOnnxValue *inputs[2] = {&a, &b};
+	SpGeneral	spec = {.dims = {1}};
+	SpOnnxValue made;
+	uint32_t	rank = a.rank > b.rank ? a.rank : b.rank;
+
+	if (a.rank < 2 || b.rank < 2 || a.dims[a.rank - 1] != b.dims[b.rank - 2] || a.row_axis == (int) a.rank - 1 ||
+		b.row_axis == (int) b.rank - 2 ||
+		(a.row_axis >= 0 && b.row_axis >= 0 && a.row_axis - (int) a.rank != b.row_axis - (int) b.rank))
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a product of these shapes is not supported");
+	if ((a.row_axis >= 0 && b.row_axis >= 0 && a.row_axis >= (int) a.rank - 2))
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "it mixes rows, which is not supported");
+	made = a.rank >= b.rank ? a : b;
+	for (uint32_t at = 0; at + 2 < rank; at++)
+	{
+		int64_t		x = at + a.rank >= rank ? a.dims[at + a.rank - rank] : 1;
+		int64_t		y = at + b.rank >= rank ? b.dims[at + b.rank - rank] : 1;
+
+		made.dims[at] = x > y ? x : y;
+		spec.dims[0] *= (uint32_t) made.dims[at];
+	}
+	spec.dims[1] = (uint32_t) a.dims[a.rank - 2];
+	spec.dims[2] = (uint32_t) a.dims[a.rank - 1];
+	spec.dims[3] = (uint32_t) b.dims[b.rank - 1];
+	made.dims[rank - 2] = spec.dims[1];
+	made.dims[rank - 1] = spec.dims[3];
+	made.row_axis = a.row_axis >= 0 ? a.row_axis + (int) (rank - a.rank) : b.row_axis + (int) (rank - b.rank);
+	SP_TRY(sp_onnx_step(onnx, node, SP_OP_PRODUCT, spec, inputs, 2, &a));
+	made.kind = SP_ONNX_NUMBERS;
+	made.value = a.value;
+	made.elem = a.elem;
+	made.domain = NULL;
+	return sp_onnx_define_output(onnx, node, 0, made);
+}
+
+SpStatus
+sp_onnx_matmul(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	SpOnnxValue a;
+	SpOnnxValue b;
+	double	   *weights;
+	bool		is_vector;
+
+	SP_TRY(sp_onnx_tensor(onnx, node, 0, &a));
+	SP_TRY(sp_onnx_tensor(onnx, node, 1, &b));
+	if (a.elem != b.elem || !sp_onnx_is_float(a.elem))
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "operands of different or integer types are not supported");
+	is_vector = b.kind == SP_ONNX_CONSTANT && b.rank == 1;
+	if (is_vector)
+	{
+		b.rank = 2;
+		b.dims[1] = 1;
+	}
+	if (b.kind == SP_ONNX_CONSTANT && b.rank == 2 && a.rank >= 1 && a.row_axis != (int) a.rank - 1)
+	{
+		if (a.dims[a.rank - 1] != b.dims[0])
+			return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%lld columns for %lld rows", (long long) a.dims[a.rank - 1], (long long) b.dims[0]);
+		SP_TRY(sp_onnx_weights(onnx, &b, false, 1, &weights));
+		SP_TRY(sp_onnx_matrix(onnx, node, a, (uint32_t) b.dims[1], weights, NULL, &a));
+		a.rank -= is_vector;
+		return sp_onnx_define_output(onnx, node, 0, a);
+	}
+	return sp_onnx_product(onnx, node, a, b);
+}
+
+SpStatus
+sp_onnx_gemm(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	SpOnnxValue a;
+	SpOnnxValue b;
+	SpOnnxValue c = SP_ONNX_NONE;
+	int64_t		turned[2];
+	double		factors[2];
+	double	   *weights;
+	double	   *bias = NULL;
+	int64_t		n;
+	bool		has_c = sp_onnx_has_input(node, 2);
+
+	SP_TRY(sp_onnx_tensor(onnx, node, 0, &a));
+	SP_TRY(sp_onnx_fixed(onnx, node, 1, &b));
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "transA", 0, &turned[0]));
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "transB", 0, &turned[1]));
+	SP_TRY(sp_onnx_float(onnx, node, "alpha", 1, &factors[0]));
+	SP_TRY(sp_onnx_float(onnx, node, "beta", 1, &factors[1]));
+	if (has_c)
+		SP_TRY(sp_onnx_tensor(onnx, node, 2, &c));
+	if (a.rank != 2 || b.rank != 2 || turned[0] != 0 || a.row_axis > 0 || a.elem != b.elem || !sp_onnx_is_float(a.elem) ||
+		a.dims[1] != b.dims[turned[1] != 0 ? 1 : 0])
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "operands of these shapes or types are not supported");
+	n = b.dims[turned[1] != 0 ? 0 : 1];
+	SP_TRY(sp_onnx_weights(onnx, &b, turned[1] != 0, factors[0], &weights));
+	if (has_c && c.kind == SP_ONNX_CONSTANT && (c.list.count == 1 || (int64_t) c.list.count == n) &&
+		(c.rank < 2 || c.dims[c.rank - 1] == (int64_t) c.list.count))
+	{
+		SP_TRY(sp_onnx_memory(onnx, (size_t) n, sizeof(double), (void **) &bias));
+		for (int64_t at = 0; at < n; at++)
+			bias[at] = factors[1] * c.list.numbers[c.list.count == 1 ? 0 : at];
+		has_c = false;
+	}
+	SP_TRY(sp_onnx_matrix(onnx, node, a, (uint32_t) n, weights, bias, &a));
+	if (has_c)
+	{
+		SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_MUL, c, sp_onnx_scalar(onnx, c.elem, factors[1]), &c));
+		SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_ADD, a, c, &a));
+	}
+	return sp_onnx_define_output(onnx, node, 0, a);
+}
+
+/* A constant of one axis as [n, 1, 1 ...], to meet the second axis of a tensor. */
+static SpStatus
+sp_onnx_channel(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, const SpOnnxValue *value, SpOnnxValue *channel)
+{
+	SP_TRY(sp_onnx_fixed(onnx, node, input, channel));
+	if (channel->rank != 1 || value->rank < 2 || channel->dims[0] != value->dims[1] || channel->elem != value->elem)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "input %zu does not fit the channels", input);
+	channel->rank = value->rank - 1;
+	for (uint32_t at = 1; at < channel->rank; at++)
+		channel->dims[at] = 1;
+	return SP_OK;
+}
+
+/* onnxruntime/core/providers/cpu/nn/batch_norm.h: one factor and one offset for each channel */
+SpStatus
+sp_onnx_batch_norm(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	SpOnnxValue value;
+	SpOnnxValue inputs[4];
+	int64_t		training;
+	double		epsilon;
+
+	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
+	SP_TRY(sp_onnx_float(onnx, node, "epsilon", 1e-5f, &epsilon));
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "training_mode", 0, &training));
+	if (training != 0 || value.row_axis > 0)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "training is not supported");
+	for (size_t at = 0; at < 4; at++)
+		SP_TRY(sp_onnx_channel(onnx, node, at + 1, &value, &inputs[at]));
+	for (size_t at = 0; at < inputs[0].list.count; at++)
+	{
+		bool		is_float = value.elem == SP_ONNX_FLOAT;
+		double		factor = inputs[0].list.numbers[at] / (is_float ? sqrtf((float) (inputs[3].list.numbers[at] + epsilon)) :
+														   sqrt(inputs[3].list.numbers[at] + epsilon));
+		double		offset;
+
+		factor = is_float ? (float) factor : factor;
+		offset = inputs[1].list.numbers[at] - inputs[2].list.numbers[at] * factor;
+		inputs[0].list.numbers[at] = factor;
+		inputs[1].list.numbers[at] = is_float ? (float) offset : offset;
+	}
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_MUL, value, inputs[0], &value));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_ADD, value, inputs[1], &value));
+	return sp_onnx_define_output(onnx, node, 0, value);
+}
+
+/* LayerNormalization, and RMSNormalization without the mean */
+SpStatus
+sp_onnx_layer_norm(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	bool		has_mean = sp_str_is(sp_onnx_str(node->op_type), "LayerNormalization");
+	SpOnnxValue value;
+	SpOnnxValue part;
+	SpOnnxValue square;
+	int64_t		number;
+	uint32_t	axis;
+	double		epsilon;
+
+	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "axis", -1, &number));
+	SP_TRY(sp_onnx_float(onnx, node, "epsilon", 1e-5f, &epsilon));
+	SP_TRY(sp_onnx_axis(onnx, node, &value, number, &axis));
+	if (value.row_axis > (int) axis)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "it works across rows, which is not supported");
+	if (node->n_output > 1)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "more than one output is not supported");
+	if (has_mean)
+	{
+		SP_TRY(sp_onnx_reduce(onnx, node, SP_REDUCE_MEAN, value, axis, value.rank - 1, &part));
+		SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_SUB, value, part, &value));
+	}
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_MUL, value, value, &square));
+	SP_TRY(sp_onnx_reduce(onnx, node, SP_REDUCE_MEAN, square, axis, value.rank - 1, &part));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_ADD, part, sp_onnx_scalar(onnx, value.elem, epsilon), &part));
+	SP_TRY(sp_onnx_apply(onnx, node, SP_APPLY_SQRT, 0, 0, part, &part));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_DIV, value, part, &value));
+	for (size_t at = 1; at <= 2; at++)
+	{
+		if (!sp_onnx_has_input(node, at))
+			continue;
+		SP_TRY(sp_onnx_tensor(onnx, node, at, &part));
+		SP_TRY(sp_onnx_binary(onnx, node, at == 1 ? SP_BINARY_MUL : SP_BINARY_ADD, value, part, &value));
+	}
+	return sp_onnx_define_output(onnx, node, 0, value);
+}
