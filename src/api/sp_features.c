@@ -111,6 +111,20 @@ store_integer(SpBinder *binder, uint32 row, uint32 feature, double number)
 	*place = (int64_t) number;
 }
 
+/* A category is text; only a missing one comes as a number, NaN. */
+static void
+store_no_text(const SpBinder *binder, uint32 row, uint32 feature, double number)
+{
+	(void) row;
+	if (isnan(number))
+		refuse_missing(binder, feature);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("feature \"%s\" of %s must be text, not a number",
+					sp_feature_name(binder, feature), binder->subject),
+			 errhint("Pass a row or jsonb; an array of numbers has no text.")));
+}
+
 void
 sp_store_number(SpBinder *binder, uint32 row, uint32 feature, double number)
 {
@@ -136,8 +150,33 @@ sp_store_number(SpBinder *binder, uint32 row, uint32 feature, double number)
 			store_integer(binder, row, feature, number);
 			break;
 		case SP_TYPE_STRING:
-			elog(ERROR, "unexpected type of feature \"%s\"", sp_feature_name(binder, feature));
+			store_no_text(binder, row, feature, number);
+			break;
 	}
+}
+
+bool
+sp_feature_is_text(const SpBinder *binder, uint32 feature)
+{
+	return sp_image_features(binder->image)[feature].type == SP_TYPE_STRING;
+}
+
+void
+sp_store_text(SpBinder *binder, uint32 row, uint32 feature, const char *bytes, Size size)
+{
+	int64_t    *place = feature_place(binder, feature, row);
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		char	   *utf8 = pg_server_to_any(bytes, (int) size, PG_UTF8);
+
+		if (utf8 != bytes)
+		{
+			bytes = utf8;
+			size = strlen(utf8);
+		}
+	}
+	*place = sp_image_category(binder->image, bytes, size);
 }
 
 static double
@@ -342,6 +381,11 @@ store_jsonb(SpBinder *binder, uint32 row, uint32 feature, const JsonbValue *valu
 {
 	double		number;
 
+	if (value->type == jbvString && sp_feature_is_text(binder, feature))
+	{
+		sp_store_text(binder, row, feature, value->val.string.val, value->val.string.len);
+		return;
+	}
 	if (!sp_json_value_number(value, binder->special_numbers, &number))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

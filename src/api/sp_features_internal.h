@@ -26,6 +26,9 @@ extern bool sp_json_value_number(const JsonbValue *value, bool special, double *
 
 /* NaN for a missing value; sp_finish_row afterwards. */
 extern void sp_store_number(SpBinder *binder, uint32 row, uint32 feature, double number);
+/* Text for a feature of type string, in the database's encoding; what the model does not know is an unseen category. */
+extern bool sp_feature_is_text(const SpBinder *binder, uint32 feature);
+extern void sp_store_text(SpBinder *binder, uint32 row, uint32 feature, const char *bytes, Size size);
 extern bool sp_finish_row(SpBinder *binder, uint32 row);
 
 extern void sp_refuse_length(const SpBinder *binder, int64 length) SP_NORETURN;

@@ -77,12 +77,17 @@ refuse_columns(const SpBinder *binder, TupleDesc desc, const uint32 *missing, ui
 static void
 check_column_type(const SpBinder *binder, uint32 feature, Oid type)
 {
-	if (!sp_is_number_type(type) && type != BOOLOID)
+	bool		is_text = sp_feature_is_text(binder, feature);
+	bool		fits = is_text ? type == TEXTOID || type == VARCHAROID :
+		sp_is_number_type(type) || type == BOOLOID;
+
+	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" of type %s cannot be a feature of %s",
 						sp_feature_name(binder, feature), format_type_be(type), binder->subject),
-				 errhint("Features are numbers or booleans; cast the column.")));
+				 is_text ? errhint("The feature is a category; cast the column to text.") :
+				 errhint("The feature is a number; cast the column.")));
 }
 
 /* Column names are cut to NAMEDATALEN - 1 bytes by the server; so are features here. */
@@ -188,8 +193,15 @@ sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
 	{
 		int			i = binder->columns[feature] - 1;
 
-		sp_store_number(binder, row, feature, binder->nulls[i] ? get_float8_nan() :
-						sp_number_of(binder->column_types[feature], binder->values[i]));
+		if (!binder->nulls[i] && sp_feature_is_text(binder, feature))
+		{
+			text	   *category = DatumGetTextPP(binder->values[i]);
+
+			sp_store_text(binder, row, feature, VARDATA_ANY(category), VARSIZE_ANY_EXHDR(category));
+		}
+		else
+			sp_store_number(binder, row, feature, binder->nulls[i] ? get_float8_nan() :
+							sp_number_of(binder->column_types[feature], binder->values[i]));
 	}
 	return sp_finish_row(binder, row);
 }
