@@ -48,7 +48,7 @@ static void
 row_where(const SpRow *row)
 {
 	const int64_t *condition = row->in[0];
-	bool		is_float = element_size(row->type) == 4;
+	bool		is_float = element_size(row->out_type) == 4;
 
 	for (uint32_t at = 0; at < row->out_width; at++)
 	{
@@ -276,7 +276,7 @@ sp_kernel_general(const SpStepRun *run, SpOp op)
 	const SpImageValue *values = sp_image_values(run->image);
 	SpRow		row = {
 		.image = run->image, .general = general, .type = (SpType) run->from.type,
-		.out_width = run->to.width, .scratch = run->scratch
+		.out_width = run->to.width, .out_type = (SpType) run->to.type, .scratch = run->scratch
 	};
 
 	for (size_t number = 0; number < run->rows; number++)
