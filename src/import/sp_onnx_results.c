@@ -48,6 +48,8 @@ sp_onnx_set_labels(SpOnnx *onnx, const SpOnnxList *list, size_t count)
 	SP_TRY(sp_onnx_memory(onnx, count, SP_ONNX_LABEL_SIZE, (void **) &text));
 	for (size_t at = 0; at < count; at++, text += SP_ONNX_LABEL_SIZE)
 	{
+		if (list && list->numbers && !(list->numbers[at] > -0x1p53 && list->numbers[at] < 0x1p53))
+			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "labels beyond 2^53 are not supported in this ONNX graph");
 		labels[at].data = text;
 		if (list && list->texts)
 			labels[at] = list->texts[at];

@@ -323,8 +323,8 @@ apply_integer(SpApply kind, int64_t x, double a, double b)
 		case SP_APPLY_RELU:
 			return x > 0 ? x : 0;
 		case SP_APPLY_CLIP:
-			x = x < (int64_t) a ? (int64_t) a : x;
-			return x > (int64_t) b ? (int64_t) b : x;
+			x = a > -0x1p53 && x < (int64_t) a ? (int64_t) a : x;
+			return b < 0x1p53 && x > (int64_t) b ? (int64_t) b : x;
 		default:
 			return x == 0;
 	}
