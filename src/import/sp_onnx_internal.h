@@ -253,7 +253,7 @@ extern SpStatus sp_onnx_place(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnn
 extern SpStatus sp_onnx_define_classes(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t label,
 									   uint32_t scores, bool are_probabilities);
 
-/* sp_onnx_shapes.c, sp_onnx_math.c, sp_onnx_window.c, sp_onnx_encode.c, sp_onnx_svm.c: handlers */
+/* sp_onnx_shapes.c, sp_onnx_extents.c, sp_onnx_math.c, sp_onnx_dense.c, sp_onnx_encode.c, sp_onnx_svm.c: handlers */
 #define SP_ONNX_HANDLER(name) extern SpStatus sp_onnx_##name(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 SP_ONNX_HANDLER(reshape);
 SP_ONNX_HANDLER(flatten);
@@ -283,11 +283,6 @@ SP_ONNX_HANDLER(gemm);
 SP_ONNX_HANDLER(batch_norm);
 SP_ONNX_HANDLER(layer_norm);
 SP_ONNX_HANDLER(cumsum);
-SP_ONNX_HANDLER(conv);
-SP_ONNX_HANDLER(pool);
-SP_ONNX_HANDLER(global_pool);
-SP_ONNX_HANDLER(pad);
-SP_ONNX_HANDLER(recurrent);
 SP_ONNX_HANDLER(label_encoder);
 SP_ONNX_HANDLER(one_hot);
 SP_ONNX_HANDLER(category_mapper);

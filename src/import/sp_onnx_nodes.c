@@ -49,6 +49,21 @@ sp_onnx_identity(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	return sp_onnx_define_output(onnx, node, 0, *input);
 }
 
+/* Nothing happens at inference; what the optional third input says must be that. */
+static SpStatus
+sp_onnx_dropout(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	SpOnnxValue training;
+
+	if (sp_onnx_has_input(node, 2))
+	{
+		SP_TRY(sp_onnx_fixed(onnx, node, 2, &training));
+		if (training.list.count != 1 || training.list.numbers == NULL || training.list.numbers[0] != 0)
+			return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "training is not supported");
+	}
+	return sp_onnx_identity(onnx, node);
+}
+
 static SpStatus
 sp_onnx_constant(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
@@ -292,7 +307,7 @@ static const SpOnnxOperator sp_onnx_operators[] = {
 	{"", "Cast", sp_onnx_cast_node, "to saturate round_mode "},
 	{"", "Identity", sp_onnx_identity, ""},
 	{"", "Constant", sp_onnx_constant, "value value_int value_ints value_float value_floats value_string value_strings "},
-	{"", "Dropout", sp_onnx_identity, "ratio seed "},
+	{"", "Dropout", sp_onnx_dropout, "ratio seed "},
 	{"", "Add", sp_onnx_arithmetic, ""},
 	{"", "Sub", sp_onnx_arithmetic, ""},
 	{"", "Mul", sp_onnx_arithmetic, ""},

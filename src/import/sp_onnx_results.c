@@ -25,6 +25,16 @@ sp_onnx_is_label(const SpOnnxValue *value)
 		 (value->domain || value->n_results > 0));
 }
 
+/* Rows have to come first, or after axes of one element. */
+static bool
+sp_onnx_has_rows(const SpOnnxValue *value)
+{
+	for (int at = 0; at < value->row_axis; at++)
+		if (value->dims[at] != 1)
+			return false;
+	return value->row_axis >= 0;
+}
+
 /* The model's labels from a list of numbers or strings. */
 static SpStatus
 sp_onnx_set_labels(SpOnnx *onnx, const SpOnnxList *list, size_t count)
@@ -38,6 +48,8 @@ sp_onnx_set_labels(SpOnnx *onnx, const SpOnnxList *list, size_t count)
 	SP_TRY(sp_onnx_memory(onnx, count, SP_ONNX_LABEL_SIZE, (void **) &text));
 	for (size_t at = 0; at < count; at++, text += SP_ONNX_LABEL_SIZE)
 	{
+		if (list && list->numbers && !(list->numbers[at] > -0x1p53 && list->numbers[at] < 0x1p53))
+			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "labels beyond 2^53 are not supported in this ONNX graph");
 		labels[at].data = text;
 		if (list && list->texts)
 			labels[at] = list->texts[at];
@@ -159,7 +171,7 @@ sp_onnx_find_label(SpOnnx *onnx, const SpOnnx__GraphProto *graph, SpOnnxValue *v
 		if (value == NULL)
 			return sp_fail(onnx->cx, SP_ERR_FORMAT, "ONNX output \"%s\" is not defined", sp_printable(name, shown));
 		values[i] = *value;
-		if (value->kind == SP_ONNX_CONSTANT || (!sp_onnx_is_label(value) && value->row_axis < 0))
+		if (value->kind == SP_ONNX_CONSTANT || !sp_onnx_has_rows(value))
 			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" is not an output of the model", sp_printable(name, shown));
 		if (!sp_onnx_is_label(value))
 			continue;

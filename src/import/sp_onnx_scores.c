@@ -10,7 +10,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "import/sp_onnx_internal.h"
@@ -140,16 +139,16 @@ sp_onnx_link(SpOnnx *onnx, uint32_t scores, SpOnnxPost post, uint32_t *out)
 	}
 }
 
-/* Of the decimal text that sp_onnx_read_labels made. */
+/* The number that a label was printed from; one above 2^53 is refused where it is computed with. */
 static double
-label_number(SpStr label)
+sp_onnx_label_number(SpStr label)
 {
-	bool		is_negative = label.size > 0 && label.data[0] == '-';
-	uint64_t	number = 0;
+	bool		negative = label.size > 0 && label.data[0] == '-';
+	double		number = 0;
 
-	for (size_t at = is_negative; at < label.size; at++)
-		number = number * 10 + (uint64_t) (label.data[at] - '0');
-	return is_negative ? -(double) number : (double) number;
+	for (size_t at = negative; at < label.size; at++)
+		number = number * 10 + (label.data[at] - '0');
+	return negative ? -number : number;
 }
 
 /* Labels as a list: integers become numbers again. */
@@ -169,7 +168,7 @@ sp_onnx_label_list(SpOnnx *onnx, SpOnnxList **list)
 	SP_TRY(sp_onnx_memory(onnx, onnx->n_labels, sizeof(double), &memory));
 	(*list)->numbers = memory;
 	for (uint32_t at = 0; at < onnx->n_labels; at++)
-		(*list)->numbers[at] = label_number(onnx->labels[at]);
+		(*list)->numbers[at] = sp_onnx_label_number(onnx->labels[at]);
 	return SP_OK;
 }
 

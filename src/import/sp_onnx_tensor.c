@@ -520,6 +520,9 @@ sp_onnx_binary(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpBinary kind, SpOnn
 
 	if (sp_onnx_type(a.elem) != sp_onnx_type(b.elem))
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "operands of different types are not supported");
+	/* strings that the model does not know are all the same to us */
+	if (a.elem == SP_ONNX_STRING && a.kind != SP_ONNX_CONSTANT && b.kind != SP_ONNX_CONSTANT)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "comparing strings with anything but constants is not supported");
 	SP_TRY(sp_onnx_common_shape(onnx, node, operands, 2, &shape));
 	SP_TRY(sp_onnx_spread(onnx, node, &a, &shape));
 	SP_TRY(sp_onnx_spread(onnx, node, &b, &shape));

@@ -9,6 +9,7 @@
 
 #include "ir/sp_builder_internal.h"
 
+/* a double from here on may stand for several integers */
 #define EXACT_INTEGER 0x1p53
 #define IS_FLOAT(type) ((type) == SP_TYPE_F32 || (type) == SP_TYPE_F64)
 
@@ -65,7 +66,7 @@ need_groups(const Check *check)
 static bool
 is_integer(double number)
 {
-	return number == floor(number) && fabs(number) <= EXACT_INTEGER;
+	return number == floor(number) && fabs(number) < EXACT_INTEGER;
 }
 
 static SpStatus
@@ -181,7 +182,8 @@ check_apply(Check *check)
 		(type == SP_TYPE_I64 && (kind < SP_APPLY_ABS || kind > SP_APPLY_NOT)))
 		return refuse(check, "input of this type is not possible");
 	if (type == SP_TYPE_I64 && kind == SP_APPLY_CLIP &&
-		(!is_integer(check->spec->params[0]) || !is_integer(check->spec->params[1])))
+		((!is_integer(check->spec->params[0]) && check->spec->params[0] != -EXACT_INTEGER) ||
+		 (!is_integer(check->spec->params[1]) && check->spec->params[1] != EXACT_INTEGER)))
 		return refuse(check, "a bound is not an exact integer");
 	check->type = kind == SP_APPLY_IS_NAN || kind == SP_APPLY_IS_INF ? SP_TYPE_I64 : type;
 	check->width = check->in[0].width;

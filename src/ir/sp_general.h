@@ -95,7 +95,7 @@ typedef enum SpApply
 	SP_APPLY_NEGATE,			/* I64 too */
 	SP_APPLY_SIGN,				/* I64 too */
 	SP_APPLY_RELU,				/* I64 too */
-	SP_APPLY_CLIP,				/* min(max(x, a), b); I64 too */
+	SP_APPLY_CLIP,				/* min(max(x, a), b); I64 too, where -2^53 and 2^53 stand for no bound */
 	SP_APPLY_NOT,				/* I64 only */
 	SP_APPLY_IS_NAN,			/* to I64 */
 	SP_APPLY_IS_INF,			/* to I64; a != 0: negative, b != 0: positive ones count */

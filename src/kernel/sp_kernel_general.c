@@ -48,7 +48,7 @@ static void
 row_where(const SpRow *row)
 {
 	const int64_t *condition = row->in[0];
-	bool		is_float = element_size(row->type) == 4;
+	bool		is_float = element_size(row->out_type) == 4;
 
 	for (uint32_t at = 0; at < row->out_width; at++)
 	{
@@ -276,7 +276,7 @@ sp_kernel_general(const SpStepRun *run, SpOp op)
 	const SpImageValue *values = sp_image_values(run->image);
 	SpRow		row = {
 		.image = run->image, .general = general, .type = (SpType) run->from.type,
-		.out_width = run->to.width, .scratch = run->scratch
+		.out_width = run->to.width, .out_type = (SpType) run->to.type, .scratch = run->scratch
 	};
 
 	for (size_t number = 0; number < run->rows; number++)
@@ -323,8 +323,8 @@ apply_integer(SpApply kind, int64_t x, double a, double b)
 		case SP_APPLY_RELU:
 			return x > 0 ? x : 0;
 		case SP_APPLY_CLIP:
-			x = x < (int64_t) a ? (int64_t) a : x;
-			return x > (int64_t) b ? (int64_t) b : x;
+			x = a > -0x1p53 && x < (int64_t) a ? (int64_t) a : x;
+			return b < 0x1p53 && x > (int64_t) b ? (int64_t) b : x;
 		default:
 			return x == 0;
 	}

@@ -21,6 +21,7 @@ typedef struct SpRow
 	uint32_t	width[3];
 	SpType		type;			/* of the first input */
 	void	   *out;
+	SpType		out_type;
 	uint32_t	out_width;
 	void	   *scratch;
 } SpRow;

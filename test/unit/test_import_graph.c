@@ -10,6 +10,7 @@
 #include "sp_test_onnx.h"
 
 #include "ir/sp_pack.h"
+#include "kernel/sp_eval.h"
 
 #define ML "ai.onnx.ml"
 
@@ -30,6 +31,45 @@ one_node(const char *domain, const char *operator, const char *const *attributes
 	put_model(&model, &graph);
 }
 
+/* Run three rows, so that the sanitizers see every buffer; the first number of the second row. */
+static double
+run_rows(SpTestImport *import, const double *rows, SpOutput output)
+{
+	SpImage    *image;
+	SpEval	   *eval;
+	void	   *memory;
+	double		number;
+	size_t		size;
+
+	if (sp_pack(&import->cx, import->model, &image) != SP_OK)
+		return NAN;
+	size = sp_eval_size(image, 3);
+	memory = aligned_alloc(64, (size + 63) / 64 * 64);
+	memset(memory, 0, size);
+	eval = sp_eval_init(memory, image, 3, NULL, NULL);
+	for (uint32_t at = 0; at < image->n_features; at++)
+	{
+		const SpImageFeature *feature = &sp_image_features(image)[at];
+		uint32_t	width = sp_image_values(image)[feature->input].width;
+
+		for (uint32_t row = 0; row < 3; row++)
+		{
+			double		x = rows[row * image->n_features + at];
+
+			if (feature->type == SP_TYPE_F32)
+				((float *) sp_eval_input(eval, feature->input))[row * width + feature->column] = (float) x;
+			else
+				((int64_t *) sp_eval_input(eval, feature->input))[row * width + feature->column] = (int64_t) x;
+		}
+	}
+	sp_eval_run(eval, 3, 15, true);
+	number = sp_eval_output_number(eval, output, 1, 0);
+	free(memory);
+	return number;
+}
+
+static const double some_rows[] = {1, 2, 3, 4, 0.5, -1, 0.25, 2, -3, NAN, 1, 0};
+
 static void
 accepted(const char *domain, const char *operator, const char *const *attributes, uint32_t width)
 {
@@ -41,6 +81,8 @@ accepted(const char *domain, const char *operator, const char *const *attributes
 	   "%s gives %u columns", operator, width);
 	if (import.status != SP_OK)
 		sp_test_complain(&import, operator, 0);
+	else
+		run_rows(&import, some_rows, SP_OUTPUT_VALUE);
 	sp_test_import_end(&import);
 }
 
@@ -67,12 +109,14 @@ test_operators(void)
 	static const char *const slice[] = {"starts", "ints:1", "ends", "ints:3", "axes", "ints:1", NULL};
 	static const char *const cats[] = {"cats_int64s", "ints:1,2,3", NULL};
 	static const char *const no_cats[] = {NULL};
+	static const char *const imputer[] = {"imputed_value_floats", "floats:1,2,3,4", "replaced_value_float", "f:nan", NULL};
 
 	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
 		accepted("", alone[i], NULL, 4);
+	accepted(ML, "Imputer", imputer, 4);
 	accepted("", "ReduceSum", axes1, 1);
 	accepted("", "ReduceL2", axes1, 1);
-	accepted("", "Transpose", perm, 4);
+	refused("", "Transpose", perm, SP_ERR_UNSUPPORTED, "not an output");
 	accepted("", "Slice", slice, 2);
 	accepted(ML, "OneHotEncoder", cats, 12);
 	refused("", "ReduceSum", axes0, SP_ERR_UNSUPPORTED, "across rows");
@@ -125,6 +169,7 @@ test_rich(void)
 		ok(m->task == SP_TASK_CLUSTERING && m->n_labels == 4 && m->n_features == 4 &&
 		   m->features[0].type == SP_TYPE_STRING && strcmp(m->features[0].name, "S") == 0 &&
 		   strcmp(m->features[3].name, "X_2") == 0 && m->n_categories == 2, "its facts");
+		ok(run_rows(&import, some_rows, SP_OUTPUT_LABEL) == 0, "its choice");
 		ok(sp_pack(&import.cx, m, &image) == SP_OK && sp_image_category(image, "bb", 2) == 1 &&
 		   sp_image_category(image, "b", 1) == -1 && sp_image_category(image, "", 0) == -1, "its categories");
 	}
