@@ -47,8 +47,10 @@ IR_OBJS = \
 	src/ir/sp_pack_trees.o
 
 IMPORT_OBJS = \
+	src/import/sp_catboost_facts.o \
 	src/import/sp_class_labels.o \
 	src/import/sp_import.o \
+	src/import/sp_import_catboost.o \
 	src/import/sp_import_lightgbm.o \
 	src/import/sp_import_onnx.o \
 	src/import/sp_import_xgboost.o \

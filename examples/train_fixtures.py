@@ -1,6 +1,7 @@
 """Make the fixtures under test/data/ that belong to the libraries of this environment.
 
     python train_fixtures.py xgboost newest|1.6|2.0|3.0
+    python train_fixtures.py lightgbm
     python train_fixtures.py onnx
     python train_fixtures.py readme
 
@@ -14,6 +15,9 @@ def main(what, version=None):
     if what == "xgboost":
         import xgboost_fixtures
         xgboost_fixtures.make_fixtures(version)
+    elif what == "lightgbm":
+        import lightgbm_fixtures
+        lightgbm_fixtures.make_fixtures()
     elif what == "onnx":
         import onnx_fixtures
         onnx_fixtures.make_fixtures()

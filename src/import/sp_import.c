@@ -20,6 +20,7 @@ static const SpFormatName sp_format_names[] = {
 	{SP_FORMAT_XGBOOST_UBJ, "xgboost_ubj"},
 	{SP_FORMAT_ONNX, "onnx"},
 	{SP_FORMAT_LIGHTGBM, "lightgbm"},
+	{SP_FORMAT_CATBOOST_JSON, "catboost_json"},
 };
 
 #define SP_N_FORMATS (sizeof(sp_format_names) / sizeof(sp_format_names[0]))
@@ -43,7 +44,7 @@ typedef struct SpRefused
 #define SP_HINT_NETWORK "Supported are XGBoost models (JSON, UBJSON) and ONNX models of tree ensembles and linear models."
 #define SP_HINT_XGBOOST "Load the model in XGBoost 1.6 to 3.0 and save it with save_model('model.ubj')."
 #define SP_HINT_LIGHTGBM "Save the model with Booster.save_model('model.txt')."
-#define SP_HINT_ONNX_TREES "Convert the model to ONNX with onnxmltools."
+#define SP_HINT_CATBOOST "Save the model with save_model('model.json', format='json')."
 
 static const SpRefused sp_refused[] = {
 	{SP_BYTES("\x80\x02"), "a pickle or joblib file", SP_HINT_PICKLE},
@@ -64,7 +65,7 @@ static const SpRefused sp_refused[] = {
 	{SP_BYTES("binf"), "an XGBoost model in the deprecated binary format", SP_HINT_XGBOOST},
 	{SP_BYTES("bs64\t"), "an XGBoost model in the deprecated binary format", SP_HINT_XGBOOST},
 	{SP_BYTES("CONFIG-offset:"), "an XGBoost memory snapshot", SP_HINT_XGBOOST},
-	{SP_BYTES("CBM1"), "a CatBoost file", SP_HINT_ONNX_TREES},
+	{SP_BYTES("CBM1"), "a CatBoost file", SP_HINT_CATBOOST},
 	{SP_BYTES("<?xml"), "an XML file (as PMML)", SP_HINT_NETWORK},
 	{SP_BYTES("<PMML"), "a PMML file", SP_HINT_NETWORK},
 };
@@ -143,7 +144,11 @@ sp_detect_json(SpContext *cx, const void *bytes, size_t size, SpFormat *format)
 		for (i = 0; i < sizeof(catboost) / sizeof(catboost[0]); i++)
 		{
 			if (sp_str_is(token.text, catboost[i]))
-				return sp_refuse_format(cx, "a CatBoost JSON file", SP_HINT_ONNX_TREES);
+			{
+				sp_tokens_close(tokens);
+				*format = SP_FORMAT_CATBOOST_JSON;
+				return SP_OK;
+			}
 		}
 		if (sp_str_is(token.text, "name") || sp_str_is(token.text, "tree_info"))
 			return sp_refuse_format(cx, "a LightGBM JSON dump", SP_HINT_LIGHTGBM);
@@ -249,6 +254,8 @@ sp_import(SpContext *cx, SpFormat format, const void *bytes, size_t size,
 		case SP_FORMAT_XGBOOST_JSON:
 		case SP_FORMAT_XGBOOST_UBJ:
 			return sp_import_xgboost(cx, *used, bytes, size, overrides, model);
+		case SP_FORMAT_CATBOOST_JSON:
+			return sp_import_catboost(cx, bytes, size, overrides, model);
 		case SP_FORMAT_LIGHTGBM:
 			return sp_import_lightgbm(cx, bytes, size, overrides, model);
 		case SP_FORMAT_ONNX:

@@ -15,17 +15,18 @@ typedef enum SpFormat
 	SP_FORMAT_XGBOOST_UBJ,
 	SP_FORMAT_ONNX,
 	SP_FORMAT_LIGHTGBM,
-	SP_FORMAT_LAST = SP_FORMAT_LIGHTGBM
+	SP_FORMAT_CATBOOST_JSON,
+	SP_FORMAT_LAST = SP_FORMAT_CATBOOST_JSON
 } SpFormat;
 
-extern const char *sp_format_name(SpFormat format);	/* xgboost_json, xgboost_ubj, onnx, lightgbm */
+extern const char *sp_format_name(SpFormat format);	/* xgboost_json, xgboost_ubj, onnx, lightgbm, catboost_json */
 /* SP_FORMAT_UNKNOWN for a name we do not know */
 extern SpFormat sp_format_by_name(SpStr name);
 
 /*
  * What the first bytes look like.  Recognised but refused formats fail with
  * SP_ERR_UNSUPPORTED and a hint how to convert (pickle/joblib, XGBoost's
- * deprecated binary format, CatBoost's, gzip); bytes like nothing we know with SP_ERR_FORMAT.
+ * deprecated binary format, CatBoost's binary format, gzip); bytes like nothing we know with SP_ERR_FORMAT.
  */
 extern SpStatus sp_detect_format(SpContext *cx, const void *bytes, size_t size, SpFormat *format);
 
@@ -44,6 +45,8 @@ extern SpStatus sp_import_xgboost(SpContext *cx, SpFormat format, const void *by
 								  const SpOverrides *overrides, SpModel **model);
 extern SpStatus sp_import_onnx(SpContext *cx, const void *bytes, size_t size,
 							   const SpOverrides *overrides, SpModel **model);
+extern SpStatus sp_import_catboost(SpContext *cx, const void *bytes, size_t size,
+								   const SpOverrides *overrides, SpModel **model);
 extern SpStatus sp_import_lightgbm(SpContext *cx, const void *bytes, size_t size,
 								   const SpOverrides *overrides, SpModel **model);
 

@@ -199,7 +199,7 @@ sp_onnx_hidden_label(SpOnnx *onnx, const SpOnnxValue *values, size_t count, uint
 }
 
 static SpStatus
-sp_onnx_number_output(SpOnnx *onnx, const SpOnnxValue *value, uint32_t *made)
+sp_onnx_number_output(SpOnnx *onnx, const SpOnnxValue *value, size_t n_outputs, uint32_t *made)
 {
 	char		shown[SP_PRINTABLE_SIZE];
 	SpOutput	output = SP_OUTPUT_VALUE;
@@ -207,6 +207,11 @@ sp_onnx_number_output(SpOnnx *onnx, const SpOnnxValue *value, uint32_t *made)
 
 	if (value->elem == SP_ONNX_STRING)
 		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" of strings is not supported", sp_printable(value->name, shown));
+
+	/* it may be a label whose values nobody wrote down; taken for a number it would hide the score */
+	if (!sp_onnx_is_float(value->elem) && n_outputs > 1)
+		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" of integers beside other outputs is not supported",
+					   sp_printable(value->name, shown));
 	if (!sp_onnx_is_float(value->elem))
 		SP_TRY(sp_onnx_cast(onnx, number, SP_TYPE_F64, &number));
 	if (made[SP_OUTPUT_LABEL] != SP_NO_VALUE)
@@ -248,7 +253,7 @@ sp_onnx_outputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 			continue;
 		if (made[SP_OUTPUT_LABEL] == SP_NO_VALUE)
 			onnx->task = sp_onnx_value_task(onnx, &values[i]);
-		SP_TRY(sp_onnx_number_output(onnx, &values[i], made));
+		SP_TRY(sp_onnx_number_output(onnx, &values[i], graph->n_output, made));
 		if (graph->n_output == 1 && made[SP_OUTPUT_VALUE] != SP_NO_VALUE && onnx->overrides && onnx->overrides->labels &&
 			onnx->overrides->n_labels >= 2 && onnx->overrides->n_labels == sp_onnx_width(&values[i]))
 			SP_TRY(sp_onnx_named_classes(onnx, &values[i], made));

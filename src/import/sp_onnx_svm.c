@@ -212,7 +212,7 @@ sp_onnx_svm_classifier(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_matrix(onnx, node, scores, (uint32_t) n_pairs, weights, svm.rho, &scores));
 	SP_TRY(sp_onnx_votes(onnx, node, scores, onnx->n_labels, &label));
 	SP_TRY(sp_onnx_convert(onnx, node, scores, SP_ONNX_FLOAT, &scores));
-	onnx->raw = scores.value;
+	/* the scores of pairs are not the decision function of scikit-learn, so they are no margins */
 	if (n_platt[0] == 0)
 		return sp_onnx_define_classes(onnx, node, label, scores.value, false);
 	SP_TRY(sp_onnx_platt(onnx, node, scores, onnx->n_labels, platt[0], platt[1], &scores.value));

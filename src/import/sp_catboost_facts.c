@@ -1,0 +1,356 @@
+/*
+ * src/import/sp_catboost_facts.c
+ *
+ * A CatBoost JSON model but for its trees: features, loss, labels, bias.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "import/sp_catboost_internal.h"
+#include "import/sp_class_labels.h"
+#include "import/sp_members.h"
+
+/* What predict() of the source gives by default, by loss function. */
+static const SpCatLoss sp_cat_losses[] = {
+	{"RMSE", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"MAE", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"MAPE", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"Quantile", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"Expectile", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"Huber", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"Lq", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"MultiRMSE", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"MultiQuantile", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"Poisson", SP_TASK_REGRESSION, SP_CAT_EXP},
+	{"Tweedie", SP_TASK_REGRESSION, SP_CAT_EXP},
+	{"QueryRMSE", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"YetiRank", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"PairLogit", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"Logloss", SP_TASK_CLASSIFICATION, SP_CAT_SIGMOID},
+	{"CrossEntropy", SP_TASK_CLASSIFICATION, SP_CAT_SIGMOID},
+	{"MultiClass", SP_TASK_CLASSIFICATION, SP_CAT_SOFTMAX},
+	{"MultiClassOneVsAll", SP_TASK_CLASSIFICATION, SP_CAT_ONE_VS_ALL},
+};
+
+static SpStatus
+sp_cat_read_treatment(SpCatboost *cat, SpTokens *tokens, uint8_t *missing_right)
+{
+	char		shown[SP_PRINTABLE_SIZE];
+	SpStr		text;
+
+	SP_TRY(sp_read_text(cat->cx, tokens, "nan_value_treatment", &text));
+	*missing_right = sp_str_is(text, "AsTrue");
+	if (*missing_right || sp_str_is(text, "AsFalse") || sp_str_is(text, "AsIs"))
+		return SP_OK;
+	return sp_fail(cat->cx, SP_ERR_UNSUPPORTED, "nan_value_treatment \"%s\" of CatBoost is not supported",
+				   sp_printable(text, shown));
+}
+
+static SpStatus
+sp_cat_read_feature(SpCatboost *cat, SpTokens *tokens, const SpToken *start)
+{
+	static const char *const names[] = {"flat_feature_index", "feature_id", "nan_value_treatment", NULL};
+	SpMembers	members = {.cx = cat->cx, .tokens = tokens, .what = "float_features", .names = names};
+	size_t		number = cat->n_features;
+	SpToken		token;
+	int			which;
+
+	if (start->kind != SP_TOKEN_OBJECT)
+		return sp_wrong_kind(cat->cx, start, "float_features", "an array of objects");
+	if (number >= cat->cx->limits.max_features)
+		return sp_fail(cat->cx, SP_ERR_LIMIT, "the model has more features than the limit of %u",
+					   cat->cx->limits.max_features);
+	SP_TRY(sp_grow_array(cat->cx, (void **) &cat->names, &cat->names_capacity, number + 1, sizeof(SpStr)));
+	SP_TRY(sp_grow_array(cat->cx, (void **) &cat->missing_right, &cat->missing_capacity, number + 1, 1));
+	cat->names[number] = SP_STR("");
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			break;
+		if (which == 2)
+		{
+			SP_TRY(sp_cat_read_treatment(cat, tokens, &cat->missing_right[number]));
+			continue;
+		}
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (which == 0 && (token.kind != SP_TOKEN_NUMBER || token.number != (double) number))
+			return sp_wrong_kind(cat->cx, &token, names[which], "the number of the feature");
+		if (which == 1)
+		{
+			const char *copy;
+
+			if (token.kind != SP_TOKEN_STRING)
+				return sp_wrong_kind(cat->cx, &token, names[which], "a string");
+			SP_TRY(sp_copy_str(cat->cx, token.text, &copy));
+			cat->names[number] = (SpStr) {copy, token.text.size};
+		}
+	}
+	cat->has_names = cat->has_names && cat->names[number].size > 0;
+	SP_TRY(sp_members_require(&members, 5));
+	cat->n_features++;
+	return SP_OK;
+}
+
+static SpStatus
+sp_cat_read_features(SpCatboost *cat, SpTokens *tokens)
+{
+	static const char *const names[] = {
+		"float_features", "categorical_features", "ctrs", "text_features", "embedding_features", NULL
+	};
+	SpMembers	members;
+	SpToken		token;
+	int			which;
+
+	cat->has_names = true;
+	SP_TRY(sp_members_open(&members, cat->cx, tokens, "features_info", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			return sp_members_require(&members, 1);
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (which > 0 && token.kind == SP_TOKEN_NULL)
+			continue;
+		if (token.kind != SP_TOKEN_ARRAY)
+			return sp_wrong_kind(cat->cx, &token, names[which], "an array");
+		for (;;)
+		{
+			SP_TRY(sp_tokens_next(tokens, &token));
+			if (token.kind == SP_TOKEN_ARRAY_END)
+				break;
+			if (which > 0)
+			{
+				sp_fail(cat->cx, SP_ERR_UNSUPPORTED, "CatBoost models with %s are not supported", names[which]);
+				return sp_fail_hint(cat->cx, "Train on numbers only, for example with categories encoded one-hot.");
+			}
+			SP_TRY(sp_cat_read_feature(cat, tokens, &token));
+		}
+	}
+}
+
+static SpStatus
+sp_cat_read_labels(SpCatboost *cat, SpTokens *tokens)
+{
+	static const char *const names[] = {"class_names", NULL};
+	SpContext  *cx = cat->cx;
+	SpMembers	members;
+	SpToken		token;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, cx, tokens, "class_params", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			return SP_OK;
+		SP_TRY(sp_array_open(cx, tokens, "class_names"));
+		for (;;)
+		{
+			char		number[24];
+			SpStr		text;
+			const char *copy;
+
+			SP_TRY(sp_tokens_next(tokens, &token));
+			if (token.kind == SP_TOKEN_ARRAY_END)
+				break;
+			if (token.kind != SP_TOKEN_STRING && !(token.kind == SP_TOKEN_NUMBER && token.is_integer))
+				return sp_wrong_kind(cx, &token, "class_names", "an array of strings or whole numbers");
+			if (cat->n_labels >= cx->limits.max_labels)
+				return sp_fail(cx, SP_ERR_LIMIT, "the model has more classes than the limit of %u",
+							   cx->limits.max_labels);
+			text = token.text;
+			cat->has_text_label = cat->has_text_label || token.kind == SP_TOKEN_STRING;
+			if (token.kind == SP_TOKEN_NUMBER)
+				text = (SpStr) {number, (size_t) snprintf(number, sizeof(number), "%lld", (long long) token.integer)};
+			SP_TRY(sp_copy_str(cx, text, &copy));
+			SP_TRY(sp_grow_array(cx, (void **) &cat->labels, &cat->labels_capacity, cat->n_labels + 1, sizeof(SpStr)));
+			cat->labels[cat->n_labels++] = (SpStr) {copy, text.size};
+		}
+	}
+}
+
+/* model_info.params.loss_function.type */
+static SpStatus
+sp_cat_read_loss(SpCatboost *cat, SpTokens *tokens)
+{
+	static const char *const path[][2] = {{"loss_function", NULL}, {"type", NULL}};
+	char		shown[SP_PRINTABLE_SIZE];
+	SpMembers	outer;
+	SpMembers	inner;
+	SpStr		name;
+	int			which;
+
+	SP_TRY(sp_members_open(&outer, cat->cx, tokens, "params", path[0]));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&outer, &which));
+		if (which == SP_NO_MEMBER)
+			return sp_members_require(&outer, 1);
+		SP_TRY(sp_members_open(&inner, cat->cx, tokens, "loss_function", path[1]));
+		for (;;)
+		{
+			SP_TRY(sp_members_next(&inner, &which));
+			if (which == SP_NO_MEMBER)
+				break;
+			SP_TRY(sp_read_text(cat->cx, tokens, "type", &name));
+			for (size_t i = 0; i < sizeof(sp_cat_losses) / sizeof(sp_cat_losses[0]); i++)
+				if (sp_str_is(name, sp_cat_losses[i].name))
+					cat->loss = &sp_cat_losses[i];
+			if (cat->loss == NULL)
+				return sp_fail(cat->cx, SP_ERR_UNSUPPORTED, "CatBoost loss function \"%s\" is not supported",
+							   sp_printable(name, shown));
+		}
+		SP_TRY(sp_members_require(&inner, 1));
+	}
+}
+
+static SpStatus
+sp_cat_read_info(SpCatboost *cat, SpTokens *tokens)
+{
+	static const char *const names[] = {"params", "class_params", NULL};
+	SpMembers	members;
+	int			which;
+
+	SP_TRY(sp_members_open(&members, cat->cx, tokens, "model_info", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			return sp_members_require(&members, 1);
+		if (which == 0)
+			SP_TRY(sp_cat_read_loss(cat, tokens));
+		else
+			SP_TRY(sp_cat_read_labels(cat, tokens));
+	}
+}
+
+/* [scale, [bias, ...]]; the bias was one number before version 0.24 */
+static SpStatus
+sp_cat_read_bias(SpCatboost *cat, SpTokens *tokens)
+{
+	SpContext  *cx = cat->cx;
+	SpToken		token;
+	int			depth = 1;
+	bool		has_scale = false;
+
+	SP_TRY(sp_array_open(cx, tokens, "scale_and_bias"));
+	while (depth > 0)
+	{
+		SP_TRY(sp_tokens_next(tokens, &token));
+		if (token.kind == SP_TOKEN_ARRAY_END)
+			depth--;
+		else if (token.kind == SP_TOKEN_ARRAY && depth == 1 && has_scale)
+			depth++;
+		else if (token.kind != SP_TOKEN_NUMBER)
+			return sp_wrong_kind(cx, &token, "scale_and_bias", "an array of numbers");
+		else if (!has_scale)
+		{
+			has_scale = true;
+			if (token.number != 1)
+				return sp_fail(cx, SP_ERR_UNSUPPORTED, "CatBoost models with the scale %g are not supported", token.number);
+		}
+		else
+		{
+			if (cat->n_targets >= cx->limits.max_labels)
+				return sp_fail(cx, SP_ERR_LIMIT, "the model has more outputs than the limit of %u classes",
+							   cx->limits.max_labels);
+			SP_TRY(sp_grow_array(cx, (void **) &cat->bias, &cat->bias_capacity, (size_t) cat->n_targets + 1,
+								 sizeof(double)));
+			cat->bias[cat->n_targets++] = token.number;
+		}
+	}
+	return SP_OK;
+}
+
+static SpStatus
+sp_cat_check(SpCatboost *cat)
+{
+	bool		is_multi = cat->loss->link == SP_CAT_SOFTMAX || cat->loss->link == SP_CAT_ONE_VS_ALL;
+	size_t		n_classes = is_multi ? cat->n_targets : 2;
+
+	if (cat->n_features == 0)
+		return sp_fail(cat->cx, SP_ERR_FORMAT, "the model has no features");
+	if (cat->n_targets == 0)
+		return sp_fail(cat->cx, SP_ERR_FORMAT, "scale_and_bias has no bias");
+	if (cat->loss->task != SP_TASK_CLASSIFICATION)
+		return SP_OK;
+	if (!is_multi && cat->n_targets != 1)
+		return sp_fail(cat->cx, SP_ERR_FORMAT, "loss function %s has %u outputs", cat->loss->name, cat->n_targets);
+	if (n_classes < 2 || (cat->n_labels > 0 && cat->n_labels != n_classes))
+		return sp_fail(cat->cx, SP_ERR_FORMAT, "%zu class_names for %zu classes", cat->n_labels, n_classes);
+	return SP_OK;
+}
+
+SpStatus
+sp_cat_read_facts(SpCatboost *cat)
+{
+	static const char *const names[] = {
+		"features_info", "model_info", "scale_and_bias", "oblivious_trees", "trees", "ctr_data", NULL
+	};
+	SpContext  *cx = cat->cx;
+	SpTokens   *tokens;
+	SpMembers	members;
+	SpToken		token;
+	int			which;
+
+	SP_TRY(sp_tokens_open(cx, SP_TOKENS_JSON, cat->bytes, cat->size, &tokens));
+	SP_TRY(sp_members_open(&members, cx, tokens, "the document", names));
+	for (;;)
+	{
+		SP_TRY(sp_members_next(&members, &which));
+		if (which == SP_NO_MEMBER)
+			break;
+		if (which == 0)
+			SP_TRY(sp_cat_read_features(cat, tokens));
+		else if (which == 1)
+			SP_TRY(sp_cat_read_info(cat, tokens));
+		else if (which == 2)
+			SP_TRY(sp_cat_read_bias(cat, tokens));
+		else if (which == 4)
+		{
+			sp_fail(cx, SP_ERR_UNSUPPORTED, "CatBoost models with trees that are not symmetric are not supported");
+			return sp_fail_hint(cx, "Train with grow_policy SymmetricTree.");
+		}
+		else
+		{
+			SP_TRY(sp_tokens_next(tokens, &token));
+			SP_TRY(sp_tokens_skip(tokens, &token));
+		}
+	}
+	SP_TRY(sp_members_require(&members, 15));
+	SP_TRY(sp_tokens_next(tokens, &token));
+	sp_tokens_close(tokens);
+	return sp_cat_check(cat);
+}
+
+SpStatus
+sp_cat_outputs(SpCatboost *cat, SpBuilder *builder, uint32_t sum)
+{
+	uint32_t	value = sum;
+	uint32_t	label;
+
+	SP_TRY(sp_builder_output(builder, SP_OUTPUT_RAW, sum));
+	if (cat->loss->link == SP_CAT_EXP)
+		SP_TRY(sp_builder_map(builder, sum, SP_MAP_EXP, &value));
+	if (cat->loss->task != SP_TASK_CLASSIFICATION)
+		return sp_builder_output(builder, SP_OUTPUT_VALUE, value);
+	if (cat->n_labels > 0)
+		SP_TRY(sp_builder_labels(builder, cat->has_text_label ? SP_TYPE_STRING : SP_TYPE_I64, cat->labels,
+								 (uint32_t) cat->n_labels));
+	else
+		SP_TRY(sp_numbered_labels(cat->cx, builder, cat->loss->link == SP_CAT_SIGMOID ? 2 : cat->n_targets));
+	if (cat->loss->link == SP_CAT_SOFTMAX)
+		SP_TRY(sp_builder_softmax(builder, sum, SP_SOFTMAX_ALL, &value));
+	else
+		SP_TRY(sp_builder_map(builder, sum, SP_MAP_SIGMOID, &value));
+	if (cat->loss->link == SP_CAT_SIGMOID)
+	{
+		SP_TRY(sp_builder_above(builder, sum, 0, &label));
+		SP_TRY(sp_builder_complement(builder, value, &value));
+	}
+	else
+		SP_TRY(sp_builder_argmax(builder, sum, &label));
+	SP_TRY(sp_builder_output(builder, SP_OUTPUT_PROBABILITIES, value));
+	return sp_builder_output(builder, SP_OUTPUT_LABEL, label);
+}
