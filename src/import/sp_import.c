@@ -41,7 +41,7 @@ typedef struct SpRefused
 	"convert scikit-learn models to ONNX with skl2onnx."
 #define SP_HINT_COMPRESSED \
 	"Uncompress the file first. (A compressed joblib file cannot be read: convert the model to ONNX with skl2onnx.)"
-#define SP_HINT_NETWORK "Supported are XGBoost models (JSON, UBJSON) and ONNX models of tree ensembles and linear models."
+#define SP_HINT_NETWORK "Supported are XGBoost (JSON, UBJSON), LightGBM (text), CatBoost (JSON) and ONNX models."
 #define SP_HINT_XGBOOST "Load the model in XGBoost 1.6 to 3.0 and save it with save_model('model.ubj')."
 #define SP_HINT_LIGHTGBM "Save the model with Booster.save_model('model.txt')."
 #define SP_HINT_CATBOOST "Save the model with save_model('model.json', format='json')."

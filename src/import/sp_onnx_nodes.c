@@ -458,6 +458,6 @@ sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 			return sp_onnx_families[i].handler(onnx, node);
 		}
 	sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "the operator is not supported");
-	return sp_fail_hint(onnx->cx, "Supported are tree ensembles and linear models, with scalers, normalizers, "
-						"casts and arithmetic with constants before them.");
+	return sp_fail_hint(onnx->cx, "Supported are operators of ai.onnx and ai.onnx.ml that work row by row, "
+						"without convolutions, recurrent layers and loops.");
 }
