@@ -68,6 +68,10 @@ sp_lgb_word(SpStr *text, SpStr *word)
 	size_t		begin = 0;
 	size_t		end;
 
+	*word = *text;
+	/* a line that the file lacks has no bytes to point at */
+	if (text->size == 0)
+		return false;
 	while (begin < text->size && text->data[begin] == ' ')
 		begin++;
 	end = begin;
