@@ -71,6 +71,14 @@ SELECT smartpouch.import_model('numbers', artifact, labels => ARRAY['90071992547
 FROM tiny WHERE name = 'classifier';
 SELECT smartpouch.predict_label('numbers:2', ARRAY[20, 60]), smartpouch.predict_json('numbers:2', '[20, 60]') -> 'label' AS json;
 SELECT smartpouch.predict('numbers:2', ARRAY[20, 60]); \echo :SQLSTATE
+-- several values at once: jsonb has all of them
+SELECT smartpouch.import_model('wide', convert_to(replace(replace(convert_from(artifact, 'UTF8'),
+	'"num_target": "1"', '"num_target": "2"'), '"tree_info": [0, 0]', '"tree_info": [0, 1]'), 'UTF8'))
+FROM tiny WHERE name = 'regression';
+SELECT smartpouch.predict_json('wide:1', '[40, 60]') -> 'value' AS value;
+SELECT ordinal, value, label, probabilities FROM smartpouch.predict_batch('wide:1', ARRAY[[40, 60]]);
+SELECT smartpouch.add_golden('wide:1', '[40, 60]', '{"value": [1.5, 0.75]}');
+SELECT smartpouch.predict('wide:1', ARRAY[40, 60]); \echo :SQLSTATE
 -- wrong outputs
 SELECT smartpouch.predict('risk', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict_label('tiny', ARRAY[40, 60]); \echo :SQLSTATE

@@ -194,11 +194,8 @@ check_owner(const char *name)
 {
 	SpModelRow	model;
 
-	if (sp_registry_find_model(name, NULL, &model) &&
-		!sp_role_is_ours(model.owner_oid, model.owner_cluster))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of model \"%s\"", name)));
+	if (sp_registry_find_model(name, NULL, &model))
+		sp_role_require_owner(model.owner_oid, model.owner_cluster, name);
 }
 
 /*

@@ -36,10 +36,7 @@ smartpouch_model_artifact(PG_FUNCTION_ARGS)
 	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
 	model = &resolved.rows.model;
 	version = &resolved.rows.version;
-	if (!sp_role_is_ours(model->owner_oid, model->owner_cluster))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of model \"%s\"", model->name)));
+	sp_role_require_owner(model->owner_oid, model->owner_cluster, model->name);
 	size = (Size) version->artifact_bytes;
 	if (size > MaxAllocSize - VARHDRSZ)
 		ereport(ERROR,

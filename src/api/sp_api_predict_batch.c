@@ -82,7 +82,7 @@ smartpouch_predict_batch(PG_FUNCTION_ARGS)
 	const char *next = ARR_DATA_PTR(array);
 	MemoryContext block_mcx;
 	MemoryContext old;
-	uint32		wanted = 0;
+	uint32		wanted;
 	int			rows;
 	int			width;
 
@@ -91,9 +91,7 @@ smartpouch_predict_batch(PG_FUNCTION_ARGS)
 	if (ARR_NDIM(array) == 0)
 		return (Datum) 0;
 	check_array(site, array, element);
-	for (int output = SP_OUTPUT_VALUE; output <= SP_OUTPUT_PROBABILITIES; output++)
-		if (sp_call_site_has(site, output))
-			wanted |= 1u << output;
+	wanted = sp_image_outputs(site->model->image) & ~(1u << SP_OUTPUT_RAW);
 	rows = ARR_DIMS(array)[0];
 	width = ARR_DIMS(array)[1];
 	block_mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch block", ALLOCSET_DEFAULT_SIZES);

@@ -90,15 +90,11 @@ static Datum
 predict_json(FunctionCallInfo fcinfo, int arg)
 {
 	SpCallSite *site = sp_call_site(fcinfo, 1);
-	uint32		wanted = 0;
 	bool		has_missing;
 
 	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
-	for (int output = 0; output < SP_N_OUTPUTS; output++)
-		if (sp_call_site_has(site, output))
-			wanted |= 1u << output;
 	has_missing = sp_bind_jsonb(&site->binder, PG_GETARG_JSONB_P(arg), 0);
-	sp_call_site_run(site, 1, wanted, has_missing);
+	sp_call_site_run(site, 1, sp_image_outputs(site->model->image), has_missing);
 	return outputs_json(site);
 }
 

@@ -8,6 +8,7 @@
 #include "utils/snapmgr.h"
 
 #include "api/sp_call_site.h"
+#include "api/sp_result.h"
 #include "server/sp_error.h"
 #include "server/sp_memory.h"
 
@@ -179,13 +180,7 @@ check_outputs(SpCallSite *site, uint32 wanted)
 void
 sp_call_site_run(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing)
 {
-	SpStatus	status;
-
 	if (unlikely(site->outputs != wanted))
 		check_outputs(site, wanted);
-	status = sp_eval_run(site->eval, rows, wanted, has_missing);
-	if (unlikely(status == SP_ERR_CANCELLED))
-		PG_RE_THROW();
-	if (unlikely(status != SP_OK))
-		elog(ERROR, "evaluating %s failed with status %d", site->binder.subject, status);
+	sp_evaluate(site->eval, rows, wanted, has_missing, site->binder.subject);
 }

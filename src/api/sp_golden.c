@@ -137,21 +137,12 @@ compare_output(const SpBinder *binder, SpOutput output, const JsonbValue *expect
 static void
 evaluate(SpBinder *binder, Jsonb *features)
 {
-	uint32		wanted = 0;
 	bool		missing;
-	SpStatus	status;
 
-	for (int output = 0; output < SP_N_OUTPUTS; output++)
-		if (binder->image->outputs[output] != SP_NO_VALUE)
-			wanted |= 1u << output;
 	binder->special_numbers = true;
 	missing = sp_bind_jsonb(binder, features, 0);
 	binder->special_numbers = false;
-	status = sp_eval_run(binder->eval, 1, wanted, missing);
-	if (status == SP_ERR_CANCELLED)
-		PG_RE_THROW();
-	if (status != SP_OK)
-		elog(ERROR, "evaluating %s failed with status %d", binder->subject, status);
+	sp_evaluate(binder->eval, 1, sp_image_outputs(binder->image), missing, binder->subject);
 }
 
 char *

@@ -27,6 +27,17 @@ sp_text_from_utf8(const char *utf8)
 	return cstring_to_text(sp_from_utf8(utf8));
 }
 
+void
+sp_evaluate(SpEval *eval, uint32 rows, uint32 wanted, bool has_missing, const char *subject)
+{
+	SpStatus	status = sp_eval_run(eval, rows, wanted, has_missing);
+
+	if (unlikely(status == SP_ERR_CANCELLED))
+		PG_RE_THROW();
+	if (unlikely(status != SP_OK))
+		elog(ERROR, "evaluating %s failed with status %d", subject, status);
+}
+
 Datum
 sp_output_array(const SpEval *eval, SpOutput output, uint32 row)
 {

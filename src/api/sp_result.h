@@ -16,6 +16,9 @@
 extern const char *sp_from_utf8(const char *utf8);
 extern text *sp_text_from_utf8(const char *utf8);
 
+/* Run the evaluator, raising what stops it; subject is for the message. */
+extern void sp_evaluate(SpEval *eval, uint32 rows, uint32 wanted, bool has_missing, const char *subject);
+
 /* One row of an output as double precision[]. */
 extern Datum sp_output_array(const SpEval *eval, SpOutput output, uint32 row);
 

@@ -96,6 +96,18 @@ sp_image_steps(const SpImage *image)
 	return (const SpImageStep *) sp_image_at(image, image->steps);
 }
 
+/* A mask of 1 << SpOutput of the outputs that the model has. */
+static inline uint32_t
+sp_image_outputs(const SpImage *image)
+{
+	uint32_t	mask = 0;
+
+	for (int output = 0; output < SP_N_OUTPUTS; output++)
+		if (image->outputs[output] != SP_NO_VALUE)
+			mask |= UINT32_C(1) << output;
+	return mask;
+}
+
 static inline const char *
 sp_image_string(const SpImage *image, uint32_t offset)
 {

@@ -90,16 +90,11 @@ check_owner(const SpWrite *write, const SpLockedModel *model)
 {
 	Oid			owner;
 	int			context;
-	bool		ours;
 
 	GetUserIdAndSecContext(&owner, &context);
 	SetUserIdAndSecContext(write->identity.user, write->identity.security_context);
-	ours = sp_role_is_ours(model->owner_oid, model->owner_cluster);
+	sp_role_require_owner(model->owner_oid, model->owner_cluster, model->name);
 	SetUserIdAndSecContext(owner, context);
-	if (!ours)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of model \"%s\"", model->name)));
 }
 
 void

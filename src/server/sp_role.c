@@ -38,6 +38,15 @@ sp_role_is_ours(Oid role_oid, const char *role_cluster)
 }
 
 void
+sp_role_require_owner(Oid role_oid, const char *role_cluster, const char *model)
+{
+	if (!sp_role_is_ours(role_oid, role_cluster))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of model \"%s\"", model)));
+}
+
+void
 sp_identity_begin(SpIdentity *saved, Oid owner)
 {
 	GetUserIdAndSecContext(&saved->user, &saved->security_context);
