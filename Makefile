@@ -24,6 +24,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" smartpo
 
 BASE_OBJS = \
 	src/base/sp_bytes.o \
+	src/base/sp_simd.o \
 	src/base/sp_status.o \
 	src/base/sp_tokens.o \
 	src/base/sp_tokens_json.o \
@@ -43,6 +44,7 @@ IR_OBJS = \
 	src/ir/sp_model_read.o \
 	src/ir/sp_pack.o \
 	src/ir/sp_pack_sets.o \
+	src/ir/sp_pack_slices.o \
 	src/ir/sp_pack_split.o \
 	src/ir/sp_pack_trees.o
 
@@ -91,6 +93,10 @@ KERNEL_OBJS = \
 	src/kernel/sp_kernel_group.o \
 	src/kernel/sp_kernel_post.o \
 	src/kernel/sp_kernel_recurrent.o \
+	src/kernel/sp_kernel_slices.o \
+	src/kernel/sp_kernel_slices_avx2.o \
+	src/kernel/sp_kernel_slices_avx512.o \
+	src/kernel/sp_kernel_slices_portable.o \
 	src/kernel/sp_kernel_tree.o \
 	src/kernel/sp_kernel_vectors.o
 
@@ -209,7 +215,7 @@ SHLIB_LINK  = -lprotobuf-c -lm
 EXTRA_CLEAN = $(GENERATED_C) $(GENERATED_H)
 
 # ---------------------------------------------------------------- targets --
-.PHONY: parity all install installcheck uninstall clean help demo test psql start stop status \
+.PHONY: parity property all install installcheck uninstall clean help demo test psql start stop status \
 	unit regress isolation pgtap tap bench lint dist matrix clean-private unit-programs
 
 all: ## build the extension (plain PGXS)
@@ -292,6 +298,12 @@ $(UNIT_OBJS): build/unit/%.o: %.c $(ALL_HEADERS)
 
 parity: ## train models with the source libraries and compare all answers (needs Python with venv)
 	@test/parity/run
+
+property: build/bench/test_kernels ## compare all kernels with each other over 10 million rows
+	$< 10000000
+
+build/bench/test_kernels: test/unit/test_kernels.c $(BENCH_OBJS) $(ALL_HEADERS) $(wildcard test/unit/*.h)
+	$(CC) $(BENCH_CFLAGS) -Itest/unit -o $@ $< $(BENCH_OBJS) $(PURE_LIBS)
 
 bench: ## time the kernels beside xgboost on the same rows (needs Python with venv)
 	@bench/run

@@ -12,7 +12,7 @@
 #include "ir/sp_model.h"
 
 #define SP_IMAGE_MAGIC 0x53504d49	/* "SPMI" */
-#define SP_IMAGE_VERSION 2
+#define SP_IMAGE_VERSION 3
 #define SP_IMAGE_ALIGN 64
 
 typedef struct SpImageFeature

@@ -200,7 +200,7 @@ simple_kind(const SpStep *step)
 }
 
 static SpStatus
-fill_step(SpPacker *packer, const SpStep *step, const StepPlan *plan)
+fill_step(SpPacker *packer, const SpStep *step, StepPlan *plan)
 {
 	SpValue		input = packer->model->values[step->in];
 	void	   *params = packer->image + plan->params;
@@ -425,7 +425,7 @@ sp_pack(SpContext *cx, const SpModel *model, SpImage **image)
 	SP_TRY(fill_tables(&packer, &plan));
 	for (uint32_t at = 0; at < model->n_steps; at++)
 		if (model->steps[at].op == SP_OP_TREES)
-			sp_free(cx, plan.steps[at].u.trees.column_of);
+			sp_pack_trees_free(&packer, &plan.steps[at].u.trees);
 	sp_free(cx, plan.steps);
 	made->checksum = sp_checksum(&made->task, (size_t) made->size - offsetof(SpImage, task));
 	*image = made;

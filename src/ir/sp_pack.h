@@ -180,6 +180,7 @@ typedef struct SpPackedTrees
 	uint64_t	terms;			/* SpPackedTerm, only SP_LEAVES_LINEAR */
 	uint64_t	sets;			/* SpPackedSet[n_columns - n_flags] */
 	uint64_t	words;			/* SpPackedWord */
+	uint64_t	slices;			/* SpPackedSlices (sp_slices.h), or 0 */
 } SpPackedTrees;
 
 typedef struct SpPackedLinear

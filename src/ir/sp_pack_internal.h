@@ -11,6 +11,7 @@
 #define SP_PACK_INTERNAL_H
 
 #include "ir/sp_pack.h"
+#include "ir/sp_slices.h"
 
 typedef struct SpPacker
 {
@@ -20,6 +21,22 @@ typedef struct SpPacker
 	uint64_t	cost;
 	char	   *image;			/* NULL while planning */
 } SpPacker;
+
+/* The same for the second form of the trees; at is 0 if they have none. */
+typedef struct SpSlicesPlan
+{
+	SpPackedSlices packed;
+	uint64_t	at;
+	uint64_t	blocks;			/* offset of all bins' cuts */
+	uint32_t   *n_cuts;			/* by column: distinct cuts */
+	uint32_t   *first_cut;		/* by column: the first of them in cuts */
+	uint32_t   *first_bin;		/* by column */
+	double	   *cuts;
+	/* while filling */
+	uint32_t	next_cut;
+	uint32_t	next_leaf;
+	uint32_t	next_vector;
+} SpSlicesPlan;
 
 /* The trees' structure with its offsets, and what fill() needs again. */
 typedef struct SpTreesPlan
@@ -32,6 +49,7 @@ typedef struct SpTreesPlan
 	uint32_t   *flags_of_column;	/* likewise */
 	uint32_t	largest_tree;	/* nodes */
 	bool		drop_zeros;
+	SpSlicesPlan slices;
 } SpTreesPlan;
 
 /* Room for count elements of size bytes at the alignment; gives the offset. */
@@ -43,11 +61,22 @@ extern void sp_pack_numbers(SpPacker *packer, uint64_t offset, const double *num
 
 /* sp_pack_trees.c */
 extern SpStatus sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
-extern SpStatus sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan);
+extern SpStatus sp_pack_trees_fill(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
+extern void sp_pack_trees_free(SpPacker *packer, SpTreesPlan *plan);
 
 /* sp_pack_sets.c: columns of membership, equal ones once, and their sets */
 extern SpStatus sp_pack_sets_plan(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan);
 extern void sp_pack_sets_fill(SpPacker *packer, const SpTrees *trees, const SpTreesPlan *plan);
+
+/*
+ * sp_pack_slices.c: the second form, after everything else of the ensemble is
+ * planned.  fill: once the columns are filled; then each tree in order, with the
+ * slots of its leaves by node.
+ */
+extern SpStatus sp_pack_slices_plan(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan);
+extern void sp_pack_slices_fill(SpPacker *packer, SpTreesPlan *plan);
+extern void sp_pack_slices_tree(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan,
+								uint32_t tree, const uint32_t *slots);
 
 /* sp_pack_split.c: a split in the form that the image has */
 typedef struct SpPackedSplit

@@ -257,7 +257,16 @@ sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan)
 		packed->terms = sp_pack_reserve(packer, trees->n_terms, sizeof(SpPackedTerm), SP_IMAGE_ALIGN);
 	packer->cost += (uint64_t) packed->n_columns - packed->n_flags;
 	packer->cost += (trees->n_weights + (uint64_t) trees->n_terms) / (facts.n_leaves / trees->n_trees + 1);
-	return SP_OK;
+	return sp_pack_slices_plan(packer, trees, plan);
+}
+
+void
+sp_pack_trees_free(SpPacker *packer, SpTreesPlan *plan)
+{
+	sp_free(packer->cx, plan->column_of);
+	sp_free(packer->cx, plan->column_of_set);
+	sp_free(packer->cx, plan->slices.n_cuts);
+	sp_free(packer->cx, plan->slices.cuts);
 }
 
 /* Filling */
@@ -280,6 +289,8 @@ typedef struct TreesFiller
 	uint64_t	n_elements;
 	uint32_t	next_slot;
 	Placed	   *queue;			/* as large as the largest tree */
+	const SpNode *nodes;		/* of the tree */
+	uint32_t   *slots;			/* of its leaves, by node */
 } TreesFiller;
 
 static void
@@ -385,6 +396,7 @@ put_leaf(TreesFiller *filler, uint32_t slot, const SpNode *leaf)
 {
 	uint64_t	index = filler->n_elements;
 
+	filler->slots[leaf - filler->nodes] = slot;
 	switch ((SpLeafKind) filler->plan->packed.leaf_kind)
 	{
 		case SP_LEAVES_INLINE:
@@ -438,6 +450,7 @@ put_tree(TreesFiller *filler, const SpNode *nodes, uint32_t root)
 	Placed	   *queue = filler->queue;
 	uint32_t	filled = 0;
 
+	filler->nodes = nodes;
 	filler->next_slot = root + 1;
 	put_or_queue(filler, nodes, (Placed) {0, root}, &filled);
 	for (uint32_t at = 0; at < filled; at++)
@@ -482,7 +495,7 @@ fill_terms(SpPacker *packer, const SpTrees *trees, const SpPackedTrees *packed)
 }
 
 SpStatus
-sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan)
+sp_pack_trees_fill(SpPacker *packer, const SpStep *step, SpTreesPlan *plan)
 {
 	const SpTrees *trees = &step->u.trees;
 	const SpPackedTrees *packed = &plan->packed;
@@ -493,8 +506,9 @@ sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan
 	TreesFiller filler = {.packer = packer, .trees = trees, .plan = plan};
 	void	   *memory;
 
-	SP_TRY(sp_alloc_array(packer->cx, plan->largest_tree, sizeof(Placed), &memory));
+	SP_TRY(sp_alloc_array(packer->cx, plan->largest_tree, sizeof(Placed) + sizeof(uint32_t), &memory));
 	filler.queue = memory;
+	filler.slots = (uint32_t *) (filler.queue + plan->largest_tree);
 	if (packed->node_kind == SP_NODES_WIDE)
 		filler.wide = (SpWideNode *) (packer->image + packed->nodes);
 	else
@@ -503,6 +517,8 @@ sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan
 	sp_pack_sets_fill(packer, trees, plan);
 	if (trees->linear)
 		fill_terms(packer, trees, packed);
+	if (packed->slices != 0)
+		sp_pack_slices_fill(packer, plan);
 	sp_pack_numbers(packer, packed->base, trees->base, trees->n_targets, trees->sum_type);
 	for (uint32_t tree = 0; tree < trees->n_trees; tree++)
 	{
@@ -517,6 +533,8 @@ sp_pack_trees_fill(SpPacker *packer, const SpStep *step, const SpTreesPlan *plan
 		if (packed->leaf_kind == SP_LEAVES_INLINE)
 			targets[tree] = tree_target(trees, tree);
 		put_tree(&filler, trees->nodes + trees->first_node[tree], roots[tree]);
+		if (packed->slices != 0)
+			sp_pack_slices_tree(packer, trees, plan, tree, filler.slots);
 	}
 	/* the last group is walked as a whole, what it lacks are copies of its last tree */
 	for (uint64_t tree = trees->n_trees; tree % SP_TREE_GROUP != 0; tree++)

@@ -12,6 +12,7 @@ struct SpEval
 {
 	const SpImage *image;
 	uint32_t	capacity;
+	SpSimd		simd;
 	SpBudget	budget;
 	char	   *scratch;
 	char	   *values[];		/* image->n_values buffers */
@@ -48,7 +49,7 @@ scratch_size(const SpImage *image, uint32_t capacity)
 		else if (step->op != SP_OP_TREES)
 			continue;
 		else
-			size = sp_kernel_trees_scratch(sp_image_at(image, step->params), capacity);
+			size = sp_kernel_trees_scratch(image, sp_image_at(image, step->params), capacity);
 		if (size > largest)
 			largest = size;
 	}
@@ -83,6 +84,7 @@ sp_eval_init(void *memory, const SpImage *image, uint32_t capacity, SpStop stop,
 
 	eval->image = image;
 	eval->capacity = capacity;
+	eval->simd = SP_SIMD_PORTABLE;
 	eval->budget = (SpBudget) {.left = SP_POLL_WORK, .stop = stop, .stop_arg = stop_arg};
 	head_size(image, &end);
 	for (uint32_t value = 0; value < image->n_values; value++)
@@ -92,6 +94,12 @@ sp_eval_init(void *memory, const SpImage *image, uint32_t capacity, SpStop stop,
 	}
 	eval->scratch = (char *) memory + end;
 	return eval;
+}
+
+void
+sp_eval_use(SpEval *eval, SpSimd simd)
+{
+	eval->simd = simd;
 }
 
 void *
@@ -114,6 +122,7 @@ run_step(SpEval *eval, const SpImageStep *step, uint32_t rows, bool may_have_mis
 		.rows = rows,
 		/* a step before may have made a NaN of infinities, whatever the caller promised */
 		.may_have_missing = may_have_missing || step->in >= image->n_inputs,
+		.simd = eval->simd,
 		.scratch = eval->scratch,
 		.budget = &eval->budget,
 		.values = eval->values

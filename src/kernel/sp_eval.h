@@ -12,6 +12,7 @@
 #ifndef SP_EVAL_H
 #define SP_EVAL_H
 
+#include "base/sp_simd.h"
 #include "ir/sp_image.h"
 
 typedef struct SpEval SpEval;
@@ -25,6 +26,12 @@ extern size_t sp_eval_size(const SpImage *image, uint32_t capacity);
 /* memory: sp_eval_size bytes, aligned to 64, kept by the caller as long as the evaluator; stop may be NULL. */
 extern SpEval *sp_eval_init(void *memory, const SpImage *image, uint32_t capacity,
 							SpStop stop, void *stop_arg);
+
+/*
+ * The instructions that runs use from now on, at most sp_simd_best(); portable
+ * until then.  Trees give the same bits with all of them.
+ */
+extern void sp_eval_use(SpEval *eval, SpSimd simd);
 
 /* The buffer of an input: capacity * width elements. A missing feature is NaN. */
 extern void *sp_eval_input(SpEval *eval, uint32_t input);

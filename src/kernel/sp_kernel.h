@@ -44,6 +44,7 @@ typedef struct SpStepRun
 	void	   *out;
 	uint32_t	rows;
 	bool		may_have_missing;
+	SpSimd		simd;
 	void	   *scratch;
 	SpBudget   *budget;
 	char	   *const *values;	/* all buffers, for steps with several inputs */
@@ -68,6 +69,6 @@ extern SpStatus sp_kernel_general(const SpStepRun *run, SpOp op);
 extern uint64_t sp_kernel_general_scratch(const SpPackedGeneral *general, SpOp op);
 
 /* Scratch bytes of the tree kernel for blocks of at most capacity rows. */
-extern uint64_t sp_kernel_trees_scratch(const SpPackedTrees *trees, uint32_t capacity);
+extern uint64_t sp_kernel_trees_scratch(const SpImage *image, const SpPackedTrees *trees, uint32_t capacity);
 
 #endif

@@ -10,10 +10,8 @@
  * leaves in the same order, that of the trees, so its bits do not depend on the
  * block it came in.
  */
-#include <math.h>
-#include <string.h>
-
-#include "kernel/sp_kernel.h"
+#include "kernel/sp_kernel_leaves.h"
+#include "kernel/sp_kernel_slices.h"
 
 #define LANES 8
 #define TILE_ROWS 128
@@ -48,21 +46,15 @@
 /* One ensemble over one tile. */
 typedef struct Tile
 {
-	const SpPackedTrees *trees;
-	const void *nodes;
-	const void *leaves;
+	SpForest	forest;
 	const uint32_t *roots;
 	const uint32_t *depths;
 	const uint32_t *group_depths;
-	const uint32_t *targets;
 	uint32_t	n_groups;		/* groups of 8 rows */
 	uint32_t	n_grouped;		/* rows in them; fewer than 8 in the last, maybe */
 	uint32_t	n_rows;
-	const SpPackedTerm *terms;	/* of linear leaves */
-	const double *rows;			/* what linear leaves read: the tile's input */
 	char	   *columns;		/* of the groups, then of each single row */
 	size_t		column_size;
-	void	   *sums;			/* n_rows * n_targets of sum_type */
 	SpBudget   *budget;
 } Tile;
 
@@ -84,38 +76,17 @@ tile_rows(const SpPackedTrees *trees)
 }
 
 uint64_t
-sp_kernel_trees_scratch(const SpPackedTrees *trees, uint32_t capacity)
+sp_kernel_trees_scratch(const SpImage *image, const SpPackedTrees *trees, uint32_t capacity)
 {
 	uint64_t	rows = tile_rows(trees);
+	uint64_t	walked;
+	uint64_t	sliced;
 
 	if (rows > capacity)
 		rows = capacity < MIN_GROUP ? capacity : LANES * (((uint64_t) capacity + LANES - 1) / LANES);
-	return rows * trees->n_columns * column_size(trees);
-}
-
-static inline bool
-is_missing(double value, bool near_zero)
-{
-	return isnan(value) || (near_zero && value >= -SP_ZERO_BOUND && value <= SP_ZERO_BOUND);
-}
-
-/* Whether a split by a set sends the value left. */
-static bool
-is_member(const SpPackedSet *set, const SpPackedWord *words, double value)
-{
-	const SpPackedWord *word = words + set->first_word;
-	size_t		n = set->n_words;
-	uint32_t	category;
-
-	if (isnan(value))
-		return (set->flags & SP_NODE_MISSING_LEFT) != 0;
-	if (!(set->flags & SP_NODE_TRUNCATE ? value > -1 : value >= 0) || value >= SP_CATEGORY_CAP + 1.0)
-		return false;
-	category = (uint32_t) (int32_t) value;
-	for (; n > 1; n -= n / 2)
-		if (word[n / 2].index <= category / 32)
-			word += n / 2;
-	return word->index == category / 32 && (word->bits >> category % 32 & 1) != 0;
+	walked = rows * trees->n_columns * column_size(trees);
+	sliced = trees->slices != 0 ? sp_kernel_slices_scratch(image, trees) : 0;
+	return walked > sliced ? walked : sliced;
 }
 
 /*
@@ -142,16 +113,16 @@ name(const SpPackedTrees *trees, const SpPackedColumn *columns, const SpPackedSe
 		for (; column < trees->n_zeros; column++) \
 		{ \
 			IN			value = row[columns[column].feature]; \
-			if (is_missing(value, true)) \
+			if (sp_is_missing(value, true)) \
 				value = columns[column].fill == SP_FILL_ZERO_LOW ? -INFINITY : INFINITY; \
 			x[(size_t) column * lanes + lane] = value; \
 		} \
 		for (; column < trees->n_flags; column++) \
 			x[(size_t) column * lanes + lane] = \
-				is_missing(row[columns[column].feature], columns[column].fill == SP_FILL_ZERO_FLAG) ? 1 : 0; \
+				sp_is_missing(row[columns[column].feature], columns[column].fill == SP_FILL_ZERO_FLAG) ? 1 : 0; \
 		for (; column < trees->n_columns; column++) \
 			x[(size_t) column * lanes + lane] = \
-				is_member(&sets[column - trees->n_flags], words, row[columns[column].feature]) ? -INFINITY : INFINITY; \
+				sp_is_member(&sets[column - trees->n_flags], words, row[columns[column].feature]) ? -INFINITY : INFINITY; \
 	} \
 }
 
@@ -163,7 +134,7 @@ static void
 fill_columns(const SpStepRun *run, const Tile *tile, uint32_t first, uint32_t lanes, uint32_t n,
 			 void *x)
 {
-	const SpPackedTrees *trees = tile->trees;
+	const SpPackedTrees *trees = tile->forest.trees;
 	const SpPackedColumn *columns = sp_image_at(run->image, trees->columns);
 	const SpPackedSet *sets = sp_image_at(run->image, trees->sets);
 	const SpPackedWord *words = sp_image_at(run->image, trees->words);
@@ -178,107 +149,6 @@ fill_columns(const SpStepRun *run, const Tile *tile, uint32_t first, uint32_t la
 }
 
 /* Leaves */
-
-/* A sum that is still NaN gives way to any value. */
-#define DEFINE_AGGREGATE(name, NUMBER) \
-static inline NUMBER \
-name(uint32_t aggregate, NUMBER sum, NUMBER value) \
-{ \
-	if (aggregate == SP_AGGREGATE_MIN) \
-		return sum <= value ? sum : value; \
-	if (aggregate == SP_AGGREGATE_MAX) \
-		return sum >= value ? sum : value; \
-	return sum + value; \
-}
-
-DEFINE_AGGREGATE(aggregate_float, float)
-DEFINE_AGGREGATE(aggregate_double, double)
-
-static inline double
-leaf_number(const Tile *tile, uint32_t slot)
-{
-	if (tile->trees->node_kind == SP_NODES_WIDE)
-		return ((const SpWideNode *) tile->nodes)[slot].threshold;
-	return ((const SpNarrowNode *) tile->nodes)[slot].threshold;
-}
-
-static inline uint64_t
-leaf_index(const Tile *tile, uint32_t slot)
-{
-	uint64_t	wide;
-	uint32_t	narrow;
-
-	if (tile->trees->node_kind == SP_NODES_WIDE)
-	{
-		memcpy(&wide, &((const SpWideNode *) tile->nodes)[slot].threshold, sizeof(wide));
-		return wide & ~SP_LEAF_TAG_WIDE;
-	}
-	memcpy(&narrow, &((const SpNarrowNode *) tile->nodes)[slot].threshold, sizeof(narrow));
-	return narrow - SP_LEAF_TAG_NARROW;
-}
-
-#define DEFINE_ADD_LEAF(name, NUMBER, ENTRY, aggregate_number) \
-static inline void \
-name(const Tile *tile, uint32_t tree, uint32_t slot, NUMBER *sums) \
-{ \
-	const SpPackedTrees *trees = tile->trees; \
-	uint32_t	aggregate = trees->aggregate; \
-	if (trees->leaf_kind == SP_LEAVES_INLINE) \
-	{ \
-		NUMBER	   *sum = &sums[tile->targets[tree]]; \
-		*sum = aggregate_number(aggregate, *sum, (NUMBER) leaf_number(tile, slot)); \
-	} \
-	else if (trees->leaf_kind == SP_LEAVES_DENSE) \
-	{ \
-		const NUMBER *values = (const NUMBER *) tile->leaves + leaf_index(tile, slot); \
-		for (uint32_t target = 0; target < trees->n_targets; target++) \
-			sums[target] = aggregate_number(aggregate, sums[target], values[target]); \
-	} \
-	else \
-	{ \
-		const ENTRY *entry = (const ENTRY *) tile->leaves + leaf_index(tile, slot); \
-		for (const ENTRY *last = entry + entry->target; entry++ < last;) \
-			sums[entry->target] = aggregate_number(aggregate, sums[entry->target], entry->value); \
-	} \
-}
-
-/* LightGBM's Tree::Predict (include/LightGBM/tree.h), term by term. */
-static inline void
-add_linear_leaf(const Tile *tile, uint32_t slot, uint32_t row, double *sums)
-{
-	const SpPackedLeaf *leaf = (const SpPackedLeaf *) tile->leaves + leaf_index(tile, slot);
-	const SpPackedTerm *term = tile->terms + leaf->first_term;
-	const double *x = tile->rows + (size_t) row * tile->trees->in_width;
-	double		value = leaf->constant;
-
-	for (uint32_t at = 0; at < leaf->n_terms; at++)
-	{
-		if (isnan(x[term[at].column]))
-		{
-			value = leaf->fallback;
-			break;
-		}
-		value += term[at].coefficient * x[term[at].column];
-	}
-	sums[leaf->target] = aggregate_double(tile->trees->aggregate, sums[leaf->target], value);
-}
-
-DEFINE_ADD_LEAF(add_leaf_float, float, SpLeafEntry32, aggregate_float)
-DEFINE_ADD_LEAF(add_leaf_double, double, SpLeafEntry64, aggregate_double)
-
-/* One leaf of one row, of any kind. */
-static inline void
-add_leaf(const Tile *tile, uint32_t tree, uint32_t slot, uint32_t row)
-{
-	size_t		first = (size_t) row * tile->trees->n_targets;
-
-	if (tile->trees->leaf_kind == SP_LEAVES_LINEAR)
-		add_linear_leaf(tile, slot, row, (double *) tile->sums + first);
-	else if (tile->trees->sum_type == SP_TYPE_F32)
-		add_leaf_float(tile, tree, slot, (float *) tile->sums + first);
-	else
-		add_leaf_double(tile, tree, slot, (double *) tile->sums + first);
-}
 
 /*
  * The common case, float sums of values in narrow nodes, has loops of its own
@@ -296,21 +166,21 @@ is_plain(const SpPackedTrees *trees)
 static inline void
 add_trees(const Tile *tile, bool plain, uint32_t tree, uint32_t n, const uint32_t *slots, uint32_t row)
 {
-	const SpNarrowNode *nodes = tile->nodes;
-	uint32_t	n_targets = tile->trees->n_targets;
-	float	   *sums = (float *) tile->sums + (size_t) row * n_targets;
+	const SpNarrowNode *nodes = tile->forest.nodes;
+	uint32_t	n_targets = tile->forest.trees->n_targets;
+	float	   *sums = (float *) tile->forest.sums + (size_t) row * n_targets;
 	float		sum;
 
 	if (!plain)
 	{
 		for (uint32_t lane = 0; lane < n; lane++)
-			add_leaf(tile, tree + lane, slots[lane], row);
+			sp_add_leaf(&tile->forest, tree + lane, slots[lane], row);
 		return;
 	}
 	if (n_targets > 1)
 	{
 		for (uint32_t lane = 0; lane < n; lane++)
-			sums[tile->targets[tree + lane]] += nodes[slots[lane]].threshold;
+			sums[tile->forest.targets[tree + lane]] += nodes[slots[lane]].threshold;
 		return;
 	}
 	sum = *sums;
@@ -323,17 +193,17 @@ add_trees(const Tile *tile, bool plain, uint32_t tree, uint32_t n, const uint32_
 static inline void
 add_rows(const Tile *tile, bool plain, uint32_t tree, uint32_t n, const uint32_t *slots, uint32_t row)
 {
-	const SpNarrowNode *nodes = tile->nodes;
-	size_t		n_targets = tile->trees->n_targets;
+	const SpNarrowNode *nodes = tile->forest.nodes;
+	size_t		n_targets = tile->forest.trees->n_targets;
 	float	   *sums;
 
 	if (!plain)
 	{
 		for (uint32_t lane = 0; lane < n; lane++)
-			add_leaf(tile, tree, slots[lane], row + lane);
+			sp_add_leaf(&tile->forest, tree, slots[lane], row + lane);
 		return;
 	}
-	sums = (float *) tile->sums + row * n_targets + tile->targets[tree];
+	sums = (float *) tile->forest.sums + row * n_targets + tile->forest.targets[tree];
 	for (uint32_t lane = 0; lane < n; lane++)
 		sums[lane * n_targets] += nodes[slots[lane]].threshold;
 }
@@ -348,11 +218,11 @@ static inline bool
 run_single(const Tile *tile, WalkTrees walk, bool plain, uint32_t first, uint32_t n, uint32_t row)
 {
 	size_t		place = (size_t) LANES * tile->n_groups + row - tile->n_grouped;
-	const char *x = tile->columns + place * tile->trees->n_columns * tile->column_size;
+	const char *x = tile->columns + place * tile->forest.trees->n_columns * tile->column_size;
 	uint32_t	depth = tile->group_depths[first / SP_TREE_GROUP];
 	uint32_t	slots[SP_TREE_GROUP];
 
-	walk(tile->nodes, tile->roots + first, depth, x, slots);
+	walk(tile->forest.nodes, tile->roots + first, depth, x, slots);
 	add_trees(tile, plain, first, n, slots, row);
 	return sp_spend(tile->budget, SP_TREE_GROUP * ((uint64_t) depth + 1));
 }
@@ -361,12 +231,12 @@ static inline bool
 run_group(const Tile *tile, WalkRows walk, bool plain, uint32_t tree, uint32_t group)
 {
 	size_t		place = (size_t) LANES * group;
-	const char *x = tile->columns + place * tile->trees->n_columns * tile->column_size;
+	const char *x = tile->columns + place * tile->forest.trees->n_columns * tile->column_size;
 	uint32_t	row = LANES * group;
 	uint32_t	n = tile->n_grouped - row < LANES ? tile->n_grouped - row : LANES;
 	uint32_t	slots[LANES];
 
-	walk(tile->nodes, tile->roots[tree], tile->depths[tree], x, slots);
+	walk(tile->forest.nodes, tile->roots[tree], tile->depths[tree], x, slots);
 	add_rows(tile, plain, tree, n, slots, row);
 	return sp_spend(tile->budget, LANES * ((uint64_t) tile->depths[tree] + 1));
 }
@@ -379,7 +249,7 @@ run_group(const Tile *tile, WalkRows walk, bool plain, uint32_t tree, uint32_t g
 static inline __attribute__((always_inline)) SpStatus
 run_tile(const Tile *tile, WalkTrees walk_trees, WalkRows walk_rows, bool plain)
 {
-	uint32_t	n_trees = tile->trees->n_trees;
+	uint32_t	n_trees = tile->forest.trees->n_trees;
 
 	for (uint32_t first = 0; first < n_trees; first += SP_TREE_GROUP)
 	{
@@ -399,9 +269,9 @@ run_tile(const Tile *tile, WalkTrees walk_trees, WalkRows walk_rows, bool plain)
 static SpStatus
 run_tile_of_kind(const Tile *tile)
 {
-	bool		plain = is_plain(tile->trees);
+	bool		plain = is_plain(tile->forest.trees);
 
-	switch ((SpNodeKind) tile->trees->node_kind)
+	switch ((SpNodeKind) tile->forest.trees->node_kind)
 	{
 		case SP_NODES_COLUMN8:
 			if (plain)
@@ -476,7 +346,7 @@ finish_sums(const SpStepRun *run, const SpPackedTrees *trees)
 static void
 fill_tile(const SpStepRun *run, Tile *tile, uint32_t first)
 {
-	size_t		row_bytes = (size_t) tile->trees->n_columns * tile->column_size;
+	size_t		row_bytes = (size_t) tile->forest.trees->n_columns * tile->column_size;
 	char	   *x = tile->columns;
 	uint32_t	rest = tile->n_rows % LANES;
 
@@ -494,26 +364,30 @@ sp_kernel_trees(const SpStepRun *run)
 {
 	const SpPackedTrees *trees = run->params;
 	uint32_t	step = tile_rows(trees);
+	uint32_t	done = 0;
 	Tile		tile = {
-		.trees = trees,
-		.nodes = sp_image_at(run->image, trees->nodes),
-		.leaves = sp_image_at(run->image, trees->leaves),
+		.forest = {
+			.trees = trees, .nodes = sp_image_at(run->image, trees->nodes),
+			.leaves = sp_image_at(run->image, trees->leaves),
+			.targets = sp_image_at(run->image, trees->targets),
+			.terms = sp_image_at(run->image, trees->terms)
+		},
 		.roots = sp_image_at(run->image, trees->roots),
 		.depths = sp_image_at(run->image, trees->depths),
 		.group_depths = sp_image_at(run->image, trees->group_depths),
-		.targets = sp_image_at(run->image, trees->targets),
-		.terms = sp_image_at(run->image, trees->terms),
 		.columns = run->scratch,
 		.column_size = column_size(trees),
 		.budget = run->budget
 	};
 
 	start_sums(run, trees);
-	for (uint32_t first = 0; first < run->rows; first += step)
+	if (trees->slices != 0)
+		SP_TRY(sp_kernel_slices(run, &done));
+	for (uint32_t first = done; first < run->rows; first += step)
 	{
 		tile.n_rows = run->rows - first < step ? run->rows - first : step;
-		tile.sums = (char *) run->out + first * run->to.row_bytes;
-		tile.rows = (const double *) ((const char *) run->in + first * run->from.row_bytes);
+		tile.forest.sums = (char *) run->out + first * run->to.row_bytes;
+		tile.forest.rows = (const double *) ((const char *) run->in + first * run->from.row_bytes);
 		fill_tile(run, &tile, first);
 		if (run_tile_of_kind(&tile) != SP_OK)
 			return SP_ERR_CANCELLED;
