@@ -129,16 +129,20 @@ split_node(SpTestTree *tree, uint32_t number)
 	tree->n_nodes += 2;
 }
 
+/* max_depth: splits on a path, 0 for any number of them. */
 __attribute__((unused)) static void
-random_shape(SpTestRandom *random, SpTestShape shape, SpTestTree *tree)
+random_shape(SpTestRandom *random, SpTestShape shape, uint32_t max_depth, SpTestTree *tree)
 {
+	uint32_t	depths[MAX_TREE_NODES] = {0};
 	uint32_t	n_splits = shape == SHAPE_SINGLE_LEAF ? 0 : random_below(random, shape == SHAPE_FULL ? 64 : 200);
 
+	if (shape == SHAPE_FULL && max_depth > 0)
+		n_splits = (1U << random_below(random, (max_depth < 7 ? max_depth : 7) + 1)) - random_below(random, 2);
 	tree->nodes[0] = (SpNode) {.feature = SP_LEAF};
 	tree->n_nodes = 1;
 	for (uint32_t split = 0; split < n_splits; split++)
 	{
-		uint32_t	number = split;
+		uint32_t	number = shape == SHAPE_FULL ? split : 0;
 
 		if (shape == SHAPE_CHAIN)
 			number = split == 0 ? 0 : tree->n_nodes - 1 - random_below(random, 2);
@@ -146,6 +150,9 @@ random_shape(SpTestRandom *random, SpTestShape shape, SpTestTree *tree)
 			do
 				number = random_below(random, tree->n_nodes);
 			while (tree->nodes[number].feature != SP_LEAF);
+		if (max_depth > 0 && depths[number] == max_depth)
+			continue;
+		depths[tree->n_nodes] = depths[tree->n_nodes + 1] = depths[number] + 1;
 		split_node(tree, number);
 	}
 }
@@ -227,6 +234,7 @@ typedef struct SpTestEnsemble
 	int			shape;			/* SpTestShape, or -1 for any */
 	bool		sets;			/* splits by sets of categories, and by zero */
 	bool		linear;			/* leaves; for F64 and LEAVES_ONE_TARGET */
+	uint32_t	max_depth;		/* 0: any */
 } SpTestEnsemble;
 
 __attribute__((unused)) static void
@@ -279,7 +287,7 @@ random_tree(SpTestRandom *random, const SpTestEnsemble *spec, SpTestTree *tree)
 	tree->n_weights = 0;
 	tree->n_sets = 0;
 	tree->n_terms = 0;
-	random_shape(random, shape, tree);
+	random_shape(random, shape, spec->max_depth, tree);
 	shuffle_nodes(random, tree);
 	for (uint32_t number = 0; number < tree->n_nodes; number++)
 	{

@@ -145,8 +145,8 @@ test_random_trees(void)
 	uint32_t	leaf_kinds = 0;
 	/* more than 256 and more than 4,096 columns */
 	static const SpTestEnsemble given[] = {
-		{SP_TYPE_F32, 500, SP_TYPE_F32, SP_AGGREGATE_SUM, false, 2, 20, LEAVES_ONE_TARGET, true, true, SHAPE_ANY, false, false},
-		{SP_TYPE_F32, 5000, SP_TYPE_F64, SP_AGGREGATE_SUM, true, 3, 130, LEAVES_ANY, true, true, SHAPE_ANY, true, false}
+		{SP_TYPE_F32, 500, SP_TYPE_F32, SP_AGGREGATE_SUM, false, 2, 20, LEAVES_ONE_TARGET, true, true, SHAPE_ANY, false, false, 0},
+		{SP_TYPE_F32, 5000, SP_TYPE_F64, SP_AGGREGATE_SUM, true, 3, 130, LEAVES_ANY, true, true, SHAPE_ANY, true, false, 0}
 	};
 	enum { N_GIVEN = sizeof(given) / sizeof(given[0]) };
 
