@@ -133,3 +133,12 @@ SELECT smartpouch.predict_batch('nobody', '{}'::real[]); \echo :SQLSTATE
 SELECT smartpouch.predict(repeat('x', 64), ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict_version('\x00', ARRAY[40, 60]); \echo :SQLSTATE
 SELECT smartpouch.predict_version(sha256('nothing'), ARRAY[40, 60]); \echo :SQLSTATE
+
+-- instructions
+SET smartpouch.simd = 'portable';
+SELECT smartpouch.predict('tiny', ARRAY[40, 60]), sum(value) FROM smartpouch.predict_batch('tiny',
+	(SELECT array_agg(ARRAY[40, 60 + 0 * i]) FROM generate_series(1, 200) i));
+SET smartpouch.simd = 'sse9'; \echo :SQLSTATE
+RESET smartpouch.simd;
+SELECT smartpouch.predict('tiny', ARRAY[40, 60]), sum(value) FROM smartpouch.predict_batch('tiny',
+	(SELECT array_agg(ARRAY[40, 60 + 0 * i]) FROM generate_series(1, 200) i));

@@ -14,6 +14,7 @@
 #include "utils/numeric.h"
 
 #include "api/sp_result.h"
+#include "server/sp_guc.h"
 
 const char *
 sp_from_utf8(const char *utf8)
@@ -30,8 +31,10 @@ sp_text_from_utf8(const char *utf8)
 void
 sp_evaluate(SpEval *eval, uint32 rows, uint32 wanted, bool has_missing, const char *subject)
 {
-	SpStatus	status = sp_eval_run(eval, rows, wanted, has_missing);
+	SpStatus	status;
 
+	sp_eval_use(eval, sp_guc_simd());
+	status = sp_eval_run(eval, rows, wanted, has_missing);
 	if (unlikely(status == SP_ERR_CANCELLED))
 		PG_RE_THROW();
 	if (unlikely(status != SP_OK))

@@ -19,6 +19,19 @@ static int	max_labels;
 static int	max_nodes;
 static int	max_tree_depth;
 
+#define SIMD_AUTO (-1)
+
+static const struct config_enum_entry simd_options[] = {
+	{"auto", SIMD_AUTO, false},
+	{"avx512", SP_SIMD_AVX512, false},
+	{"avx2", SP_SIMD_AVX2, false},
+	{"portable", SP_SIMD_PORTABLE, false},
+	{NULL, 0, false}
+};
+
+static int	simd_setting;
+static SpSimd best_simd;		/* what this processor has */
+
 /* Stored in rows of the registry, so it has a bounded length. */
 static bool
 check_cluster_id(char **value, void **extra, GucSource source)
@@ -31,10 +44,25 @@ check_cluster_id(char **value, void **extra, GucSource source)
 	return false;
 }
 
+/* Instructions that the processor lacks would end the process. */
+static bool
+check_simd(int *value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (*value <= (int) best_simd)
+		return true;
+	GUC_check_errdetail("This processor has no %s instructions that kernels could use; the most that it has is \"%s\".",
+						sp_simd_name((SpSimd) *value), sp_simd_name(best_simd));
+	GUC_check_errhint("Set it to \"auto\".");
+	return false;
+}
+
 /* Alphabetical. */
 void
 sp_guc_init(void)
 {
+	best_simd = sp_simd_best();
 	DefineCustomStringVariable("smartpouch.cluster_id",
 							   "Sets the name of this cluster in the owners of models.",
 							   "Empty means the system identifier. After pg_upgrade, set the old cluster's identifier.",
@@ -72,12 +100,24 @@ sp_guc_init(void)
 							&sp_model_memory,
 							256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+	DefineCustomEnumVariable("smartpouch.simd",
+							 "Sets the vector instructions that kernels use.",
+							 "\"auto\" means the best that the processor has. Tree ensembles give the same bits with all of them.",
+							 &simd_setting,
+							 SIMD_AUTO, simd_options, PGC_USERSET, 0,
+							 check_simd, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.upload_timeout",
 							"Sets the age at which an unfinished upload is removed.",
 							NULL, &sp_upload_timeout,
 							24 * 60, 1, INT_MAX / 60, PGC_SUSET, GUC_UNIT_MIN,
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("smartpouch");
+}
+
+SpSimd
+sp_guc_simd(void)
+{
+	return simd_setting == SIMD_AUTO ? best_simd : (SpSimd) simd_setting;
 }
 
 void

@@ -7,6 +7,7 @@
 #define SP_GUC_H
 
 #include "server/sp_compat.h"
+#include "base/sp_simd.h"
 #include "base/sp_status.h"
 
 #define SP_CLUSTER_ID_SIZE 64
@@ -17,6 +18,9 @@ extern int	sp_max_model_size;	/* kB of one model file */
 extern int	sp_upload_timeout;	/* minutes until an unfinished upload is removed */
 
 extern void sp_guc_init(void);
+
+/* The instructions that kernels use: as set, or the best of this processor. */
+extern SpSimd sp_guc_simd(void);
 
 /* Limits of the pure code as the settings say. */
 extern void sp_guc_limits(SpLimits *limits);

@@ -34,20 +34,40 @@ foreach my $name (fixtures())
         0, "$name: predict_json");
 }
 
-# Blocks and single rows give the same bits.
-foreach my $name (qw(xgb_pouch_softprob xgb_diabetes_squarederror onnx_wine_random_forest onnx_digits_logistic))
+# Blocks and single rows give the same bits, whatever instructions are used.
+my @levels = ('portable');
+foreach my $level (qw(avx2 avx512))
+{
+    my ($status, undef, $stderr) = $node->psql('postgres', "LOAD 'smartpouch'; SET smartpouch.simd = $level");
+    push @levels, $level if $status == 0;
+    like($stderr, qr/invalid value for parameter "smartpouch.simd".*This processor has no $level/s, "no $level here")
+        if $status != 0;
+}
+note("levels: @levels");
+foreach my $name (qw(xgb_pouch_softprob xgb_diabetes_squarederror xgb_cancer_logistic lgb_wine_multiclass
+    lgb_diabetes_categorical onnx_wine_random_forest onnx_digits_logistic))
 {
     my $fixture = read_fixture($name);
     my $list    = join(', ', map { qq(r."$_") } @{ $fixture->{feature_names} });
     my $single  = $fixture->{columns}{value} ? 'predict' : 'predict_proba';
     my $column  = $fixture->{columns}{value} ? 'value' : 'probabilities';
-    is( $node->safe_psql('postgres', qq{
-        WITH block AS (
-            SELECT b.* FROM (SELECT array_agg(ARRAY[$list] ORDER BY id) AS rows FROM "$name" r) a,
-                smartpouch.predict_batch('$name:1', a.rows) b)
-        SELECT count(*) FILTER (WHERE block.$column = smartpouch.$single('$name:1', ARRAY[$list]))
-        FROM "$name" r JOIN block ON block.ordinal = r.id}),
-        $fixture->{rows}, "$name: predict_batch equals $single");
+    my %sums;
+    foreach my $level (@levels)
+    {
+        my $answers = $node->safe_psql('postgres', qq{
+            LOAD 'smartpouch';
+            SET smartpouch.simd = $level;
+            WITH block AS (
+                SELECT b.* FROM (SELECT array_agg(ARRAY[$list] ORDER BY id) AS rows FROM "$name" r) a,
+                    smartpouch.predict_batch('$name:1', a.rows) b)
+            SELECT count(*) FILTER (WHERE block.$column = smartpouch.$single('$name:1', ARRAY[$list])),
+                md5(string_agg(block.${column}::text, ',' ORDER BY ordinal))
+            FROM "$name" r JOIN block ON block.ordinal = r.id});
+        my ($count, $sum) = split /\|/, $answers;
+        is($count, $fixture->{rows}, "$name: predict_batch equals $single with $level");
+        $sums{$sum} = 1;
+    }
+    is(keys %sums, 1, "$name: all levels give the same numbers");
 }
 
 $node->stop;
