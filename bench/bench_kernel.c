@@ -90,6 +90,7 @@ bench_release(void *arg, void *pointer)
 typedef struct Bench
 {
 	SpContext	cx;
+	SpSimd		simd;
 	SpImage    *image;
 	SpOutput	output;
 	const float *rows;
@@ -141,10 +142,14 @@ load(Bench *bench, const char *model_path, const char *rows_path, const char *ma
 static SpEval *
 open_eval(Bench *bench, uint32_t capacity, void **memory)
 {
+	SpEval	   *eval;
+
 	*memory = aligned_alloc(64, sp_eval_size(bench->image, capacity));
 	if (*memory == NULL)
 		die("memory", "not enough");
-	return sp_eval_init(*memory, bench->image, capacity, NULL, NULL);
+	eval = sp_eval_init(*memory, bench->image, capacity, NULL, NULL);
+	sp_eval_use(eval, bench->simd);
+	return eval;
 }
 
 /* Predict n rows from row first on. */
@@ -267,6 +272,17 @@ time_evicted(Bench *bench, bool json)
 	free(memory);
 }
 
+/* By its name; only what this processor has. */
+static SpSimd
+find_simd(const char *name)
+{
+	for (SpSimd simd = SP_SIMD_PORTABLE; simd <= sp_simd_best(); simd++)
+		if (strcmp(name, sp_simd_name(simd)) == 0)
+			return simd;
+	die(name, "not a level of this processor");
+	return SP_SIMD_PORTABLE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -274,6 +290,7 @@ main(int argc, char **argv)
 	static Bench bench;
 	int			rounds = MIN_ROUNDS;
 	bool		json = false;
+	int			only = 0;
 	int			at = 1;
 	double		difference;
 
@@ -283,6 +300,10 @@ main(int argc, char **argv)
 			json = true;
 		else if (strcmp(argv[at], "--rounds") == 0 && at + 1 < argc)
 			rounds = atoi(argv[++at]);
+		else if (strcmp(argv[at], "--block") == 0 && at + 1 < argc)
+			only = atoi(argv[++at]);
+		else if (strcmp(argv[at], "--simd") == 0 && at + 1 < argc)
+			bench.simd = find_simd(argv[++at]);
 		else
 			break;
 	}
@@ -294,7 +315,9 @@ main(int argc, char **argv)
 	if (!(difference <= TOLERANCE))
 		die(argv[at], "differs from the reference");
 	for (size_t block = 0; block < sizeof(blocks) / sizeof(blocks[0]); block++)
-		time_block(&bench, blocks[block], rounds, json);
-	time_evicted(&bench, json);
+		if (only == 0 || only == (int) blocks[block])
+			time_block(&bench, blocks[block], rounds, json);
+	if (only == 0)
+		time_evicted(&bench, json);
 	return 0;
 }
