@@ -5,9 +5,10 @@
  * file, compares its raw output with reference margins, then times blocks of
  * several sizes over the rows.
  *
- * usage: bench_kernel [--rounds N] [--json] MODEL ROWS.f32 MARGIN.f32
+ * usage: bench_kernel [--rounds N] [--json] [--simd LEVEL] [--block N] MODEL ROWS.f32 MARGIN.f32
  *
- * ROWS holds float32 rows side by side, MARGIN one float32 a row.  Each round
+ * ROWS holds float32 rows side by side, MARGIN one float32 a row.  Without
+ * LEVEL (portable, avx2 or avx512) all that the processor has take their turn.  Each round
  * runs over as many rows as take about a tenth of a second; the median,
  * smallest and largest of the rounds are printed in microseconds a row.  The
  * last line is for single rows whose model is not in the first two caches:
@@ -23,6 +24,7 @@
 #include "ir/sp_pack.h"
 #include "kernel/sp_eval.h"
 
+#define USAGE "bench_kernel [--rounds N] [--json] [--simd LEVEL] [--block N] MODEL ROWS.f32 MARGIN.f32"
 #define MIN_ROUNDS 7
 #define ROUND_SECONDS 0.1
 #define TOLERANCE 1e-5
@@ -212,14 +214,16 @@ compare(const void *a, const void *b)
 }
 
 static void
-report(const char *way, uint32_t block, double median, double least, double most, bool json)
+report(const char *way, SpSimd simd, uint32_t block, double median, double least, double most, bool json)
 {
+	const char *level = sp_simd_name(simd);
+
 	if (json)
-		printf("{\"way\": \"%s\", \"block\": %u, \"median\": %.4f, \"min\": %.4f, \"max\": %.4f}\n",
-			   way, block, median, least, most);
+		printf("{\"way\": \"%s %s\", \"block\": %u, \"median\": %.4f, \"min\": %.4f, \"max\": %.4f}\n",
+			   way, level, block, median, least, most);
 	else
-		printf("%-8s block %4u   us/row  median %7.3f   min %7.3f   max %7.3f\n",
-			   way, block, median, least, most);
+		printf("%-8s %-8s block %4u   us/row  median %7.3f   min %7.3f   max %7.3f\n",
+			   way, level, block, median, least, most);
 }
 
 static void
@@ -236,7 +240,7 @@ time_block(Bench *bench, uint32_t block, int rounds, bool json)
 	for (int round = 0; round < rounds; round++)
 		times[round] = pass(bench, eval, block, n, &next) / n * 1e6;
 	qsort(times, (size_t) rounds, sizeof(double), compare);
-	report("kernel", block, times[rounds / 2], times[0], times[rounds - 1], json);
+	report("kernel", bench->simd, block, times[rounds / 2], times[0], times[rounds - 1], json);
 	free(times);
 	free(memory);
 }
@@ -266,7 +270,7 @@ time_evicted(Bench *bench, bool json)
 		times[call] = (seconds() - begin) * 1e6;
 	}
 	qsort(times, EVICTED_CALLS, sizeof(double), compare);
-	report("evicted", 1, times[EVICTED_CALLS / 2], times[EVICTED_CALLS / 10],
+	report("evicted", bench->simd, 1, times[EVICTED_CALLS / 2], times[EVICTED_CALLS / 10],
 		   times[EVICTED_CALLS - 1 - EVICTED_CALLS / 10], json);
 	free((void *) other);
 	free(memory);
@@ -283,16 +287,35 @@ find_simd(const char *name)
 	return SP_SIMD_PORTABLE;
 }
 
+/* One level of instructions; only is the size of the only block, or 0. */
+static void
+time_level(Bench *bench, SpSimd simd, uint32_t only, int rounds, bool json)
+{
+	static const uint32_t blocks[] = {1, 16, 128, 512};
+	double		difference;
+
+	bench->simd = simd;
+	difference = fmax(largest_difference(bench, 1), largest_difference(bench, 128));
+	fprintf(stderr, "%s: largest relative difference from the reference: %.2g\n", sp_simd_name(simd), difference);
+	if (!(difference <= TOLERANCE))
+		die(sp_simd_name(simd), "differs from the reference");
+	for (size_t at = 0; at < sizeof(blocks) / sizeof(blocks[0]); at++)
+		if (only == 0 || only == blocks[at])
+			time_block(bench, blocks[at], rounds, json);
+	if (only == 0)
+		time_evicted(bench, json);
+}
+
 int
 main(int argc, char **argv)
 {
-	static const uint32_t blocks[] = {1, 16, 128, 512};
 	static Bench bench;
 	int			rounds = MIN_ROUNDS;
 	bool		json = false;
-	int			only = 0;
+	uint32_t	only = 0;
+	SpSimd		lowest = SP_SIMD_PORTABLE;
+	SpSimd		highest = sp_simd_best();
 	int			at = 1;
-	double		difference;
 
 	for (; at < argc && argv[at][0] == '-'; at++)
 	{
@@ -301,23 +324,16 @@ main(int argc, char **argv)
 		else if (strcmp(argv[at], "--rounds") == 0 && at + 1 < argc)
 			rounds = atoi(argv[++at]);
 		else if (strcmp(argv[at], "--block") == 0 && at + 1 < argc)
-			only = atoi(argv[++at]);
+			only = (uint32_t) atoi(argv[++at]);
 		else if (strcmp(argv[at], "--simd") == 0 && at + 1 < argc)
-			bench.simd = find_simd(argv[++at]);
+			lowest = highest = find_simd(argv[++at]);
 		else
-			break;
+			die("usage", USAGE);
 	}
 	if (argc - at != 3 || rounds < 1)
-		die("usage", "bench_kernel [--rounds N] [--json] MODEL ROWS.f32 MARGIN.f32");
+		die("usage", USAGE);
 	load(&bench, argv[at], argv[at + 1], argv[at + 2]);
-	difference = fmax(largest_difference(&bench, 1), largest_difference(&bench, 128));
-	fprintf(stderr, "largest relative difference from the reference: %.2g\n", difference);
-	if (!(difference <= TOLERANCE))
-		die(argv[at], "differs from the reference");
-	for (size_t block = 0; block < sizeof(blocks) / sizeof(blocks[0]); block++)
-		if (only == 0 || only == (int) blocks[block])
-			time_block(&bench, blocks[block], rounds, json);
-	if (only == 0)
-		time_evicted(&bench, json);
+	for (SpSimd simd = lowest; simd <= highest; simd++)
+		time_level(&bench, simd, only, rounds, json);
 	return 0;
 }

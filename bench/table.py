@@ -6,7 +6,9 @@ usage: table.py SAMPLES.jsonl BENCH.json
 A sample is one JSON object a line: round, model, way, block, median, min, max in
 microseconds a row.  The table has the median over the rounds of the medians,
 the smallest and largest of everything, and how many times faster that median
-is than xgboost's inplace_predict with at least as many rows a call.
+is than xgboost's inplace_predict with at least as many rows a call.  Then come
+the bars that the kernels have to reach; xgboost's best batch is the fastest of
+its ways.
 """
 import json
 import os
@@ -16,6 +18,14 @@ import sys
 
 REFERENCE = "xgboost inplace_predict"
 HEADINGS = ("model", "way", "rows a call", "median us/row", "min", "max", "x xgboost")
+
+# model, way, rows a call, at least so many times as fast as xgboost's best batch, or at most so many us/row
+BARS = (
+    ("m1", "kernel avx512", 128, 12, None),
+    ("m1", "kernel portable", 128, 2.8, None),
+    ("m1", "kernel avx512", 1, None, 1.6),
+    ("m1", "kernel portable", 1, None, 3.3),
+)
 
 
 def reference_median(results, model, block):
@@ -58,6 +68,30 @@ def print_table(results):
         print("  ".join(cells).rstrip())
 
 
+def check_bars(results):
+    """The bars of what was timed, each with what was measured and whether that reaches it."""
+    checked = []
+    for model, way, block, times, most in BARS:
+        if (model, way, block) not in results:
+            continue
+        median = results[(model, way, block)]["median"]
+        batch = min(r["median"] for (m, w, _), r in results.items() if m == model and w.startswith("xgboost"))
+        measured = median if times is None else batch / median
+        checked.append({
+            "model": model, "way": way, "block": block,
+            "bar": f">= {times}x xgboost's best batch" if times else f"<= {most} us/row",
+            "measured": measured, "met": measured <= most if times is None else measured >= times,
+        })
+    return checked
+
+
+def print_bars(bars):
+    for bar in bars:
+        verdict = "met" if bar["met"] else "MISSED"
+        print(f"{bar['model']}, {bar['way']}, {bar['block']} rows a call: {bar['bar']}: "
+              f"{bar['measured']:.2f}, {verdict}")
+
+
 def processor():
     with open("/proc/cpuinfo", encoding="utf-8") as lines:
         for line in lines:
@@ -70,6 +104,9 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as lines:
         results = summarize([json.loads(line) for line in lines])
     print_table(results)
+    bars = check_bars(results)
+    print()
+    print_bars(bars)
     facts = {
         "processor": processor(),
         "load": os.getloadavg()[0],
@@ -78,6 +115,7 @@ def main():
             {"model": model, "way": way, "block": block, **result}
             for (model, way, block), result in results.items()
         ],
+        "bars": bars,
     }
     with open(sys.argv[2], "w", encoding="utf-8") as out:
         json.dump(facts, out, indent=2)

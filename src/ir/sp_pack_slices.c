@@ -10,8 +10,8 @@
 #include "ir/sp_pack_internal.h"
 
 /*
- * A bin costs a row about as much as two visits of nodes.  More places than
- * these for each leaf would take too much memory.
+ * A bin takes at least as long as two visits of nodes.  More places than these
+ * for each leaf would take too much memory.
  */
 #define VISITS_OF_BIN 2
 #define PLACES_OF_LEAF 16
@@ -34,25 +34,26 @@ is_sum(const SpTrees *trees)
 
 /* Shapes that this form is for. */
 static bool
-shapes_fit(const SpTrees *trees, SpPackedSlices *slices, uint64_t *n_visits)
+shapes_fit(const SpTrees *trees, SpPackedSlices *slices)
 {
-	uint64_t	n_places = 0;
 	uint64_t	n_leaves = 0;
 
-	*n_visits = 0;
 	for (uint32_t tree = 0; tree < trees->n_trees; tree++)
 	{
 		uint32_t	depth = trees->depth[tree];
+		uint32_t	n_splits = (trees->first_node[tree + 1] - trees->first_node[tree]) / 2;
 
 		if (depth > SP_SLICE_DEPTH)
 			return false;
 		if (depth > slices->depth)
 			slices->depth = depth;
-		n_places += UINT64_C(1) << depth;
-		n_leaves += (trees->first_node[tree + 1] - trees->first_node[tree]) / 2 + 1;
-		*n_visits += depth;
+		slices->n_visits += depth;
+		slices->n_splits += n_splits;
+		slices->n_leaves += UINT64_C(1) << depth;
+		slices->n_vectors += sp_slice_vectors(depth);
+		n_leaves += n_splits + 1;
 	}
-	return n_places <= PLACES_OF_LEAF * n_leaves && n_places + SP_SLICE_LEAVES <= UINT32_MAX;
+	return slices->n_leaves <= PLACES_OF_LEAF * n_leaves && slices->n_leaves + SP_SLICE_LEAVES <= UINT32_MAX;
 }
 
 /* Cuts */
@@ -188,7 +189,7 @@ count_bins(const SpTreesPlan *plan, uint32_t column)
 }
 
 static bool
-number_bins(SpTreesPlan *plan, uint64_t n_visits)
+number_bins(SpTreesPlan *plan)
 {
 	SpPackedSlices *packed = &plan->slices.packed;
 	uint64_t	n_bins = 0;
@@ -203,7 +204,7 @@ number_bins(SpTreesPlan *plan, uint64_t n_visits)
 	if (plan->packed.n_columns == plan->packed.n_zeros)
 		packed->n_numeric = (uint32_t) n_bins;
 	packed->n_bins = (uint32_t) n_bins;
-	return n_bins > 0 && n_bins <= SP_SLICE_BINS && VISITS_OF_BIN * n_bins <= n_visits;
+	return n_bins > 0 && n_bins <= SP_SLICE_BINS && VISITS_OF_BIN * n_bins <= packed->n_visits;
 }
 
 /* Room */
@@ -235,39 +236,29 @@ reserve_arrays(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan)
 	SpPackedSlices *packed = &slices->packed;
 	size_t		leaf_size = packed->leaves_kind == SP_SLICE_SLOTS ? sizeof(uint32_t) : number_size(trees->sum_type);
 	uint64_t	n_blocks = 0;
-	uint64_t	n_leaves = SP_SLICE_VECTOR / leaf_size;
-	uint64_t	n_vectors = 0;
-	uint64_t	n_splits = 0;
 
 	for (uint32_t column = 1; column < plan->packed.n_zeros; column++)
 		for (uint32_t part = 0; part < count_bins(plan, column); part++)
 			n_blocks += 1 + bin_blocks(plan, column, part);
-	for (uint32_t tree = 0; tree < trees->n_trees; tree++)
-	{
-		n_leaves += UINT64_C(1) << trees->depth[tree];
-		n_vectors += 2 * sp_slice_vectors(trees->depth[tree]);
-		n_splits += (trees->first_node[tree + 1] - trees->first_node[tree]) / 2;
-	}
 	slices->at = sp_pack_reserve(packer, 1, sizeof(SpPackedSlices), SP_IMAGE_ALIGN);
 	packed->bins = sp_pack_reserve(packer, packed->n_bins, sizeof(SpPackedBin), SP_IMAGE_ALIGN);
 	slices->blocks = sp_pack_reserve(packer, n_blocks * SP_SLICE_BLOCK, number_size(plan->packed.in_type), SP_IMAGE_ALIGN);
 	packed->trees = sp_pack_reserve(packer, trees->n_trees, sizeof(SpPackedSlice), SP_IMAGE_ALIGN);
-	packed->cuts = sp_pack_reserve(packer, n_splits, sizeof(SpPackedCut), SP_IMAGE_ALIGN);
-	packed->leaves = sp_pack_reserve(packer, n_leaves, leaf_size, SP_IMAGE_ALIGN);
+	packed->cuts = sp_pack_reserve(packer, packed->n_splits, sizeof(SpPackedCut), SP_IMAGE_ALIGN);
+	packed->leaves = sp_pack_reserve(packer, packed->n_leaves + SP_SLICE_VECTOR / leaf_size, leaf_size, SP_IMAGE_ALIGN);
 	if (packed->n_bins <= SP_SLICE_SINGLE_BINS)
-		packed->vectors = sp_pack_reserve(packer, n_vectors, SP_SLICE_VECTOR, SP_IMAGE_ALIGN);
+		packed->vectors = sp_pack_reserve(packer, 2 * packed->n_vectors, SP_SLICE_VECTOR, SP_IMAGE_ALIGN);
 }
 
 SpStatus
 sp_pack_slices_plan(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan)
 {
 	SpPackedSlices *packed = &plan->slices.packed;
-	uint64_t	n_visits;
 
-	if (!shapes_fit(trees, packed, &n_visits))
+	if (!shapes_fit(trees, packed))
 		return SP_OK;
 	SP_TRY(collect_cuts(packer, trees, plan));
-	if (!number_bins(plan, n_visits))
+	if (!number_bins(plan))
 		return SP_OK;
 	packed->leaves_kind = plan->packed.leaf_kind == SP_LEAVES_INLINE && is_sum(trees) &&
 		trees->n_targets <= SP_SLICE_TARGETS ? SP_SLICE_VALUES : SP_SLICE_SLOTS;

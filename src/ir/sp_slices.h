@@ -84,8 +84,13 @@ typedef struct SpPackedSlices
 {
 	uint32_t	leaves_kind;	/* SpSliceLeaves */
 	uint32_t	depth;			/* of the deepest tree */
-	uint32_t	n_bins;
+	uint32_t	n_bins;			/* at least 1 */
 	uint32_t	n_numeric;		/* bins before have cuts; flags and sets come after */
+	/* over all trees, for choosing between the ways */
+	uint64_t	n_visits;		/* of nodes by a walk of one row: all depths */
+	uint64_t	n_splits;
+	uint64_t	n_leaves;		/* places of leaves */
+	uint64_t	n_vectors;		/* of places */
 	uint64_t	bins;			/* SpPackedBin[n_bins] */
 	uint64_t	trees;			/* SpPackedSlice[n_trees] */
 	uint64_t	cuts;			/* SpPackedCut */

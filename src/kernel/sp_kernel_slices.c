@@ -277,6 +277,53 @@ run_row(Slices *slices, uint32_t row)
 	return SP_OK;
 }
 
+/* Choosing */
+
+/* As SpSliceCosts: a visit, and a column of a row. */
+#define WALK_VISIT 750
+#define WALK_COLUMN 500
+
+static uint64_t
+walk_cost(const SpPackedSlices *slices)
+{
+	return WALK_VISIT * slices->n_visits + WALK_COLUMN * (uint64_t) slices->n_bins;
+}
+
+static uint64_t
+slice_cost(const SpPackedSlices *slices, const SpSliceCosts *costs, uint32_t n_trees)
+{
+	return costs->bin * (uint64_t) slices->n_bins + costs->tree * (uint64_t) n_trees +
+		costs->split * slices->n_splits + costs->leaf * slices->n_leaves;
+}
+
+static uint64_t
+single_cost(const SpPackedSlices *slices, const SpSliceCosts *costs, uint32_t n_trees)
+{
+	return costs->single_bin * (uint64_t) slices->n_bins + costs->single_tree * (uint64_t) n_trees +
+		(costs->single_vector + costs->single_chunk * (uint64_t) (slices->n_bins / 16 + 1)) * slices->n_vectors;
+}
+
+/* From how many rows on they are taken together; UINT64_MAX for never.  And whether others are walked. */
+static uint64_t
+choose_ways(const Slices *of, bool *walks)
+{
+	const SpPackedSlices *slices = of->slices;
+	const SpSlicer *slicer = of->slicer;
+	uint64_t	together = slice_cost(slices, &slicer->costs, of->trees->n_trees);
+	uint64_t	walked = walk_cost(slices);
+	uint64_t	alone = UINT64_MAX;
+
+	if (slices->vectors != 0 && slices->n_bins <= slicer->max_single_bins)
+		alone = single_cost(slices, &slicer->costs, of->trees->n_trees);
+	*walks = alone >= walked;
+	if (together >= walked)
+		return UINT64_MAX;
+	if (*walks)
+		alone = walked;
+	/* a few vectors are less efficient than many */
+	return slicer->vector_rows * together / alone * 5 / 4 + 1;
+}
+
 SpStatus
 sp_kernel_slices(const SpStepRun *run, uint32_t *n_done)
 {
@@ -296,25 +343,23 @@ sp_kernel_slices(const SpStepRun *run, uint32_t *n_done)
 		.bins = run->scratch
 	};
 	uint32_t	row = 0;
+	bool		walks;
+	uint64_t	min_rows = choose_ways(&slices, &walks);
 
-	*n_done = 0;
-	if (packed->depth > slices.slicer->max_depth)
-		return SP_OK;
 	slices.masks = slices.bins + bins_size(packed);
 	slices.sums = (char *) slices.masks + masks_size(packed);
 	/* vectors may reach beyond the last row, where there have to be numbers too */
-	if (run->rows >= slices.slicer->min_rows)
+	if (run->rows >= min_rows)
 		memset(run->scratch, 0, bins_size(packed) + masks_size(packed) + sums_size(trees, packed));
-	while (run->rows - row >= slices.slicer->min_rows)
+	while (run->rows - row >= min_rows)
 	{
 		uint32_t	n_rows = run->rows - row < SP_SLICE_ROWS ? run->rows - row : SP_SLICE_ROWS;
 
 		SP_TRY(run_rows(&slices, row, n_rows));
 		row += n_rows;
 	}
-	if (packed->vectors != 0 && packed->n_bins <= slices.slicer->max_single_bins)
-		for (; row < run->rows; row++)
-			SP_TRY(run_row(&slices, row));
+	for (; row < run->rows && !walks; row++)
+		SP_TRY(run_row(&slices, row));
 	*n_done = row;
 	return SP_OK;
 }

@@ -56,10 +56,28 @@ typedef struct SpSliceGroup
 	void	   *masks;			/* SP_SLICE_ROWS bytes for each place, aligned; their content must be defined */
 } SpSliceGroup;
 
+/*
+ * What a row takes, in picoseconds as measured with a few models on one
+ * machine.  Only the relations matter, which are similar on others.
+ */
+typedef struct SpSliceCosts
+{
+	/* a row among many: for each bin, tree, split and place of a leaf */
+	uint32_t	bin;
+	uint32_t	tree;
+	uint32_t	split;
+	uint32_t	leaf;
+	/* a row alone: for each bin, tree, vector, and 16 bins in a vector */
+	uint32_t	single_bin;
+	uint32_t	single_tree;
+	uint32_t	single_vector;
+	uint32_t	single_chunk;
+} SpSliceCosts;
+
 typedef struct SpSlicer
 {
-	uint32_t	min_rows;		/* from here on they are faster together than one by one */
-	uint32_t	max_depth;		/* up to here it is faster than walking */
+	SpSliceCosts costs;
+	uint32_t	vector_rows;	/* fewer rows take as long as these */
 	uint32_t	max_single_bins;	/* up to here single() works; 0 if there is none */
 	void		(*bin_floats) (const SpBinning *binning);
 	void		(*bin_doubles) (const SpBinning *binning);

@@ -150,7 +150,11 @@ single(const SpSliceGroup *group, uint32_t *found)
 }
 
 const SpSlicer sp_slicer_avx2 = {
-	.min_rows = 20, .max_depth = SP_SLICE_DEPTH, .max_single_bins = MAX_SINGLE_BINS,
+	.costs = {
+		.bin = 1600, .tree = 380, .split = 10, .leaf = 10,
+		.single_bin = 2500, .single_tree = 1800, .single_vector = 1200, .single_chunk = 370
+	},
+	.vector_rows = BYTES_WIDTH, .max_single_bins = MAX_SINGLE_BINS,
 	.bin_floats = bin_float_columns, .bin_doubles = bin_double_columns,
 	.slice = slice, .add_floats = add_floats, .add_doubles = add_doubles, .single = single
 };

@@ -301,7 +301,11 @@ single(const SpSliceGroup *group, uint32_t *found)
 }
 
 const SpSlicer sp_slicer_avx512 = {
-	.min_rows = 20, .max_depth = SP_SLICE_DEPTH, .max_single_bins = SP_SLICE_SINGLE_BINS,
+	.costs = {
+		.bin = 1000, .tree = 140, .split = 4, .leaf = 3,
+		.single_bin = 2000, .single_tree = 900, .single_vector = 1100, .single_chunk = 20
+	},
+	.vector_rows = 64, .max_single_bins = SP_SLICE_SINGLE_BINS,
 	.bin_floats = bin_float_columns, .bin_doubles = bin_double_columns,
 	.slice = slice, .add_floats = add_floats, .add_doubles = add_doubles, .single = single
 };

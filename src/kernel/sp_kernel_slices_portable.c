@@ -37,7 +37,8 @@ count_doubles(const double *cuts, double x)
 #include "kernel/sp_kernel_bytes.h"
 
 const SpSlicer sp_slicer_portable = {
-	.min_rows = 8, .max_depth = 7,
+	.costs = {.bin = 3700, .tree = 350, .split = 16, .leaf = 16},
+	.vector_rows = BYTES_WIDTH,
 	.bin_floats = bin_float_columns, .bin_doubles = bin_double_columns,
 	.slice = slice, .add_floats = add_floats, .add_doubles = add_doubles
 };
