@@ -65,11 +65,14 @@ IMPORT_OBJS = \
 	src/import/sp_onnx_dense.o \
 	src/import/sp_onnx_encode.o \
 	src/import/sp_onnx_ensemble.o \
+	src/import/sp_onnx_ensemble_build.o \
+	src/import/sp_onnx_ensemble_flat.o \
 	src/import/sp_onnx_extents.o \
 	src/import/sp_onnx_graph.o \
 	src/import/sp_onnx_linear.o \
 	src/import/sp_onnx_math.o \
 	src/import/sp_onnx_nodes.o \
+	src/import/sp_onnx_questions.o \
 	src/import/sp_onnx_results.o \
 	src/import/sp_onnx_scan.o \
 	src/import/sp_onnx_scores.o \

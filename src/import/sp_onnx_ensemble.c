@@ -1,9 +1,9 @@
 /*
  * src/import/sp_onnx_ensemble.c
  *
- * From the parallel arrays of an ONNX tree ensemble to the builder's trees
- * (onnxruntime/core/providers/cpu/ml/tree_ensemble_common.h, Init and
- * ProcessTreeNodeLeave).
+ * The parallel arrays of an ONNX tree ensemble: reading them, and finding
+ * trees, nodes and leaf weights in them
+ * (onnxruntime/core/providers/cpu/ml/tree_ensemble_common.h, Init).
  *
  * A tree is a run of nodes with the same tree id, its root the first of them.
  * Node ids are any numbers, so nodes are found by binary search.
@@ -13,12 +13,8 @@
 
 #include "import/sp_onnx_ensemble.h"
 #include "import/sp_sort.h"
-#include "import/sp_tree_reach.h"
 
 #define SP_ITEMS_PER_POLL 65536
-
-#define SP_ENSEMBLE_FAIL(ensemble, status, ...) \
-	sp_onnx_fail((ensemble)->onnx, (ensemble)->node, (status), __VA_ARGS__)
 
 /* An INTS attribute of count elements. */
 static SpStatus
@@ -39,30 +35,63 @@ sp_ensemble_ints(SpOnnxEnsemble *ensemble, const char *prefix, const char *suffi
 	return SP_OK;
 }
 
-/*
- * A FLOATS attribute or its variant as a tensor.  The tensor has the type of
- * the input, as in ONNX Runtime.
- */
+SpStatus
+sp_ensemble_tensor(SpOnnxEnsemble *ensemble, const char *name, double **numbers, size_t *count)
+{
+	SpOnnx	   *onnx = ensemble->onnx;
+	const SpOnnx__AttributeProto *attribute;
+	uint32_t	in;
+	int32_t		expected;
+
+	*numbers = NULL;
+	*count = 0;
+	SP_TRY(sp_onnx_attribute(onnx, ensemble->node, name, SP_ONNX_ATTR_TENSOR, &attribute));
+	if (attribute == NULL || attribute->t == NULL)
+		return SP_OK;
+	SP_TRY(sp_onnx_input_numbers(onnx, ensemble->node, &in));
+	expected = sp_builder_value(onnx->builder, in).type == SP_TYPE_F64 ? SP_ONNX_DOUBLE : SP_ONNX_FLOAT;
+	if (attribute->t->data_type != expected)
+		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_UNSUPPORTED, "%s of another type than the input is not supported", name);
+	return sp_onnx_tensor_numbers(onnx, ensemble->node, attribute->t, numbers, count);
+}
+
+/* A FLOATS attribute or its variant as a tensor. */
 static SpStatus
 sp_ensemble_numbers(SpOnnxEnsemble *ensemble, const char *prefix, const char *suffix,
 					double **numbers, size_t *count)
 {
-	SpOnnx	   *onnx = ensemble->onnx;
-	const SpOnnx__AttributeProto *attribute;
 	char		name[64];
 	char		tensor_name[64];
-	uint32_t	in;
-	int32_t		expected;
 
 	snprintf(name, sizeof(name), "%s_%s", prefix, suffix);
 	snprintf(tensor_name, sizeof(tensor_name), "%s_%s_as_tensor", prefix, suffix);
-	SP_TRY(sp_onnx_attribute(onnx, ensemble->node, tensor_name, SP_ONNX_ATTR_TENSOR, &attribute));
-	SP_TRY(sp_onnx_input_numbers(onnx, ensemble->node, &in));
-	expected = sp_builder_value(onnx->builder, in).type == SP_TYPE_F64 ? SP_ONNX_DOUBLE : SP_ONNX_FLOAT;
-	if (attribute && attribute->t && attribute->t->data_type != expected)
-		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_UNSUPPORTED, "%s of another type than the input is not supported",
-								tensor_name);
-	return sp_onnx_attribute_numbers(onnx, ensemble->node, name, tensor_name, numbers, count);
+	SP_TRY(sp_ensemble_tensor(ensemble, tensor_name, numbers, count));
+	return sp_onnx_attribute_numbers(ensemble->onnx, ensemble->node, name, tensor_name, numbers, count);
+}
+
+static SpStatus
+sp_ensemble_modes(SpOnnxEnsemble *ensemble, const SpOnnx__AttributeProto *texts)
+{
+	static const char *const names[] = {
+		"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER", "LEAF"
+	};
+	char		shown[SP_PRINTABLE_SIZE];
+	uint8_t    *modes;
+
+	SP_TRY(sp_alloc_array(ensemble->onnx->cx, texts->n_strings, 1, (void **) &modes));
+	ensemble->modes = modes;
+	for (size_t at = 0; at < texts->n_strings; at++)
+	{
+		SpStr		text = sp_onnx_str(texts->strings[at]);
+
+		while (modes[at] <= SP_ONNX_LEAF && !sp_str_is(text, names[modes[at]]))
+			modes[at]++;
+		/* there is no list of members in this form */
+		if (modes[at] > SP_ONNX_LEAF || modes[at] == SP_ONNX_MEMBER)
+			return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_UNSUPPORTED, "node mode \"%s\" is not supported",
+									sp_printable(text, shown));
+	}
+	return SP_OK;
 }
 
 static SpStatus
@@ -82,7 +111,7 @@ sp_ensemble_read_nodes(SpOnnxEnsemble *ensemble)
 		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_LIMIT, "%zu nodes are more than the limit of %llu",
 								count, (unsigned long long) limit);
 	ensemble->n_nodes = (uint32_t) count;
-	ensemble->modes = modes->strings;
+	SP_TRY(sp_ensemble_modes(ensemble, modes));
 	SP_TRY(sp_ensemble_ints(ensemble, "nodes", "treeids", count, &ensemble->tree_ids));
 	SP_TRY(sp_ensemble_ints(ensemble, "nodes", "nodeids", count, &ensemble->node_ids));
 	SP_TRY(sp_ensemble_ints(ensemble, "nodes", "featureids", count, &ensemble->features));
@@ -123,8 +152,7 @@ sp_ensemble_read(SpOnnxEnsemble *ensemble, SpOnnx *onnx, const SpOnnx__NodeProto
 	return sp_ensemble_numbers(ensemble, "base", "values", &ensemble->base, &ensemble->n_base);
 }
 
-/* Position of a node in its tree by its id, or the tree's size. */
-static uint32_t
+uint32_t
 sp_ensemble_find(const SpOnnxEnsemble *ensemble, uint32_t tree, int64_t id)
 {
 	uint32_t	first = ensemble->first[tree];
@@ -136,12 +164,6 @@ sp_ensemble_find(const SpOnnxEnsemble *ensemble, uint32_t tree, int64_t id)
 		return (uint32_t) id;
 	place = sp_find_by_key(ensemble->by_node_id + first, n, ensemble->node_ids, id);
 	return place < n ? ensemble->by_node_id[first + place] - first : (uint32_t) n;
-}
-
-static bool
-sp_ensemble_is_leaf(const SpOnnxEnsemble *ensemble, uint32_t node)
-{
-	return sp_str_is(sp_onnx_str(ensemble->modes[node]), "LEAF");
 }
 
 /* Split the nodes into trees and sort each tree's nodes by id. */
@@ -235,7 +257,7 @@ sp_ensemble_owner(SpOnnxEnsemble *ensemble, const uint32_t *order, const uint32_
 		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_FORMAT, "a weight belongs to node %lld of tree %lld, which does not exist",
 								(long long) ensemble->weight_nodes[i], (long long) tree_id);
 	*owner = ensemble->first[*tree] + place;
-	if (!sp_ensemble_is_leaf(ensemble, *owner))
+	if (ensemble->modes[*owner] != SP_ONNX_LEAF)
 		*owner = SP_NO_VALUE;
 	return SP_OK;
 }
@@ -312,137 +334,4 @@ sp_ensemble_index(SpOnnxEnsemble *ensemble)
 	sp_free(cx, order);
 	sp_free(cx, tree_of);
 	return sp_ensemble_sort_leaves(ensemble);
-}
-
-/*
- * A split as the builder has it, left if x < threshold or x <= threshold.
- * "True if greater" becomes "false if less or equal", so its children change
- * places; a missing value still goes where the node says, to the false child
- * unless tracks_true is 1.
- */
-static SpStatus
-sp_ensemble_split(SpOnnxEnsemble *ensemble, uint32_t tree, uint32_t number, SpNode *split)
-{
-	static const char *const modes[] = {"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GT", "BRANCH_GTE"};
-	SpStr		mode = sp_onnx_str(ensemble->modes[number]);
-	bool		tracks_true = ensemble->tracks && ensemble->tracks[number] == 1;
-	uint32_t	n = ensemble->first[tree + 1] - ensemble->first[tree];
-	uint32_t	if_true = sp_ensemble_find(ensemble, tree, ensemble->true_ids[number]);
-	uint32_t	if_false = sp_ensemble_find(ensemble, tree, ensemble->false_ids[number]);
-	char		shown[SP_PRINTABLE_SIZE];
-	size_t		which;
-
-	for (which = 0; which < 4; which++)
-	{
-		if (sp_str_is(mode, modes[which]))
-			break;
-	}
-	if (which == 4)
-		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_UNSUPPORTED, "node mode \"%s\" is not supported",
-								sp_printable(mode, shown));
-	if (if_true == n || if_false == n)
-		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_FORMAT, "node %lld of tree %lld has a child that does not exist",
-								(long long) ensemble->node_ids[number],
-								(long long) ensemble->tree_ids[number]);
-	if (ensemble->features[number] < 0 || ensemble->features[number] > INT32_MAX)
-		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_FORMAT, "node %lld of tree %lld splits on feature %lld",
-								(long long) ensemble->node_ids[number],
-								(long long) ensemble->tree_ids[number],
-								(long long) ensemble->features[number]);
-	split->feature = (int32_t) ensemble->features[number];
-	split->threshold = ensemble->thresholds[number];
-	split->left = which < 2 ? if_true : if_false;
-	split->right = which < 2 ? if_false : if_true;
-	split->flags = which % 2 == 0 ? SP_NODE_LE : 0;
-	if (tracks_true == (which < 2))
-		split->flags |= SP_NODE_MISSING_LEFT;
-	return SP_OK;
-}
-
-typedef struct SpEnsembleTree
-{
-	SpTreeReach reach;
-	SpNode	   *nodes;
-	size_t		nodes_capacity;
-	SpLeafWeight *weights;
-	size_t		weights_capacity;
-} SpEnsembleTree;
-
-static SpStatus
-sp_ensemble_leaf(SpOnnxEnsemble *ensemble, uint32_t number, uint32_t n_targets, uint32_t shift,
-				 bool is_mirrored, SpLeafWeight *weights, SpNode *leaf, uint32_t *n_weights)
-{
-	uint32_t	at;
-
-	memset(leaf, 0, sizeof(*leaf));
-	leaf->feature = SP_LEAF;
-	leaf->left = *n_weights;
-	for (at = ensemble->first_weight[number]; at < ensemble->first_weight[number + 1]; at++)
-	{
-		uint32_t	i = ensemble->by_leaf[at];
-		int64_t		target = ensemble->weight_targets[i];
-
-		if (is_mirrored && target == 0)
-			continue;
-		if (target < shift || target - shift >= n_targets)
-			return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_FORMAT, "node %lld of tree %lld has a weight for output %lld",
-									(long long) ensemble->node_ids[number],
-									(long long) ensemble->tree_ids[number], (long long) target);
-		weights[*n_weights].value = ensemble->weights[i];
-		weights[*n_weights].target = (uint32_t) (target - shift);
-		(*n_weights)++;
-	}
-	leaf->right = *n_weights - leaf->left;
-	return SP_OK;
-}
-
-static SpStatus
-sp_ensemble_build_tree(SpOnnxEnsemble *ensemble, SpEnsembleTree *scratch, uint32_t tree,
-					   uint32_t n_targets, uint32_t shift, bool is_mirrored)
-{
-	SpContext  *cx = ensemble->onnx->cx;
-	uint32_t	first = ensemble->first[tree];
-	uint32_t	n_nodes = ensemble->first[tree + 1] - first;
-	uint32_t	n_weights = 0;
-	uint32_t	i;
-
-	SP_TRY(sp_grow_array(cx, (void **) &scratch->nodes, &scratch->nodes_capacity, n_nodes,
-						 sizeof(SpNode)));
-	SP_TRY(sp_grow_array(cx, (void **) &scratch->weights, &scratch->weights_capacity,
-						 ensemble->first_weight[first + n_nodes] - ensemble->first_weight[first],
-						 sizeof(SpLeafWeight)));
-	for (i = 0; i < n_nodes; i++)
-	{
-		if (sp_ensemble_is_leaf(ensemble, first + i))
-			SP_TRY(sp_ensemble_leaf(ensemble, first + i, n_targets, shift, is_mirrored,
-									scratch->weights, &scratch->nodes[i], &n_weights));
-		else
-			SP_TRY(sp_ensemble_split(ensemble, tree, first + i, &scratch->nodes[i]));
-	}
-	SP_TRY(sp_tree_reach(cx, &scratch->reach, scratch->nodes, &n_nodes));
-	return sp_builder_tree(ensemble->onnx->builder, scratch->nodes, n_nodes, scratch->weights, n_weights);
-}
-
-SpStatus
-sp_ensemble_build(SpOnnxEnsemble *ensemble, SpTreesSpec *spec, uint32_t shift, bool is_mirrored,
-				  uint32_t *value)
-{
-	SpContext  *cx = ensemble->onnx->cx;
-	SpEnsembleTree scratch = {0};
-	uint32_t	tree;
-
-	SP_TRY(sp_builder_trees_begin(ensemble->onnx->builder, spec));
-	for (tree = 0; tree < ensemble->n_trees; tree++)
-	{
-		SpStatus	status = sp_ensemble_build_tree(ensemble, &scratch, tree, spec->n_targets, shift, is_mirrored);
-
-		if (status == SP_ERR_FORMAT && cx->error.detail[0] == '\0')
-			sp_fail_detail(cx, "This is in tree %u of the ensemble.", tree);
-		SP_TRY(status);
-	}
-	sp_free(cx, scratch.nodes);
-	sp_free(cx, scratch.weights);
-	sp_free(cx, scratch.reach.queue);
-	sp_free(cx, scratch.reach.place);
-	return sp_builder_trees_end(ensemble->onnx->builder, value);
 }

@@ -303,6 +303,7 @@ extern SpStatus sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node);
 /* sp_onnx_trees.c, sp_onnx_linear.c: the estimators. */
 extern SpStatus sp_onnx_tree_classifier(SpOnnx *onnx, const SpOnnx__NodeProto *node);
 extern SpStatus sp_onnx_tree_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node);
+extern SpStatus sp_onnx_tree_ensemble(SpOnnx *onnx, const SpOnnx__NodeProto *node);
 extern SpStatus sp_onnx_linear_classifier(SpOnnx *onnx, const SpOnnx__NodeProto *node);
 extern SpStatus sp_onnx_linear_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node);
 
@@ -336,8 +337,8 @@ extern SpStatus sp_onnx_classify(SpOnnx *onnx, const SpOnnx__NodeProto *node, ui
 extern SpStatus sp_onnx_classify_binary(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t score,
 										double cut, SpOnnxPost post, bool are_probabilities);
 
-/* Output of a regressor with one target. */
+/* Output of a regressor, F32 or F64. */
 extern SpStatus sp_onnx_regress(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t score,
-								SpOnnxPost post);
+								SpOnnxPost post, SpType type);
 
 #endif

@@ -109,5 +109,5 @@ sp_onnx_linear_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%zu intercepts for %lld targets", linear.n_bias, (long long) n_targets);
 	SP_TRY(sp_builder_linear(onnx->builder, linear.in, (uint32_t) n_targets, linear.weights,
 							 linear.n_bias > 0 ? linear.bias : NULL, &score));
-	return sp_onnx_regress(onnx, node, score, linear.post);
+	return sp_onnx_regress(onnx, node, score, linear.post, SP_TYPE_F32);
 }

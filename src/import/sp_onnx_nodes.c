@@ -325,6 +325,10 @@ static const SpOnnxOperator sp_onnx_operators[] = {
 	{SP_ONNX_ML, "TreeEnsembleRegressor", sp_onnx_tree_regressor,
 		SP_ONNX_TREE_ATTRIBUTES
 	"aggregate_function n_targets target_ids target_nodeids target_treeids target_weights target_weights_as_tensor "},
+	{SP_ONNX_ML, "TreeEnsemble", sp_onnx_tree_ensemble,
+		"aggregate_function leaf_targetids leaf_weights membership_values n_targets nodes_falseleafs nodes_falsenodeids "
+		"nodes_featureids nodes_hitrates nodes_missing_value_tracks_true nodes_modes nodes_splits nodes_trueleafs "
+	"nodes_truenodeids post_transform tree_roots "},
 };
 
 /* Operators of tensors, with the attributes they may have. */

@@ -246,21 +246,19 @@ sp_onnx_classify_binary(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t sc
 	return sp_onnx_define_classes(onnx, node, label, pair, true);
 }
 
+/* ONNX Runtime links several targets as it does classes, and does only PROBIT with one. */
 SpStatus
-sp_onnx_regress(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t score, SpOnnxPost post)
+sp_onnx_regress(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t score, SpOnnxPost post, SpType type)
 {
-	SpOnnxValue value;
+	uint32_t	linked;
 
-	SP_TRY(sp_onnx_cast(onnx, score, SP_TYPE_F32, &score));
-	value = sp_onnx_row(onnx, score, SP_ONNX_FLOAT);
-	if (post == SP_ONNX_POST_PROBIT)
-	{
-		onnx->raw = score;
-		SP_TRY(sp_builder_map(onnx->builder, value.value, SP_MAP_PROBIT, &value.value));
-	}
-	else if (post != SP_ONNX_POST_NONE)
+	SP_TRY(sp_onnx_cast(onnx, score, type, &score));
+	if (sp_builder_value(onnx->builder, score).width == 1 && post != SP_ONNX_POST_NONE && post != SP_ONNX_POST_PROBIT)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED,
 							"this post_transform with one target is not supported, because ONNX Runtime ignores it");
+	SP_TRY(sp_onnx_link(onnx, score, post, &linked));
+	if (post != SP_ONNX_POST_NONE)
+		onnx->raw = score;
 	onnx->estimator = node;
-	return sp_onnx_define_output(onnx, node, 0, value);
+	return sp_onnx_define_output(onnx, node, 0, sp_onnx_row(onnx, linked, type == SP_TYPE_F64 ? SP_ONNX_DOUBLE : SP_ONNX_FLOAT));
 }

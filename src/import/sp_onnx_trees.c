@@ -2,7 +2,7 @@
  * src/import/sp_onnx_trees.c
  *
  * TreeEnsembleClassifier and TreeEnsembleRegressor of ai.onnx.ml, versions 1
- * to 3.
+ * to 3, and TreeEnsemble of version 5.
  *
  * ONNX Runtime (tree_ensemble_common.h, tree_ensemble_aggregator.h in
  * onnxruntime/core/providers/cpu/ml) compares and sums in double for a double
@@ -76,7 +76,7 @@ sp_onnx_weights_are_mirrored(const SpOnnxEnsemble *ensemble)
 		const uint32_t *pair = ensemble->by_leaf + ensemble->first_weight[node];
 		uint32_t	count = ensemble->first_weight[node + 1] - ensemble->first_weight[node];
 
-		if (!sp_str_is(sp_onnx_str(ensemble->modes[node]), "LEAF"))
+		if (ensemble->modes[node] != SP_ONNX_LEAF)
 			continue;
 		if (count != 2 || ensemble->weight_targets[pair[0]] != 0 || ensemble->weight_targets[pair[1]] != 1 ||
 			ensemble->weights[pair[0]] != -ensemble->weights[pair[1]])
@@ -147,7 +147,7 @@ sp_onnx_all_scored(SpOnnxEnsemble *ensemble, uint32_t n_classes, bool *all_score
 		{
 			bool		has_positive = false;
 
-			if (!sp_str_is(sp_onnx_str(ensemble->modes[node]), "LEAF"))
+			if (ensemble->modes[node] != SP_ONNX_LEAF)
 				continue;
 			n_leaves++;
 			for (at = ensemble->first_weight[node]; at < ensemble->first_weight[node + 1]; at++)
@@ -243,7 +243,7 @@ sp_onnx_leaves_have_weights(SpOnnxEnsemble *ensemble)
 
 	for (node = 0; node < ensemble->n_nodes; node++)
 	{
-		if (sp_str_is(sp_onnx_str(ensemble->modes[node]), "LEAF") &&
+		if (ensemble->modes[node] == SP_ONNX_LEAF &&
 			ensemble->first_weight[node] == ensemble->first_weight[node + 1])
 			return sp_onnx_fail(ensemble->onnx, ensemble->node, SP_ERR_FORMAT, "leaf %lld of tree %lld has no weight",
 								(long long) ensemble->node_ids[node], (long long) ensemble->tree_ids[node]);
@@ -251,31 +251,64 @@ sp_onnx_leaves_have_weights(SpOnnxEnsemble *ensemble)
 	return SP_OK;
 }
 
-SpStatus
-sp_onnx_tree_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+/* What both regressors do with trees that are read; they give numbers of the type. */
+static SpStatus
+sp_onnx_regress_trees(SpOnnxEnsemble *ensemble, SpAggregate aggregate, SpOnnxPost post, bool gives_double)
 {
-	SpOnnxEnsemble ensemble;
+	SpOnnx	   *onnx = ensemble->onnx;
+	const SpOnnx__NodeProto *node = ensemble->node;
 	SpTreesSpec spec = {0};
-	SpOnnxPost	post = SP_ONNX_POST_NONE;
-	int64_t		n_targets = 0;
+	int64_t		n_targets;
 	uint32_t	score;
 
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "n_targets", 0, &n_targets));
 	if (n_targets < 1 || n_targets > onnx->cx->limits.max_labels)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%lld targets are not supported",
 							(long long) n_targets);
-	SP_TRY(sp_onnx_post_transform(onnx, node, &post));
-	SP_TRY(sp_ensemble_read(&ensemble, onnx, node, "target"));
-	SP_TRY(sp_ensemble_index(&ensemble));
-	SP_TRY(sp_onnx_leaves_have_weights(&ensemble));
-	SP_TRY(sp_onnx_trees_input(&ensemble, &spec));
-	SP_TRY(sp_onnx_aggregate(onnx, node, &spec.aggregate));
-	if (ensemble.n_base != 0 && ensemble.n_base != (size_t) n_targets)
-		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%zu base_values for %lld targets", ensemble.n_base, (long long) n_targets);
-	if (n_targets > 1 && spec.aggregate != SP_AGGREGATE_SUM && spec.aggregate != SP_AGGREGATE_AVERAGE)
+	SP_TRY(sp_ensemble_index(ensemble));
+	SP_TRY(sp_onnx_leaves_have_weights(ensemble));
+	SP_TRY(sp_onnx_trees_input(ensemble, &spec));
+	if (ensemble->n_base != 0 && ensemble->n_base != (size_t) n_targets)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%zu base_values for %lld targets", ensemble->n_base, (long long) n_targets);
+	if (n_targets > 1 && aggregate != SP_AGGREGATE_SUM && aggregate != SP_AGGREGATE_AVERAGE)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "the smallest or largest of several targets is not supported");
+	spec.aggregate = aggregate;
 	spec.n_targets = (uint32_t) n_targets;
-	spec.base = ensemble.n_base > 0 ? ensemble.base : NULL;
-	SP_TRY(sp_ensemble_build(&ensemble, &spec, 0, false, &score));
-	return sp_onnx_regress(onnx, node, score, post);
+	spec.base = ensemble->n_base > 0 ? ensemble->base : NULL;
+	SP_TRY(sp_ensemble_build(ensemble, &spec, 0, false, &score));
+	return sp_onnx_regress(onnx, node, score, post, gives_double ? spec.sum_type : SP_TYPE_F32);
+}
+
+SpStatus
+sp_onnx_tree_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	SpOnnxEnsemble ensemble;
+	SpAggregate aggregate = SP_AGGREGATE_SUM;
+	SpOnnxPost	post = SP_ONNX_POST_NONE;
+
+	SP_TRY(sp_onnx_post_transform(onnx, node, &post));
+	SP_TRY(sp_onnx_aggregate(onnx, node, &aggregate));
+	SP_TRY(sp_ensemble_read(&ensemble, onnx, node, "target"));
+	return sp_onnx_regress_trees(&ensemble, aggregate, post, false);
+}
+
+/* Enumerations as numbers; the result has the type of the input. */
+SpStatus
+sp_onnx_tree_ensemble(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	static const SpAggregate aggregates[] = {SP_AGGREGATE_AVERAGE, SP_AGGREGATE_SUM, SP_AGGREGATE_MIN, SP_AGGREGATE_MAX};
+	static const SpOnnxPost posts[] = {
+		SP_ONNX_POST_NONE, SP_ONNX_POST_SOFTMAX, SP_ONNX_POST_LOGISTIC, SP_ONNX_POST_SOFTMAX_ZERO, SP_ONNX_POST_PROBIT
+	};
+	SpOnnxEnsemble ensemble;
+	int64_t		aggregate;
+	int64_t		post;
+
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "aggregate_function", 1, &aggregate));
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "post_transform", 0, &post));
+	if (aggregate < 0 || aggregate > 3 || post < 0 || post > 4)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "aggregate_function %lld with post_transform %lld is not supported",
+							(long long) aggregate, (long long) post);
+	SP_TRY(sp_ensemble_read_flat(&ensemble, onnx, node));
+	return sp_onnx_regress_trees(&ensemble, aggregates[aggregate], posts[post], true);
 }
