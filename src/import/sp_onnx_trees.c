@@ -292,7 +292,10 @@ sp_onnx_tree_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	return sp_onnx_regress_trees(&ensemble, aggregate, post, false);
 }
 
-/* Enumerations as numbers; the result has the type of the input. */
+/*
+ * Enumerations as numbers, those of the specification (ONNX Runtime 1.32 takes
+ * SOFTMAX and LOGISTIC for each other); the result has the type of the input.
+ */
 SpStatus
 sp_onnx_tree_ensemble(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {

@@ -63,7 +63,7 @@ put_float(Message *message, int field, float value)
 
 /*
  * One attribute, as text: "i:3", "s:NONE", "ints:1,2", "floats:0.5,1",
- * "strings:A,B", "doubles:0.5" (a tensor).
+ * "strings:A,B"; tensors: "doubles:0.5", "singles:0.5,nan", "bytes:1,2".
  */
 __attribute__((unused)) static void
 put_attribute(Message *node, const char *name, const char *value)
@@ -72,9 +72,12 @@ put_attribute(Message *node, const char *name, const char *value)
 	{
 		const char *prefix;
 		int			field;
-		int			type;
+		int			type;		/* of the attribute */
+		int			element;	/* of a tensor */
+		size_t		size;
 	}			kinds[] = {
-		{"i:", 3, 2}, {"f:", 2, 1}, {"s:", 4, 3}, {"ints:", 8, 7}, {"floats:", 7, 6}, {"strings:", 9, 8}, {"doubles:", 5, 4}
+		{"i:", 3, 2, 0, 0}, {"f:", 2, 1, 0, 0}, {"s:", 4, 3, 0, 0}, {"ints:", 8, 7, 0, 0}, {"floats:", 7, 6, 0, 0},
+		{"strings:", 9, 8, 0, 0}, {"doubles:", 5, 4, 11, 8}, {"singles:", 5, 4, 1, 4}, {"bytes:", 5, 4, 2, 1}
 	};
 	Message		attribute = {.size = 0};
 	Message		tensor = {.size = 0};
@@ -88,17 +91,19 @@ put_attribute(Message *node, const char *name, const char *value)
 	while (*item != '\0' || kinds[kind].type == 3)
 	{
 		size_t		length = kinds[kind].type == 3 ? strlen(item) : strcspn(item, ",");
-		double		number = atof(item);
-		long long	integer = atoll(item);
+		double		number = strncmp(item, "nan", 3) == 0 ? 0.0 / 0.0 : atof(item);
+		float		single = (float) number;
+		uint8_t		byte = (uint8_t) atoi(item);
+		const void *elements[] = {&number, &single, &byte};
 
 		if (kinds[kind].type == 7 || kinds[kind].type == 2)
-			put_int(&attribute, kinds[kind].field, integer);
+			put_int(&attribute, kinds[kind].field, atoll(item));
 		else if (kinds[kind].type == 6 || kinds[kind].type == 1)
-			put_float(&attribute, kinds[kind].field, strncmp(item, "nan", 3) == 0 ? (float) (0.0 / 0.0) : (float) number);
+			put_float(&attribute, kinds[kind].field, single);
 		else if (kinds[kind].type == 4)
 		{
-			memcpy(tensor.bytes + tensor.size, &number, 8);
-			tensor.size += 8;
+			memcpy(tensor.bytes + tensor.size, elements[kind - 6], kinds[kind].size);
+			tensor.size += kinds[kind].size;
 		}
 		else
 			put_bytes(&attribute, kinds[kind].field, item, length);
@@ -111,8 +116,8 @@ put_attribute(Message *node, const char *name, const char *value)
 	{
 		Message		data = {.size = 0};
 
-		put_int(&data, 1, (int64_t) tensor.size / 8);
-		put_int(&data, 2, 11);
+		put_int(&data, 1, (int64_t) (tensor.size / kinds[kind].size));
+		put_int(&data, 2, kinds[kind].element);
 		put_bytes(&data, 9, tensor.bytes, tensor.size);
 		put_message(&attribute, 5, &data);
 	}

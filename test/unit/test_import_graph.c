@@ -8,9 +8,7 @@
 
 #include "sp_test_import.h"
 #include "sp_test_onnx.h"
-
-#include "ir/sp_pack.h"
-#include "kernel/sp_eval.h"
+#include "sp_test_run.h"
 
 #define ML "ai.onnx.ml"
 
@@ -31,49 +29,13 @@ one_node(const char *domain, const char *operator, const char *const *attributes
 	put_model(&model, &graph);
 }
 
-/* Run three rows, so that the sanitizers see every buffer; the first number of the second row. */
-static double
-run_rows(SpTestImport *import, const double *rows, SpOutput output)
-{
-	SpImage    *image;
-	SpEval	   *eval;
-	void	   *memory;
-	double		number;
-	size_t		size;
-
-	if (sp_pack(&import->cx, import->model, &image) != SP_OK)
-		return NAN;
-	size = sp_eval_size(image, 3);
-	memory = aligned_alloc(64, (size + 63) / 64 * 64);
-	memset(memory, 0, size);
-	eval = sp_eval_init(memory, image, 3, NULL, NULL);
-	for (uint32_t at = 0; at < image->n_features; at++)
-	{
-		const SpImageFeature *feature = &sp_image_features(image)[at];
-		uint32_t	width = sp_image_values(image)[feature->input].width;
-
-		for (uint32_t row = 0; row < 3; row++)
-		{
-			double		x = rows[row * image->n_features + at];
-
-			if (feature->type == SP_TYPE_F32)
-				((float *) sp_eval_input(eval, feature->input))[row * width + feature->column] = (float) x;
-			else
-				((int64_t *) sp_eval_input(eval, feature->input))[row * width + feature->column] = (int64_t) x;
-		}
-	}
-	sp_eval_run(eval, 3, 15, true);
-	number = sp_eval_output_number(eval, output, 1, 0);
-	free(memory);
-	return number;
-}
-
 static const double some_rows[] = {1, 2, 3, 4, 0.5, -1, 0.25, 2, -3, NAN, 1, 0};
 
 static void
 accepted(const char *domain, const char *operator, const char *const *attributes, uint32_t width)
 {
 	SpTestImport import;
+	double		answers[3];
 
 	one_node(domain, operator, attributes);
 	sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
@@ -82,7 +44,7 @@ accepted(const char *domain, const char *operator, const char *const *attributes
 	if (import.status != SP_OK)
 		sp_test_complain(&import, operator, 0);
 	else
-		run_rows(&import, some_rows, SP_OUTPUT_VALUE);
+		sp_test_run(&import, some_rows, 3, SP_OUTPUT_VALUE, 1, answers);
 	sp_test_import_end(&import);
 }
 
@@ -159,6 +121,7 @@ test_rich(void)
 {
 	SpTestImport import;
 	SpImage    *image;
+	double		answers[3];
 
 	rich_graph();
 	sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
@@ -169,7 +132,7 @@ test_rich(void)
 		ok(m->task == SP_TASK_CLUSTERING && m->n_labels == 4 && m->n_features == 4 &&
 		   m->features[0].type == SP_TYPE_STRING && strcmp(m->features[0].name, "S") == 0 &&
 		   strcmp(m->features[3].name, "X_2") == 0 && m->n_categories == 2, "its facts");
-		ok(run_rows(&import, some_rows, SP_OUTPUT_LABEL) == 0, "its choice");
+		ok(sp_test_run(&import, some_rows, 3, SP_OUTPUT_LABEL, 1, answers) && answers[1] == 0, "its choice");
 		ok(sp_pack(&import.cx, m, &image) == SP_OK && sp_image_category(image, "bb", 2) == 1 &&
 		   sp_image_category(image, "b", 1) == -1 && sp_image_category(image, "", 0) == -1, "its categories");
 	}

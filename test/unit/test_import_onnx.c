@@ -245,7 +245,8 @@ test_refused_trees(void)
 	refused(SP_ERR_FORMAT, "two weights for output 0", with(regressor, "target_nodeids", "ints:0,-1,-1,2"));
 	refused(SP_ERR_FORMAT, "leaf -1 of tree 7 has no weight", with(regressor, "target_nodeids", "ints:0,4,9,2"));
 	refused(SP_ERR_FORMAT, "weight for output 1", with(regressor, "target_ids", "ints:0,0,1,0"));
-	refused(SP_ERR_UNSUPPORTED, "BRANCH_EQ", with(regressor, "nodes_modes", "strings:BRANCH_EQ,BRANCH_LEQ,LEAF,LEAF,LEAF,LEAF"));
+	refused(SP_ERR_UNSUPPORTED, "BRANCH_MEMBER", with(regressor, "nodes_modes", "strings:BRANCH_MEMBER,BRANCH_LEQ,LEAF,LEAF,LEAF,LEAF"));
+	refused(SP_ERR_UNSUPPORTED, "BRANCH_XOR", with(regressor, "nodes_modes", "strings:BRANCH_XOR,BRANCH_LEQ,LEAF,LEAF,LEAF,LEAF"));
 	refused(SP_ERR_UNSUPPORTED, "-1 targets", with(regressor, "n_targets", "i:-1"));
 	refused(SP_ERR_FORMAT, "aggregate_function", with(regressor, "aggregate_function", "s:MEDIAN"));
 	refused(SP_ERR_UNSUPPORTED, "ONNX Runtime ignores", with(regressor, "post_transform", "s:LOGISTIC"));
