@@ -43,6 +43,7 @@ IR_OBJS = \
 	src/ir/sp_model.o \
 	src/ir/sp_model_read.o \
 	src/ir/sp_pack.o \
+	src/ir/sp_pack_panels.o \
 	src/ir/sp_pack_sets.o \
 	src/ir/sp_pack_slices.o \
 	src/ir/sp_pack_split.o \
@@ -73,6 +74,7 @@ IMPORT_OBJS = \
 	src/import/sp_onnx_math.o \
 	src/import/sp_onnx_nodes.o \
 	src/import/sp_onnx_questions.o \
+	src/import/sp_onnx_recurrent.o \
 	src/import/sp_onnx_results.o \
 	src/import/sp_onnx_scan.o \
 	src/import/sp_onnx_scores.o \
@@ -81,6 +83,7 @@ IMPORT_OBJS = \
 	src/import/sp_onnx_tensor.o \
 	src/import/sp_onnx_trees.o \
 	src/import/sp_onnx_values.o \
+	src/import/sp_onnx_window.o \
 	src/import/sp_sort.o \
 	src/import/sp_tree_reach.o \
 	src/import/sp_xgboost_booster.o \
@@ -95,13 +98,13 @@ KERNEL_OBJS = \
 	src/kernel/sp_kernel_general.o \
 	src/kernel/sp_kernel_group.o \
 	src/kernel/sp_kernel_post.o \
-	src/kernel/sp_kernel_recurrent.o \
 	src/kernel/sp_kernel_slices.o \
 	src/kernel/sp_kernel_slices_avx2.o \
 	src/kernel/sp_kernel_slices_avx512.o \
 	src/kernel/sp_kernel_slices_portable.o \
 	src/kernel/sp_kernel_tree.o \
-	src/kernel/sp_kernel_vectors.o
+	src/kernel/sp_kernel_vectors.o \
+	src/kernel/sp_kernel_window.o
 
 SERVER_OBJS = \
 	src/server/sp_error.o \

@@ -344,6 +344,13 @@ static const SpOnnxOperator sp_onnx_tensor_operators[] = {
 	{"", "ArgMin", sp_onnx_argument, "axis keepdims select_last_index "}, {"", "TopK", sp_onnx_topk, "axis largest sorted "},
 	{"", "Softmax", sp_onnx_softmax, "axis "}, {"", "LogSoftmax", sp_onnx_softmax, "axis "},
 	{"", "Hardmax", sp_onnx_softmax, "axis "}, {"", "CumSum", sp_onnx_cumsum, "exclusive reverse "},
+	{"", "Conv", sp_onnx_conv, "auto_pad dilations group kernel_shape pads strides "},
+	{"", "MaxPool", sp_onnx_pool, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides "},
+	{"", "AveragePool", sp_onnx_pool, "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides "},
+	{"", "GlobalAveragePool", sp_onnx_global_pool, ""}, {"", "GlobalMaxPool", sp_onnx_global_pool, ""},
+	{"", "LSTM", sp_onnx_recurrent, "activations clip direction hidden_size input_forget layout "},
+	{"", "GRU", sp_onnx_recurrent, "activations clip direction hidden_size layout linear_before_reset "},
+	{"", "RNN", sp_onnx_recurrent, "activations clip direction hidden_size layout "},
 	{"", "MatMul", sp_onnx_matmul, ""}, {"", "Gemm", sp_onnx_gemm, "alpha beta transA transB "},
 	{"", "BatchNormalization", sp_onnx_batch_norm, "epsilon momentum training_mode "},
 	{"", "LayerNormalization", sp_onnx_layer_norm, "axis epsilon stash_type "},
@@ -463,5 +470,5 @@ sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		}
 	sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "the operator is not supported");
 	return sp_fail_hint(onnx->cx, "Supported are operators of ai.onnx and ai.onnx.ml that work row by row, "
-						"without convolutions, recurrent layers and loops.");
+						"without loops.");
 }

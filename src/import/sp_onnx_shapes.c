@@ -18,6 +18,17 @@ sp_onnx_rows_first(const SpOnnxValue *value)
 	return true;
 }
 
+/* Elements before an axis: rows stay together where they are as many as before. */
+static size_t
+sp_onnx_before(const SpOnnxValue *value, int axis)
+{
+	size_t		count = 1;
+
+	for (int at = 0; at < axis; at++)
+		count *= (size_t) value->dims[at];
+	return count;
+}
+
 /* The axis of rows in a wanted shape, or -1; *rest is the axis to be worked out. */
 static int
 sp_onnx_find_rows(const SpOnnxValue *value, const double *shape, size_t rank, int *rest)
@@ -43,8 +54,12 @@ sp_onnx_find_rows(const SpOnnxValue *value, const double *shape, size_t rank, in
 		*rest = -1;
 		return rows;
 	}
-	/* exported for one row */
-	return rank > 0 && shape[0] == 1 ? 0 : -1;
+	/* exported for one row: the first axis of one element where rows stay together */
+	known = 1;
+	for (size_t at = 0; at < rank && shape[at] > 0; known *= (size_t) shape[at++])
+		if (shape[at] == 1 && known == sp_onnx_before(value, value->row_axis))
+			return (int) at;
+	return -1;
 }
 
 SpStatus
@@ -76,7 +91,8 @@ sp_onnx_reshape(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	}
 	if (rest >= 0 && known > 0 && sp_onnx_width(&value) % known == 0)
 		made.dims[rest] = (int64_t) (sp_onnx_width(&value) / known);
-	if ((value.row_axis >= 0) != (made.row_axis >= 0) || !sp_onnx_rows_first(&value) || !sp_onnx_rows_first(&made) ||
+	if ((value.row_axis >= 0) != (made.row_axis >= 0) ||
+		sp_onnx_before(&value, value.row_axis) != sp_onnx_before(&made, made.row_axis) ||
 		sp_onnx_width(&made) != sp_onnx_width(&value))
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a shape in which rows do not stay together is not supported");
 	return sp_onnx_define_output(onnx, node, 0, made);

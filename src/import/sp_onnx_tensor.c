@@ -312,6 +312,8 @@ sp_onnx_view(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value, ui
 	SP_TRY(sp_onnx_memory(onnx, count, sizeof(uint32_t), (void **) &indices));
 	for (size_t at = 0; at < count; at++)
 	{
+		if (at % 65536 == 65535)
+			SP_TRY(sp_poll(onnx->cx));
 		indices[at] = (uint32_t) first;
 		for (uint32_t axis = rank; axis > 0; axis--)
 		{

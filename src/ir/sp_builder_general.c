@@ -358,26 +358,55 @@ check_recurrent(Check *check)
 	uint64_t	columns = spec->dims[1];
 	uint64_t	hidden = spec->dims[2];
 	bool		is_lstm = spec->kind == SP_RECURRENT_LSTM;
-	uint64_t	gates = is_lstm ? 4 : spec->kind == SP_RECURRENT_GRU ? 3 : 1;
+	uint64_t	gates = sp_recurrent_gates((SpRecurrent) spec->kind);
+	uint32_t	n_functions = sp_recurrent_functions((SpRecurrent) spec->kind);
 
 	SP_TRY(need_kind(check, SP_RECURRENT_END));
 	SP_TRY(need_inputs(check, 1, is_lstm ? 3 : 2));
 	if (steps == 0 || columns == 0 || hidden == 0 || columns > SP_ROW_CAP || hidden > SP_ROW_CAP / 8 ||
-		steps * columns != check->in[0].width || spec->dims[3] > 7 ||
-		(!is_lstm && (spec->dims[3] & SP_RECURRENT_PEEPHOLES)))
+		steps * columns != check->in[0].width || spec->dims[3] > 15 ||
+		(!is_lstm && (spec->dims[3] & (SP_RECURRENT_PEEPHOLES | SP_RECURRENT_INPUT_FORGET))))
 		return refuse(check, "shape is not possible");
-	if (spec->kind == SP_RECURRENT_RNN && spec->dims[4] != SP_APPLY_TANH &&
-		spec->dims[4] != SP_APPLY_RELU && spec->dims[4] != SP_APPLY_SIGMOID)
-		return refuse(check, "function is not possible");
+	if (spec->n_indices != n_functions || !(spec->params[0] >= 0) || !sp_is_finite_as(spec->params[0], check->in[0].type))
+		return refuse(check, "functions are not possible");
+	for (uint32_t at = 0; at < n_functions; at++)
+		if (spec->indices[at] == 0 || spec->indices[at] >= SP_APPLY_END || spec->indices[at] == SP_APPLY_NOT ||
+			spec->indices[at] == SP_APPLY_IS_NAN || spec->indices[at] == SP_APPLY_IS_INF)
+			return refuse(check, "functions are not possible");
 	check->type = check->in[0].type;
 	for (uint32_t at = 0; at < spec->n_inputs; at++)
 		if (!IS_FLOAT(check->type) || check->in[at].type != check->type ||
 			(at > 0 && check->in[at].width != hidden))
 			return refuse(check, "an input does not fit");
-	if (gates * hidden * (columns + hidden + 2) +
+	if (gates * hidden * (columns + hidden + 2) + 2 * n_functions +
 		(spec->dims[3] & SP_RECURRENT_PEEPHOLES ? 3 * hidden : 0) != spec->n_numbers)
 		return refuse(check, "weights do not fit the shape");
 	check->width = steps * hidden + (is_lstm ? hidden : 0);
+	return check_finite(check, check->type);
+}
+
+static SpStatus
+check_conv(Check *check)
+{
+	const SpGeneral *spec = check->spec;
+	uint64_t	length = spec->dims[1];
+	uint64_t	span;
+	uint64_t	n_taps;
+	uint64_t	n_out;
+
+	SP_TRY(need_float(check));
+	for (int at = 0; at < 6; at++)
+		if (spec->dims[at] == 0 || spec->dims[at] > SP_ROW_CAP)
+			return refuse(check, "shape is not possible");
+	span = (uint64_t) (spec->dims[2] - 1) * spec->dims[4] + 1;
+	n_taps = (uint64_t) (spec->dims[0] / spec->dims[5]) * spec->dims[2];
+	if (spec->dims[0] * length != check->in[0].width || spec->dims[0] % spec->dims[5] != 0 || span > length)
+		return refuse(check, "shape is not possible");
+	n_out = spec->n_numbers / (n_taps + 1);
+	if (n_out == 0 || n_out % spec->dims[5] != 0 || n_out * (n_taps + 1) != spec->n_numbers)
+		return refuse(check, "weights do not fit the shape");
+	check->type = check->in[0].type;
+	check->width = n_out * ((length - span) / spec->dims[3] + 1);
 	return check_finite(check, check->type);
 }
 
@@ -418,6 +447,8 @@ check_step(Check *check)
 			return check_product(check);
 		case SP_OP_RECURRENT:
 			return check_recurrent(check);
+		case SP_OP_CONV:
+			return check_conv(check);
 		default:
 			return refuse(check, "not a general step");
 	}

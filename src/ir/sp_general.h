@@ -56,9 +56,14 @@ typedef struct SpGeneral
  * TOPK		groups, dims[3] = k; kind 1 largest, 0 smallest: I64 indices, the best first
  * PRODUCT	dims = {batch, m, k, n}: [batch, m, k] times [batch, k, n]; either may lack the batch
  * RECURRENT	kind: an SpRecurrent; inputs: sequence [dims[0], dims[1]], then optionally the first
- *			hidden state and, for LSTM, cell state; dims[2] = hidden size, dims[3]: SpRecurrentFlag,
- *			dims[4]: SpApply of a plain network; numbers: W, R, both biases, peepholes, as in ONNX.
+ *			hidden state and, for LSTM, cell state; dims[2] = hidden size, dims[3]: SpRecurrentFlag;
+ *			indices: SpApply of the functions, f, g, h for LSTM, f, g for GRU, f for RNN;
+ *			params[0]: their inputs are clipped to [-params[0], params[0]], 0 for no clipping;
+ *			numbers: W, R, both biases, peepholes, as in ONNX, then a and b of each function.
  *			Result: hidden state after each step in the order of time, then the last cell state
+ * CONV		dims = {channels, length, kernel, stride, dilation, groups}: [channels, length] to
+ *			[n_out, positions] without padding; numbers: n_out rows of channels / groups * kernel
+ *			weights, then n_out biases, as in ONNX
  */
 
 typedef enum SpBinary
@@ -191,7 +196,22 @@ typedef enum SpRecurrentFlag
 {
 	SP_RECURRENT_REVERSE = 1,
 	SP_RECURRENT_LINEAR_BEFORE_RESET = 2,
-	SP_RECURRENT_PEEPHOLES = 4
+	SP_RECURRENT_PEEPHOLES = 4,
+	SP_RECURRENT_INPUT_FORGET = 8	/* LSTM: f = 1 - i */
 } SpRecurrentFlag;
+
+/* Gates, each of the hidden size. */
+static inline uint32_t
+sp_recurrent_gates(SpRecurrent kind)
+{
+	return kind == SP_RECURRENT_LSTM ? 4 : kind == SP_RECURRENT_GRU ? 3 : 1;
+}
+
+/* Functions f, g, h. */
+static inline uint32_t
+sp_recurrent_functions(SpRecurrent kind)
+{
+	return kind == SP_RECURRENT_LSTM ? 3 : kind == SP_RECURRENT_GRU ? 2 : 1;
+}
 
 #endif

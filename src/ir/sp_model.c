@@ -127,6 +127,8 @@ sp_op_name(SpOp op)
 			return "product";
 		case SP_OP_RECURRENT:
 			return "recurrent";
+		case SP_OP_CONV:
+			return "conv";
 	}
 	return "unknown";
 }

@@ -93,10 +93,11 @@ typedef enum SpOp
 	SP_OP_COUPLE = 44,
 	SP_OP_TOPK = 45,
 	SP_OP_PRODUCT = 46,
-	SP_OP_RECURRENT = 47
+	SP_OP_RECURRENT = 47,
+	SP_OP_CONV = 48
 } SpOp;
 
-#define SP_OP_IS_GENERAL(op) ((op) >= SP_OP_CONSTANT && (op) <= SP_OP_RECURRENT)
+#define SP_OP_IS_GENERAL(op) ((op) >= SP_OP_CONSTANT && (op) <= SP_OP_CONV)
 
 /*
  * A node of a tree.  A split sends a row left if x < threshold (x <= threshold

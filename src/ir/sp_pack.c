@@ -87,6 +87,12 @@ general_number_type(const SpPacker *packer, const SpStep *step)
 	return type;
 }
 
+static bool
+has_panels(SpOp op)
+{
+	return op == SP_OP_CONV || op == SP_OP_RECURRENT;
+}
+
 /* Multiplications of a general step for one row. */
 static uint64_t
 general_cost(const SpPacker *packer, const SpStep *step)
@@ -104,6 +110,8 @@ general_cost(const SpPacker *packer, const SpStep *step)
 			return width * general->dims[2];
 		case SP_OP_RECURRENT:
 			return (uint64_t) general->dims[0] * (general->n_numbers + width * SIMPLE_COST);
+		case SP_OP_CONV:
+			return width * (general->dims[0] / general->dims[5]) * general->dims[2];
 		case SP_OP_TOPK:
 			return width * general->dims[1];
 		case SP_OP_COUPLE:
@@ -128,7 +136,8 @@ plan_general(SpPacker *packer, const SpStep *step, StepPlan *plan)
 	memcpy(packed->params, general->params, sizeof(packed->params));
 	packed->inputs = sp_pack_reserve(packer, general->n_inputs, sizeof(uint32_t), 8);
 	packed->indices = sp_pack_reserve(packer, general->n_indices, sizeof(uint32_t), 8);
-	packed->numbers = sp_pack_reserve(packer, general->n_numbers, type_size(packed->number_type),
+	packed->numbers = sp_pack_reserve(packer, has_panels(step->op) ? sp_pack_panels_count(packer, step) :
+									  general->n_numbers, type_size(packed->number_type),
 									  SP_IMAGE_ALIGN);
 	packer->cost += general_cost(packer, step);
 	return SP_OK;
@@ -143,6 +152,8 @@ fill_general(SpPacker *packer, const SpStep *step, const StepPlan *plan)
 	memcpy(packer->image + plan->params, packed, sizeof(*packed));
 	memcpy(packer->image + packed->inputs, general->inputs, general->n_inputs * sizeof(uint32_t));
 	memcpy(packer->image + packed->indices, general->indices, general->n_indices * sizeof(uint32_t));
+	if (has_panels(step->op))
+		return sp_pack_panels_fill(packer, step, packed->numbers);
 	sp_pack_numbers(packer, packed->numbers, general->numbers, general->n_numbers, packed->number_type);
 	return SP_OK;
 }

@@ -215,6 +215,31 @@ typedef struct SpPackedGeneral
 	uint64_t	numbers;		/* typed[n_numbers] */
 } SpPackedGeneral;
 
+/*
+ * Panels: a matrix [n_out, n_in] with biases in the order in which kernels read
+ * it.  A panel belongs to SP_PANEL results: their biases, then for each input
+ * their weights; what is beyond n_out is 0.
+ *
+ * CONV has the panels of each group, so that one with a group for each channel
+ * (depthwise) holds and works out up to SP_PANEL times as much as it needs.
+ * RECURRENT has those of W for all gates and of R for all gates (of a GRU z and
+ * r, then h by itself), then peepholes and the parameters of the functions.
+ * n_numbers is the model's.
+ */
+#define SP_PANEL 8
+
+static inline uint64_t
+sp_panel_rows(uint64_t n_out)
+{
+	return (n_out + SP_PANEL - 1) / SP_PANEL * SP_PANEL;
+}
+
+static inline uint64_t
+sp_panels_size(uint64_t n_in, uint64_t n_out)
+{
+	return sp_panel_rows(n_out) * (n_in + 1);
+}
+
 /* All other ops; kind is an SpNorm, SpMap or SpSoftmax, bound belongs to ABOVE. */
 typedef struct SpPackedSimple
 {

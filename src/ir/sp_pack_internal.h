@@ -78,6 +78,10 @@ extern void sp_pack_slices_fill(SpPacker *packer, SpTreesPlan *plan);
 extern void sp_pack_slices_tree(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan,
 								uint32_t tree, const uint32_t *slots);
 
+/* sp_pack_panels.c: numbers of CONV and RECURRENT, typed as the step's input */
+extern uint64_t sp_pack_panels_count(const SpPacker *packer, const SpStep *step);
+extern SpStatus sp_pack_panels_fill(SpPacker *packer, const SpStep *step, uint64_t offset);
+
 /* sp_pack_split.c: a split in the form that the image has */
 typedef struct SpPackedSplit
 {

@@ -1,8 +1,7 @@
 /*
  * src/kernel/sp_kernel_elements.h
  *
- * Elementwise functions, once for float and once for double: the includer
- * defines NUMBER, NAME(name) and CALL(name).
+ * Elementwise functions: a template of sp_kernel_typed.h.
  */
 
 static NUMBER
@@ -88,8 +87,8 @@ NAME(apply_activation)(SpApply kind, NUMBER x, NUMBER a, NUMBER b)
 	}
 }
 
-static NUMBER
-NAME(apply)(SpApply kind, NUMBER x, NUMBER a, NUMBER b)
+NUMBER
+NAME(sp_apply)(SpApply kind, NUMBER x, NUMBER a, NUMBER b)
 {
 	switch (kind)
 	{

@@ -181,7 +181,8 @@ row_concat(const SpStepRun *run, const SpRow *row, size_t number)
 		}
 }
 
-static void
+/* True if the run has to stop. */
+static bool
 run_row(const SpStepRun *run, SpOp op, const SpRow *row, size_t number)
 {
 	switch (op)
@@ -232,11 +233,13 @@ run_row(const SpStepRun *run, SpOp op, const SpRow *row, size_t number)
 			sp_row_product(row);
 			break;
 		case SP_OP_RECURRENT:
-			sp_row_recurrent(row);
-			break;
+			return sp_row_recurrent(row);
+		case SP_OP_CONV:
+			return sp_row_conv(row);
 		default:
 			break;
 	}
+	return false;
 }
 
 uint64_t
@@ -247,7 +250,7 @@ sp_kernel_general_scratch(const SpPackedGeneral *general, SpOp op)
 	if (op == SP_OP_COUPLE)
 		return (n * n + 2 * n) * sizeof(double);
 	if (op == SP_OP_RECURRENT)
-		return 10 * (uint64_t) general->dims[2] * sizeof(double);
+		return sp_recurrent_scratch(general);
 	return 0;
 }
 
@@ -257,8 +260,8 @@ row_work(const SpRow *row, SpOp op)
 {
 	const SpPackedGeneral *general = row->general;
 
-	if (op == SP_OP_RECURRENT)
-		return (uint64_t) general->dims[0] * general->n_numbers;
+	if (op == SP_OP_RECURRENT || op == SP_OP_CONV)
+		return row->out_width;
 	if (op == SP_OP_TOPK || op == SP_OP_MATRIX)
 		return (uint64_t) row->out_width * general->dims[op == SP_OP_TOPK ? 1 : 0];
 	if (op == SP_OP_PRODUCT)
@@ -276,7 +279,8 @@ sp_kernel_general(const SpStepRun *run, SpOp op)
 	const SpImageValue *values = sp_image_values(run->image);
 	SpRow		row = {
 		.image = run->image, .general = general, .type = (SpType) run->from.type,
-		.out_width = run->to.width, .out_type = (SpType) run->to.type, .scratch = run->scratch
+		.out_width = run->to.width, .out_type = (SpType) run->to.type, .scratch = run->scratch,
+		.budget = run->budget
 	};
 
 	for (size_t number = 0; number < run->rows; number++)
@@ -287,8 +291,7 @@ sp_kernel_general(const SpStepRun *run, SpOp op)
 			row.in[at] = run->values[inputs[at]] + number * values[inputs[at]].row_bytes;
 		}
 		row.out = (char *) run->out + number * run->to.row_bytes;
-		run_row(run, op, &row, number);
-		if (sp_spend(run->budget, row_work(&row, op)))
+		if (run_row(run, op, &row, number) || sp_spend(run->budget, row_work(&row, op)))
 			return SP_ERR_CANCELLED;
 	}
 	return SP_OK;
@@ -296,18 +299,8 @@ sp_kernel_general(const SpStepRun *run, SpOp op)
 
 /* Elementwise functions */
 
-#define NUMBER float
-#define NAME(name) name##_float
-#define CALL(name) name##f
-#include "kernel/sp_kernel_elements.h"
-#undef NUMBER
-#undef NAME
-#undef CALL
-
-#define NUMBER double
-#define NAME(name) name##_double
-#define CALL(name) name
-#include "kernel/sp_kernel_elements.h"
+#define TEMPLATE "kernel/sp_kernel_elements.h"
+#include "kernel/sp_kernel_typed.h"
 
 static int64_t
 apply_integer(SpApply kind, int64_t x, double a, double b)
@@ -346,9 +339,9 @@ sp_row_apply(const SpRow *row)
 		else if (kind == SP_APPLY_IS_INF)
 			((int64_t *) row->out)[at] = isinf(x) && params[x > 0] != 0;
 		else if (row->type == SP_TYPE_F32)
-			((float *) row->out)[at] = apply_float(kind, (float) x, (float) params[0], (float) params[1]);
+			((float *) row->out)[at] = sp_apply_float(kind, (float) x, (float) params[0], (float) params[1]);
 		else if (row->type == SP_TYPE_F64)
-			((double *) row->out)[at] = apply_double(kind, x, params[0], params[1]);
+			((double *) row->out)[at] = sp_apply_double(kind, x, params[0], params[1]);
 		else
 			((int64_t *) row->out)[at] = apply_integer(kind, ((const int64_t *) row->in[0])[at], params[0], params[1]);
 	}

@@ -24,6 +24,7 @@ typedef struct SpRow
 	SpType		out_type;
 	uint32_t	out_width;
 	void	   *scratch;
+	SpBudget   *budget;
 } SpRow;
 
 extern void sp_row_apply(const SpRow *row);
@@ -35,11 +36,20 @@ extern void sp_row_matrix(const SpRow *row);
 extern void sp_row_kernel(const SpRow *row);
 extern void sp_row_product(const SpRow *row);
 extern void sp_row_couple(const SpRow *row);
-extern void sp_row_recurrent(const SpRow *row);
+
+/* sp_kernel_window.c: true if the run has to stop */
+extern bool sp_row_conv(const SpRow *row);
+extern bool sp_row_recurrent(const SpRow *row);
+extern uint64_t sp_recurrent_scratch(const SpPackedGeneral *general);
+
+/* Positions of a window that are worked out together. */
+#define SP_POSITIONS 4
 
 /* sp_kernel_dense.c and sp_kernel_post.c */
 extern float sp_dot_float(const float *a, const float *b, size_t count);
 extern double sp_dot_double(const double *a, const double *b, size_t count);
+extern float sp_apply_float(SpApply kind, float x, float a, float b);
+extern double sp_apply_double(SpApply kind, double x, double a, double b);
 extern float sp_sigmoid_float(float x);
 extern double sp_sigmoid_double(double x);
 extern float sp_probit_float(float probability);

@@ -6,21 +6,8 @@
  */
 #include "kernel/sp_kernel_general.h"
 
-#define NUMBER float
-#define NAME(name) name##_float
-#define CALL(name) name##f
-#include "kernel/sp_kernel_groups.h"
-#undef NUMBER
-#undef NAME
-#undef CALL
-
-#define NUMBER double
-#define NAME(name) name##_double
-#define CALL(name) name
-#include "kernel/sp_kernel_groups.h"
-#undef NUMBER
-#undef NAME
-#undef CALL
+#define TEMPLATE "kernel/sp_kernel_groups.h"
+#include "kernel/sp_kernel_typed.h"
 
 static int64_t
 reduce_integer(SpReduce kind, const int64_t *in, size_t n, size_t stride)

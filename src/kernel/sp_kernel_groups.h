@@ -1,8 +1,7 @@
 /*
  * src/kernel/sp_kernel_groups.h
  *
- * Reductions and softmax of one group, once for float and once for double: the
- * includer defines NUMBER, NAME(name) and CALL(name).
+ * Reductions and softmax of one group: a template of sp_kernel_typed.h.
  */
 
 static NUMBER

@@ -1,8 +1,7 @@
 /*
  * src/kernel/sp_kernel_products.h
  *
- * Products of vectors, once for float and once for double: the includer
- * defines NUMBER, NAME(name) and CALL(name).
+ * Products of vectors: a template of sp_kernel_typed.h.
  */
 
 static void
