@@ -184,6 +184,20 @@ put_value(Message *graph, int field, const char *name, int type, int64_t width)
 	put_message(graph, field, &value);
 }
 
+/* A constant of a type of ONNX; bytes holds its elements as raw_data. */
+__attribute__((unused)) static void
+put_tensor(Message *graph, const char *name, int type, int rank, const int64_t *dims, const void *bytes, size_t size)
+{
+	Message		tensor = {.size = 0};
+
+	for (int at = 0; at < rank; at++)
+		put_int(&tensor, 1, dims[at]);
+	put_int(&tensor, 2, type);
+	put_text(&tensor, 8, name);
+	put_bytes(&tensor, 9, bytes, size);
+	put_message(graph, 5, &tensor);
+}
+
 __attribute__((unused)) static void
 put_constant(Message *graph, const char *name, int count, const float *numbers)
 {
