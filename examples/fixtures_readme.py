@@ -23,7 +23,7 @@ Each folder holds one fixture:
 | `model.json`, `model.ubj`, `model.txt` or `model.onnx` | the model file as the library or converter wrote it |
 | `rows.csv` | held-out rows; the header names the features, an empty cell is a missing value |
 | `expected.csv` | one line per row of `rows.csv`, in the same order: what the source library answers |
-| `ort.csv` | ONNX fixtures only: what onnxruntime answers for the converted file, for comparison |
+| `ort.csv` | converted models only: what onnxruntime answers for the converted file, for comparison |
 | `fixture.json` | versions, task, labels, tolerance, held-out quality, provenance |
 
 Columns of `expected.csv` (`ort.csv` has no `truth` and no `raw_`):
@@ -43,7 +43,7 @@ rows of float32 models) or float64 (scikit-learn, LightGBM). A prediction agrees
 Rows: XGBoost and LightGBM models, the HistGradientBoosting models and the converted XGBoost models accept
 missing values (`accepts_missing`); about 5% of the cells are blank in a third of their rows, and
 one row is all blank. Expected numbers come from XGBoost, LightGBM or scikit-learn itself, never from
-onnxruntime. scikit-learn is given rows rounded to float32 (training and held-out) wherever the
+onnxruntime, except for the networks, which no library made. scikit-learn is given rows rounded to float32 (training and held-out) wherever the
 ONNX input is float32.
 
 Held-out quality is measured on `rows.csv` as written, blank cells included. It documents the

@@ -3,6 +3,7 @@
     python train_fixtures.py xgboost newest|1.6|2.0|3.0
     python train_fixtures.py lightgbm
     python train_fixtures.py onnx
+    python train_fixtures.py network
     python train_fixtures.py readme
 
 make_fixtures calls this once per environment; see README.md.
@@ -21,6 +22,9 @@ def main(what, version=None):
     elif what == "onnx":
         import onnx_fixtures
         onnx_fixtures.make_fixtures()
+    elif what == "network":
+        import network_fixtures
+        network_fixtures.make_fixtures()
     elif what == "readme":
         import fixtures_readme
         fixtures_readme.write_readme()

@@ -109,8 +109,11 @@ override_labels(SpBuilder *builder, const SpOverrides *overrides)
 	bool		all_integers = true;
 
 	if (overrides->n_labels != model->n_labels)
-		return sp_fail(builder->cx, SP_ERR_VALUE, "model has %u labels, but %u were given",
-					   model->n_labels, overrides->n_labels);
+	{
+		sp_fail(builder->cx, SP_ERR_VALUE, "model has %u labels, but %u were given", model->n_labels, overrides->n_labels);
+		return model->n_labels > 0 ? SP_ERR_VALUE :
+			sp_fail_hint(builder->cx, "Leave labels out, unless the model gives a number for each of two or more labels.");
+	}
 	for (uint32_t at = 0; at < model->n_labels; at++)
 	{
 		SP_TRY(check_override(builder, "label", overrides->labels[at], at));

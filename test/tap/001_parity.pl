@@ -70,5 +70,20 @@ foreach my $name (qw(xgb_pouch_softprob xgb_diabetes_squarederror xgb_cancer_log
     is(keys %sums, 1, "$name: all levels give the same numbers");
 }
 
+# A network with one number is no classifier, whatever labels are given.
+{
+    my $fixture = read_fixture('onnx_digits_gru_odd');
+    my ($code, $out, $error) = $node->psql('postgres', qq{
+        SELECT smartpouch.import_model('odd', pg_read_binary_file('$fixture->{dir}/$fixture->{artifact}'),
+            labels => ARRAY['even', 'odd'])});
+    like($error, qr/model has 0 labels, but 2 were given.*HINT:  Leave labels out, unless/s,
+        'labels for a network with one number');
+    $fixture = read_fixture('onnx_digits_cnn');
+    ($code, $out, $error) = $node->psql('postgres', qq{
+        SELECT smartpouch.import_model('short', pg_read_binary_file('$fixture->{dir}/$fixture->{artifact}'),
+            labels => ARRAY['even', 'odd'])});
+    like($error, qr/model has 0 labels, but 2 were given/, 'two labels for a network of ten');
+}
+
 $node->stop;
 done_testing();

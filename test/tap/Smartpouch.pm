@@ -62,10 +62,12 @@ sub import_fixture
     $database //= 'postgres';
     my $names = $fixture->{feature_names_in_file} ? 'NULL'
       : 'ARRAY[' . join(', ', map { literal($_) } @{ $fixture->{feature_names} }) . ']';
+    my $labels = exists $fixture->{labels_in_file} && !$fixture->{labels_in_file} && $fixture->{labels}
+      ? 'ARRAY[' . join(', ', map { literal($_) } @{ $fixture->{labels} }) . ']' : 'NULL';
     return $node->safe_psql($database,
         "SELECT smartpouch.import_model('$model', pg_read_binary_file("
           . literal("$fixture->{dir}/$fixture->{artifact}")
-          . "), feature_names => $names)");
+          . "), feature_names => $names, labels => $labels)");
 }
 
 # Tables "NAME" (features) and "NAME_expected", both with id 1, 2, ...

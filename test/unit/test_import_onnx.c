@@ -478,5 +478,7 @@ main(int argc, char **argv)
 	sp_test_fixture(data, "onnx_pouch_random_forest", "model.onnx", SP_FORMAT_ONNX, "skl2onnx");
 	sp_test_fixture(data, "onnx_wine_robust_logistic", "model.onnx", SP_FORMAT_ONNX, "skl2onnx");
 	sp_test_fixture(data, "onnx_xgb_cancer", "model.onnx", SP_FORMAT_ONNX, "OnnxMLTools");
+	sp_test_fixture(data, "onnx_digits_cnn", "model.onnx", SP_FORMAT_ONNX, "smartpouch-examples");
+	sp_test_fixture(data, "onnx_digits_lstm", "model.onnx", SP_FORMAT_ONNX, "smartpouch-examples");
 	return done_testing();
 }
