@@ -348,6 +348,63 @@ test_failures(void)
 	sp_test_release_all(&region);
 }
 
+/* A convolution or recurrent layer over the input of 3 columns, 1 of them at each of 3 places. */
+static SpStatus
+add_window(SpOp op, uint32_t kind, const uint32_t *dims, uint32_t function, double clip, uint32_t n_numbers)
+{
+	static double numbers[32] = {1};
+	SpBuilder  *builder = begin();
+	uint32_t	input = 0;
+	uint32_t	indices[] = {function, function, function};
+	SpGeneral	spec = {
+		.kind = kind, .n_inputs = 1, .inputs = &input, .params = {clip}, .numbers = numbers, .n_numbers = n_numbers,
+		.indices = op == SP_OP_RECURRENT ? indices : NULL,
+		.n_indices = op == SP_OP_RECURRENT ? sp_recurrent_functions((SpRecurrent) kind) : 0
+	};
+
+	memcpy(spec.dims, dims, 6 * sizeof(uint32_t));
+	return sp_builder_general(builder, op, &spec, &input);
+}
+
+/* What a damaged image could say of a window. */
+static void
+test_windows(void)
+{
+	static const uint32_t conv[6] = {1, 3, 2, 1, 1, 1};
+	static const uint32_t rnn[6] = {3, 1, 2};
+	uint32_t	dims[6];
+
+	ok(add_window(SP_OP_CONV, 0, conv, 0, 0, 3) == SP_OK, "a convolution");
+	ok(add_window(SP_OP_RECURRENT, SP_RECURRENT_RNN, rnn, SP_APPLY_TANH, 0, 12) == SP_OK, "a recurrent layer");
+	for (int at = 0; at < 6; at++)
+	{
+		memcpy(dims, conv, sizeof(dims));
+		dims[at] = 0;
+		fails_with(&cx, add_window(SP_OP_CONV, 0, dims, 0, 0, 3), SP_ERR_FORMAT, "shape", "convolution: 0 in place %d", at);
+		dims[at] = UINT32_MAX;
+		fails_with(&cx, add_window(SP_OP_CONV, 0, dims, 0, 0, 3), SP_ERR_FORMAT, "shape", "convolution: 2^32 - 1 in place %d", at);
+		if (at >= 4)
+			continue;
+		memcpy(dims, rnn, sizeof(dims));
+		dims[at] = UINT32_MAX;
+		fails_with(&cx, add_window(SP_OP_RECURRENT, SP_RECURRENT_RNN, dims, SP_APPLY_TANH, 0, 12), SP_ERR_FORMAT, "shape",
+				   "recurrent layer: 2^32 - 1 in place %d", at);
+	}
+	fails_with(&cx, add_window(SP_OP_CONV, 0, conv, 0, 0, 4), SP_ERR_FORMAT, "weights", "convolution: a weight too many");
+	fails_with(&cx, add_window(SP_OP_CONV, 0, conv, 0, 0, 2), SP_ERR_FORMAT, "weights", "convolution: a weight too few");
+	fails_with(&cx, add_window(SP_OP_RECURRENT, SP_RECURRENT_RNN, rnn, SP_APPLY_TANH, 0, 11), SP_ERR_FORMAT, "weights",
+			   "recurrent layer: a weight too few");
+	fails_with(&cx, add_window(SP_OP_RECURRENT, SP_RECURRENT_RNN, rnn, 0, 0, 12), SP_ERR_FORMAT, "functions", "function 0");
+	fails_with(&cx, add_window(SP_OP_RECURRENT, SP_RECURRENT_RNN, rnn, SP_APPLY_END, 0, 12), SP_ERR_FORMAT, "functions",
+			   "a function out of range");
+	fails_with(&cx, add_window(SP_OP_RECURRENT, SP_RECURRENT_RNN, rnn, SP_APPLY_IS_NAN, 0, 12), SP_ERR_FORMAT, "functions",
+			   "a function of integers");
+	fails_with(&cx, add_window(SP_OP_RECURRENT, SP_RECURRENT_RNN, rnn, SP_APPLY_TANH, NAN, 12), SP_ERR_FORMAT, "functions",
+			   "clip that is not a number");
+	fails_with(&cx, add_window(SP_OP_RECURRENT, 0, rnn, SP_APPLY_TANH, 0, 12), SP_ERR_FORMAT, NULL, "recurrent layer of kind 0");
+	sp_test_release_all(&region);
+}
+
 int
 main(void)
 {
@@ -359,6 +416,7 @@ main(void)
 	test_outputs();
 	test_finish();
 	test_overrides();
+	test_windows();
 	test_failures();
 	return done_testing();
 }
