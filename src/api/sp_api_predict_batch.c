@@ -40,7 +40,8 @@ put_row(ReturnSetInfo *result, const SpCallSite *site, int ordinal, uint32 row)
 
 		values[2] = PointerGetDatum(sp_text_from_utf8(sp_image_label(site->model->image, label)));
 		nulls[2] = false;
-		if (site->model->label_numbers)
+		/* an outlier detector has a score of its own */
+		if (nulls[1] && site->model->label_numbers)
 		{
 			values[1] = Float8GetDatum(site->model->label_numbers[label]);
 			nulls[1] = false;
