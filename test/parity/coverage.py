@@ -1,6 +1,6 @@
 """The coverage table as Markdown, from parity.json and the list of scikit-learn's estimators.
 
-usage: coverage.py [parity.json] [--sklearn]
+usage: coverage.py [--sklearn]      (in the folder of parity.json)
 
 Without --sklearn: one line for each source, format and task, then what does not pass.  With it: every
 estimator of scikit-learn, with its combinations or the reason why it is not in the suite.
@@ -25,8 +25,7 @@ OTHER = {
 
 
 def main() -> int:
-    arguments = [each for each in sys.argv[1:] if each != "--sklearn"]
-    content = json.loads(Path(arguments[0] if arguments else "build/parity/parity.json").read_text())
+    content = json.loads(Path("parity.json").read_text())
     print("\n".join(sklearn_lines(content) if "--sklearn" in sys.argv else coverage_lines(content)))
     return 0
 

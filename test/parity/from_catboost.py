@@ -118,7 +118,6 @@ CLASSIFICATION = [
     ("multiclass", "MultiClass", data.classes),
     ("one_vs_all", "MultiClassOneVsAll", data.classes),
 ]
-SUBSET = {"rmse", "logloss", "multiclass", "onehot_text"}
 
 
 def register() -> None:
@@ -142,7 +141,7 @@ def register() -> None:
 
 
 def add(short: str, task: str, train: Callable[[], Trained], **rest: Any) -> None:
-    registry.add(f"cat_{short}", "JSON", task, train, tolerance=FLOAT64, subset=short in SUBSET, **rest)
+    registry.add(f"cat_{short}", "JSON", task, train, tolerance=FLOAT64, **rest)
 
 
 register()

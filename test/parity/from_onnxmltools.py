@@ -67,10 +67,10 @@ def register() -> None:
         ("lgb", lightgbm.LGBMClassifier, lightgbm.LGBMRegressor),
     ):
         poisson = "count:poisson" if library == "xgb" else "poisson"
-        add(f"{library}_binary", "classification", recipe(classifier, data.cancer), subset=True)
+        add(f"{library}_binary", "classification", recipe(classifier, data.cancer))
         add(f"{library}_multiclass", "classification", recipe(classifier, data.classes))
         add(f"{library}_no_missing", "classification", recipe(classifier, data.wine, missing=False))
-        add(f"{library}_regression", "regression", recipe(regressor, data.regression), subset=True)
+        add(f"{library}_regression", "regression", recipe(regressor, data.regression))
         add(f"{library}_poisson", "regression", recipe(regressor, data.counts, objective=poisson))
     add("xgb_rf", "classification", recipe(xgboost.XGBRFClassifier, data.cancer))
     add("xgb_gamma", "regression", recipe(xgboost.XGBRegressor, data.positive, objective="reg:gamma"))

@@ -130,16 +130,16 @@ WINDOWS = {
 def register() -> None:
     """All combinations of this library."""
     for short, build in MLPS.items():
-        add(f"mlp_{short}", "regression", recipe(build, data.regression, False), LONG_FLOAT32, short == "relu")
+        add(f"mlp_{short}", "regression", recipe(build, data.regression, False), LONG_FLOAT32)
     for short, build in HEADS.items():
         add(f"mlp_{short}", "classification", recipe(build, data.classes, False), LONG_FLOAT32)
     for short, build in WINDOWS.items():
         train = recipe(build, data.windows, True)
-        add(f"window_{short}", "classification, windows", train, RECURRENT, short in ("conv", "lstm"))
+        add(f"window_{short}", "classification, windows", train, RECURRENT)
 
 
-def add(short: str, task: str, train: Callable[[], Trained], tolerance: float, subset: bool = False) -> None:
-    registry.add(f"torch_{short}", "ONNX", task, train, tolerance=tolerance, subset=subset)
+def add(short: str, task: str, train: Callable[[], Trained], tolerance: float) -> None:
+    registry.add(f"torch_{short}", "ONNX", task, train, tolerance=tolerance)
 
 
 register()

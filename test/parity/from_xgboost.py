@@ -249,7 +249,6 @@ CLASSIFICATION = [
     ("softmax", "multi:softmax", data.wine, {}),
 ]
 RANKING = ("pairwise", "ndcg", "map")
-SUBSET = {"squarederror", "poisson", "logistic", "softprob"}
 
 
 def register() -> None:
@@ -268,13 +267,13 @@ def _trees() -> None:
         for form, shown in forms:
             name = f"xgb_{form}_{'reg_' if task == 'regression' else ''}{short}"
             train = booster_recipe(source, objective, form, names=form == "ubj", **params)
-            registry.add(name, shown, task, train, tolerance=FLOAT32, subset=form == "ubj" and short in SUBSET)
+            registry.add(name, shown, task, train, tolerance=FLOAT32)
     train = booster_recipe(data.cancer, "binary:logitraw", "ubj")
     registry.add("xgb_ubj_logitraw", "UBJSON", "score", train, tolerance=FLOAT32)
     for kind in RANKING:
         source = data.ranking if kind != "map" else binary_ranking
         train = booster_recipe(source, f"rank:{kind}", "ubj")
-        registry.add(f"xgb_ubj_rank_{kind}", "UBJSON", "ranking", train, tolerance=FLOAT32, subset=kind == "ndcg")
+        registry.add(f"xgb_ubj_rank_{kind}", "UBJSON", "ranking", train, tolerance=FLOAT32)
     registry.add("xgb_json_cox", "JSON", "survival", survival_recipe("survival:cox", "json"), tolerance=FLOAT32)
     for distribution in ("normal", "logistic", "extreme"):
         train = survival_recipe("survival:aft", "ubj", aft_loss_distribution=distribution)
@@ -297,8 +296,7 @@ def _boosters() -> None:
         task = "classification" if short in ("logistic", "softprob") else "regression"
         for form, shown in (("json", "JSON"), ("ubj", "UBJSON")):
             train = booster_recipe(source, objective, form, **dart)
-            registry.add(f"xgb_{form}_dart_{short}", f"{shown}, dart", task, train, tolerance=FLOAT32,
-                         subset=short == "logistic" and form == "ubj")
+            registry.add(f"xgb_{form}_dart_{short}", f"{shown}, dart", task, train, tolerance=FLOAT32)
     for short, objective, source in (
         ("squarederror", "reg:squarederror", data.regression),
         ("logistic", "binary:logistic", data.classes_2),
@@ -308,8 +306,7 @@ def _boosters() -> None:
         task = "classification" if short in ("logistic", "softprob") else "regression"
         form, shown = ("json", "JSON") if short in ("logistic", "poisson") else ("ubj", "UBJSON")
         train = linear_recipe(source, objective, form)
-        registry.add(f"xgb_{form}_gblinear_{short}", f"{shown}, gblinear", task, train, tolerance=LONG_FLOAT32,
-                     subset=short == "logistic")
+        registry.add(f"xgb_{form}_gblinear_{short}", f"{shown}, gblinear", task, train, tolerance=LONG_FLOAT32)
 
 
 def _shapes() -> None:
@@ -330,7 +327,7 @@ def _shapes() -> None:
         "pruned": {"gamma": 3.0, "tree_method": "exact", "max_depth": 8},
     }.items():
         train = booster_recipe(data.regression, "reg:squarederror", "ubj", **params)
-        registry.add(f"xgb_ubj_{short}", "UBJSON", "regression", train, tolerance=FLOAT32, subset=short == "pruned")
+        registry.add(f"xgb_ubj_{short}", "UBJSON", "regression", train, tolerance=FLOAT32)
     registry.add("xgb_json_best_iteration", "JSON", "regression", iteration_range_recipe("json"), tolerance=FLOAT32)
     registry.add("xgb_ubj_digits", "UBJSON", "classification",
                  booster_recipe(data.digits, "multi:softprob", "ubj", 8), tolerance=FLOAT32)
@@ -356,7 +353,7 @@ def _categories() -> None:
                     continue
                 train = categorical_recipe(objective, form, most)
                 registry.add(f"xgb_{form}_categories_{kind}_{short}", f"{shown}, categories", task, train,
-                             tolerance=FLOAT32, subset=form == "ubj" and short == "binary")
+                             tolerance=FLOAT32)
     registry.add("xgb_ubj_categories_text", "UBJSON, categories", "regression", frame_recipe("ubj"),
                  tolerance=FLOAT32, note="categories are given as text")
 
@@ -373,7 +370,7 @@ def _wrappers() -> None:
     ):
         task = "classification" if "classifier" in short else "regression"
         registry.add(f"xgb_live_{short}", "UBJSON, live object", task, wrapper_recipe(kind, source, **params),
-                     tolerance=FLOAT32, subset=short == "classifier_stopped")
+                     tolerance=FLOAT32)
 
 
 register()

@@ -50,7 +50,6 @@ class Recipe:
     task: str
     train: Callable[[], Trained]
     tolerance: float
-    subset: bool = False  # part of the run for every submission
     sees: str = "float32"  # the numbers that the library itself sees
     estimator: str = ""  # scikit-learn: for the census
     note: str = ""

@@ -22,7 +22,7 @@ def excused_rows(
     if not found or trained.onnx is None:
         return set()
     count = len(trained.rows)
-    runtime = run(trained.onnx, trained.rows)
+    runtime = run(trained.onnx, trained.rows, "probabilities" if "probabilities" in got else "raw")
     if runtime is None:
         return set()
     # Two float32 evaluations in different orders may be a little further apart.
@@ -32,8 +32,8 @@ def excused_rows(
     return ({each.row for each in found} & differs) - unlike
 
 
-def run(data: bytes, rows: Any) -> Expected | None:
-    """onnxruntime's answers; None if it cannot run the file on these rows."""
+def run(data: bytes, rows: Any, scores: str = "probabilities") -> Expected | None:
+    """onnxruntime's answers, a classifier's scores under that name; None if it cannot run the file on these rows."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -43,7 +43,7 @@ def run(data: bytes, rows: Any) -> Expected | None:
         outputs = session.run(None, feed(session, rows))
     except Exception:  # its errors have no common class
         return None
-    return named(outputs)
+    return named(outputs, scores)
 
 
 def feed(session: Any, rows: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def feed(session: Any, rows: Any) -> dict[str, Any]:
     return {each.name: table[:, [at]].astype(types.get(each.type, object)) for at, each in enumerate(inputs)}
 
 
-def named(outputs: list[Any]) -> Expected:
+def named(outputs: list[Any], as_what: str) -> Expected:
     """The outputs as this suite calls them, by their types alone."""
     if isinstance(outputs[0], list):  # a list for each of several targets
         return Expected()
@@ -66,4 +66,6 @@ def named(outputs: list[Any]) -> Expected:
     scores = outputs[1]
     if isinstance(scores, list):
         scores = np.array([list(row.values()) for row in scores]) if isinstance(scores[0], dict) else None
-    return Expected(label=label, probabilities=scores)
+    if as_what == "raw" and scores is not None and scores.ndim == 2 and scores.shape[1] == 2:
+        scores = scores[:, 1:]  # the margin of the second class, as the server and the libraries tell it
+    return Expected(label=label, **{as_what: scores})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-import sys
 from collections import Counter
+from collections.abc import Container
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,21 @@ PACKAGES = (
     "xgboost", "lightgbm", "catboost", "scikit-learn", "skl2onnx", "onnxmltools", "onnx", "onnxruntime", "torch",
     "numpy", "psycopg",
 )
+SKIPPED = ("converter", "refused", "unsupported", "not installed")  # say nothing about the server's numbers
 ORDER = ("pass", "rightly refused", "converter", "refused", "unsupported", "not installed", "FAILED")
 
 
-def show_progress(result: Any) -> None:
+def tap_line(number: int, name: str, outcome: str, skipped: Container[str], reason: str) -> str:
+    """A line of the Test Anything Protocol: not ok if FAILED, skipped for the outcomes in ``skipped``."""
+    reason = " ".join(reason.split())
+    if outcome in skipped:
+        return f"ok {number} - {name} # skip {outcome}: {reason}"
+    return f"{'not ok' if outcome == 'FAILED' else 'ok'} {number} - {name}" + (f": {reason}" if reason else "")
+
+
+def show_progress(number: int, result: Any) -> None:
     """One line as soon as a combination is done."""
-    message = f"  {result.message}" if result.message else ""
-    print(f"{result.status:12} {result.name:44} {result.seconds:6.1f} s{message}", flush=True)
+    print(tap_line(number, result.name, result.status, SKIPPED, result.message), flush=True)
 
 
 def show(results: list[Any]) -> None:
@@ -55,14 +63,11 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def write_json(results: list[Any], folder: Path) -> None:
+def write_json(results: list[Any]) -> None:
     """parity.json: versions and every result."""
-    folder.mkdir(parents=True, exist_ok=True)
     content = {
         "versions": installed_versions(),
         "counts": dict(Counter(each.status for each in results)),
         "results": [dataclasses.asdict(each) for each in results],
     }
-    path = folder / "parity.json"
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"wrote {path}", file=sys.stderr)
+    Path("parity.json").write_text(json.dumps(content, indent=1) + "\n")
