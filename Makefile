@@ -35,6 +35,7 @@ BASE_OBJS = \
 IR_OBJS = \
 	src/ir/sp_builder.o \
 	src/ir/sp_builder_branches.o \
+	src/ir/sp_builder_categories.o \
 	src/ir/sp_builder_finish.o \
 	src/ir/sp_builder_general.o \
 	src/ir/sp_builder_trees.o \
@@ -62,8 +63,10 @@ IMPORT_OBJS = \
 	src/import/sp_lightgbm_trees.o \
 	src/import/sp_members.o \
 	src/import/sp_onnx.pb-c.o \
+	src/import/sp_onnx_broadcast.o \
 	src/import/sp_onnx_compose.o \
 	src/import/sp_onnx_dense.o \
+	src/import/sp_onnx_distances.o \
 	src/import/sp_onnx_encode.o \
 	src/import/sp_onnx_ensemble.o \
 	src/import/sp_onnx_ensemble_build.o \
@@ -82,6 +85,7 @@ IMPORT_OBJS = \
 	src/import/sp_onnx_svm.o \
 	src/import/sp_onnx_tensor.o \
 	src/import/sp_onnx_trees.o \
+	src/import/sp_onnx_unpack.o \
 	src/import/sp_onnx_values.o \
 	src/import/sp_onnx_window.o \
 	src/import/sp_sort.o \

@@ -10,49 +10,6 @@
 #include "import/sp_import.h"
 #include "import/sp_onnx_internal.h"
 
-/* The caller's allocator as the unpacker wants it, and what became of it. */
-typedef struct SpOnnxMemory
-{
-	SpContext  *cx;
-	bool		is_short;
-} SpOnnxMemory;
-
-static void *
-sp_onnx_alloc(void *arg, size_t size)
-{
-	SpOnnxMemory *memory = arg;
-	void	   *pointer = memory->cx->alloc.alloc(memory->cx->alloc.arg, size > 0 ? size : 1);
-
-	if (pointer == NULL)
-		memory->is_short = true;
-	return pointer;
-}
-
-static void
-sp_onnx_release(void *arg, void *pointer)
-{
-	SpOnnxMemory *memory = arg;
-
-	sp_free(memory->cx, pointer);
-}
-
-static SpStatus
-sp_onnx_unpack(SpContext *cx, const void *bytes, size_t size, SpOnnx__ModelProto **model)
-{
-	SpOnnxMemory memory = {.cx = cx};
-	ProtobufCAllocator allocator = {
-		.alloc = sp_onnx_alloc, .free = sp_onnx_release, .allocator_data = &memory
-	};
-
-	SP_TRY(sp_onnx_scan(cx, bytes, size));
-	*model = sp_onnx__model_proto__unpack(&allocator, size, bytes);
-	if (memory.is_short)
-		return sp_fail(cx, SP_ERR_MEMORY, "out of memory");
-	if (*model == NULL)
-		return sp_fail(cx, SP_ERR_FORMAT, "malformed ONNX: the file could not be unpacked");
-	return SP_OK;
-}
-
 /* A text if it is one line; CatBoost's "version" is a page about its build. */
 static SpStr
 sp_onnx_line(ProtobufCBinaryData data)
@@ -97,9 +54,11 @@ sp_import_onnx(SpContext *cx, const void *bytes, size_t size, const SpOverrides 
 			   SpModel **model)
 {
 	SpOnnx		onnx = {0};
+	ProtobufCMessage *message;
 	SpOnnx__ModelProto *unpacked;
 
-	SP_TRY(sp_onnx_unpack(cx, bytes, size, &unpacked));
+	SP_TRY(sp_onnx_unpack(cx, &sp_onnx__model_proto__descriptor, bytes, size, &message));
+	unpacked = (SpOnnx__ModelProto *) message;
 	if (unpacked->n_functions > 0)
 		return sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX models with functions of their own are not supported");
 	onnx.cx = cx;

@@ -323,28 +323,3 @@ sp_onnx_vectorizer(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_builder_general(onnx->builder, SP_OP_CONCAT, &spec, &made.value));
 	return sp_onnx_define_output(onnx, node, 0, sp_onnx_row(onnx, made.value, SP_ONNX_FLOAT));
 }
-
-/* onnxruntime/contrib_ops/cpu/cdist.h: distances to the rows of a constant */
-SpStatus
-sp_onnx_distances(SpOnnx *onnx, const SpOnnx__NodeProto *node)
-{
-	SpOnnxValue value;
-	SpOnnxValue vectors;
-	const SpOnnxValue *input = &value;
-	SpGeneral	spec = {0};
-	SpStr		metric;
-
-	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
-	SP_TRY(sp_onnx_fixed(onnx, node, 1, &vectors));
-	SP_TRY(sp_onnx_attribute_text(onnx, node, "metric", "sqeuclidean", &metric));
-	spec.kind = sp_str_is(metric, "euclidean") ? SP_KERNEL_EUCLIDEAN : SP_KERNEL_SQUARES;
-	if (value.rank != 2 || value.row_axis != 0 || vectors.rank != 2 || vectors.dims[1] != value.dims[1] ||
-		vectors.elem != value.elem || (!sp_str_is(metric, "euclidean") && !sp_str_is(metric, "sqeuclidean")))
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "these operands are not supported");
-	spec.dims[0] = (uint32_t) vectors.dims[0];
-	spec.numbers = vectors.list.numbers;
-	spec.n_numbers = (uint32_t) vectors.list.count;
-	SP_TRY(sp_onnx_step(onnx, node, SP_OP_KERNEL, spec, &input, 1, &value));
-	value.dims[1] = vectors.dims[0];
-	return sp_onnx_define_output(onnx, node, 0, value);
-}

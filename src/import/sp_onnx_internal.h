@@ -20,6 +20,7 @@ enum
 	SP_ONNX_ATTR_INT = 2,
 	SP_ONNX_ATTR_STRING = 3,
 	SP_ONNX_ATTR_TENSOR = 4,
+	SP_ONNX_ATTR_GRAPH = 5,
 	SP_ONNX_ATTR_FLOATS = 6,
 	SP_ONNX_ATTR_INTS = 7,
 	SP_ONNX_ATTR_STRINGS = 8
@@ -115,8 +116,13 @@ sp_onnx_str(ProtobufCBinaryData data)
 	return (SpStr) {(const char *) data.data, data.len};
 }
 
-/* sp_onnx_scan.c: is it well-formed, and not more than we unpack? */
-extern SpStatus sp_onnx_scan(SpContext *cx, const void *bytes, size_t size);
+/* sp_onnx_scan.c: is a message of the type well-formed, and not more than we unpack? */
+extern SpStatus sp_onnx_scan(SpContext *cx, const ProtobufCMessageDescriptor *type, const void *bytes, size_t size);
+
+/* sp_onnx_unpack.c: the same, and unpack it. */
+extern SpStatus sp_onnx_unpack(SpContext *cx, const ProtobufCMessageDescriptor *type, const void *bytes, size_t size,
+							   ProtobufCMessage **message);
+extern void sp_onnx_forget(SpContext *cx, ProtobufCMessage *message);
 
 /* sp_onnx_graph.c: inputs, nodes, outputs of model->graph. */
 extern SpStatus sp_onnx_graph(SpOnnx *onnx);
@@ -170,7 +176,7 @@ extern SpStatus sp_onnx_tensor_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *no
 /* Cast unless the value has the type already. */
 extern SpStatus sp_onnx_cast(SpOnnx *onnx, uint32_t in, SpType type, uint32_t *out);
 
-/* sp_onnx_tensor.c: shapes, constants and the steps that several operators are made of. */
+/* sp_onnx_tensor.c, sp_onnx_broadcast.c, sp_onnx_compose.c: shapes, constants and the steps that several operators are made of. */
 #define SP_ONNX_NONE ((SpOnnxValue) {.value = SP_NO_VALUE, .row_axis = -1})
 
 extern int64_t sp_onnx_opset_of(const SpOnnx *onnx, const SpOnnx__NodeProto *node);
@@ -295,6 +301,7 @@ SP_ONNX_HANDLER(binarizer);
 SP_ONNX_HANDLER(vectorizer);
 SP_ONNX_HANDLER(extractor);
 SP_ONNX_HANDLER(distances);
+SP_ONNX_HANDLER(scan_node);
 SP_ONNX_HANDLER(svm_classifier);
 SP_ONNX_HANDLER(svm_regressor);
 

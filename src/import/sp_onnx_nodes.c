@@ -356,6 +356,8 @@ static const SpOnnxOperator sp_onnx_tensor_operators[] = {
 	{"", "LayerNormalization", sp_onnx_layer_norm, "axis epsilon stash_type "},
 	{"", "RMSNormalization", sp_onnx_layer_norm, "axis epsilon stash_type "},
 	{"com.microsoft", "CDist", sp_onnx_distances, "metric "},
+	{"", "Scan", sp_onnx_scan_node,
+	"body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes scan_output_directions "},
 	{SP_ONNX_ML, "LabelEncoder", sp_onnx_label_encoder,
 		"keys_int64s keys_floats keys_strings values_int64s values_floats values_strings default_int64 default_float "
 	"default_string keys_tensor values_tensor default_tensor "},

@@ -123,14 +123,14 @@ sp_onnx_scan_field(SpOnnxScan *scan)
 }
 
 SpStatus
-sp_onnx_scan(SpContext *cx, const void *bytes, size_t size)
+sp_onnx_scan(SpContext *cx, const ProtobufCMessageDescriptor *type, const void *bytes, size_t size)
 {
 	SpOnnxScan	scan = {0};
 
 	if (size == 0)
 		return sp_fail(cx, SP_ERR_FORMAT, "the model file is empty");
 	sp_reader_init(&scan.reader, cx, bytes, size);
-	SP_TRY(sp_onnx_scan_enter(&scan, &sp_onnx__model_proto__descriptor, size));
+	SP_TRY(sp_onnx_scan_enter(&scan, type, size));
 	while (scan.depth > 0)
 	{
 		if (scan.reader.pos < scan.ends[scan.depth - 1])

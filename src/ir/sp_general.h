@@ -179,8 +179,7 @@ typedef enum SpKernel
 	SP_KERNEL_EUCLIDEAN,
 	SP_KERNEL_MANHATTAN,
 	SP_KERNEL_CHEBYSHEV,
-	SP_KERNEL_MINKOWSKI,		/* of order a */
-	SP_KERNEL_COSINE,			/* 1 - cosine */
+	SP_KERNEL_POWERS,			/* sum of |x - v|^a: a Minkowski distance without its root */
 	SP_KERNEL_END
 } SpKernel;
 

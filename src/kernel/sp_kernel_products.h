@@ -34,15 +34,13 @@ NAME(distance)(const SpRow *row, const NUMBER *x, const NUMBER *v, size_t n)
 			sum += apart;
 		else if (kind == SP_KERNEL_CHEBYSHEV)
 			sum = apart > sum ? apart : sum;
-		else if (kind == SP_KERNEL_MINKOWSKI)
+		else if (kind == SP_KERNEL_POWERS)
 			sum += CALL(pow)(apart, order);
 		else
 			sum += apart * apart;
 	}
 	if (kind == SP_KERNEL_EUCLIDEAN)
 		return CALL(sqrt)(sum);
-	if (kind == SP_KERNEL_MINKOWSKI)
-		return CALL(pow)(sum, 1 / order);
 	return kind == SP_KERNEL_RBF ? CALL(exp)(-order * sum) : sum;
 }
 
@@ -70,10 +68,6 @@ NAME(kernels)(const SpRow *row)
 				break;
 			case SP_KERNEL_SIGMOID:
 				out[at] = CALL(tanh)(a * NAME(sp_dot)(x, v, n) + b);
-				break;
-			case SP_KERNEL_COSINE:
-				out[at] = 1 - NAME(sp_dot)(x, v, n) /
-					(CALL(sqrt)(NAME(sp_dot)(x, x, n)) * CALL(sqrt)(NAME(sp_dot)(v, v, n)));
 				break;
 			default:
 				out[at] = NAME(distance)(row, x, v, n);
