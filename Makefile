@@ -78,6 +78,7 @@ IMPORT_OBJS = \
 	src/import/sp_onnx_nodes.o \
 	src/import/sp_onnx_questions.o \
 	src/import/sp_onnx_recurrent.o \
+	src/import/sp_onnx_reshape.o \
 	src/import/sp_onnx_results.o \
 	src/import/sp_onnx_scan.o \
 	src/import/sp_onnx_scores.o \

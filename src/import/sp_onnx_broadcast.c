@@ -8,6 +8,25 @@
 
 #include "import/sp_onnx_internal.h"
 
+/* Where the axis of rows is in the common shape, and what it holds. */
+static SpStatus
+sp_onnx_common_rows(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnxValue *operand, SpOnnxValue *shape)
+{
+	int			axis = operand->row_axis + (int) (shape->rank - operand->rank);
+	int64_t		count;
+
+	if (operand->row_axis < 0)
+		return SP_OK;
+	count = operand->dims[operand->row_axis];
+	if (shape->row_axis >= 0 &&
+		(shape->row_axis != axis || shape->dims[axis] != count || (count > 1 && shape->is_inner != operand->is_inner)))
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "it mixes rows, which is not supported");
+	shape->row_axis = axis;
+	shape->is_inner = operand->is_inner;
+	shape->dims[axis] = count;
+	return SP_OK;
+}
+
 /* The common shape of operands; its row axis is where theirs is. */
 static SpStatus
 sp_onnx_common_shape(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *const *operands,
@@ -19,21 +38,21 @@ sp_onnx_common_shape(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *c
 	for (uint32_t at = 0; at < shape->rank; at++)
 		shape->dims[at] = 1;
 	for (size_t i = 0; i < count; i++)
+		SP_TRY(sp_onnx_common_rows(onnx, node, operands[i], shape));
+	for (size_t i = 0; i < count; i++)
 	{
 		uint32_t	shift = shape->rank - operands[i]->rank;
 
-		if (operands[i]->row_axis >= 0)
-		{
-			int			axis = operands[i]->row_axis + (int) shift;
-
-			if (shape->row_axis >= 0 && shape->row_axis != axis)
-				return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "it mixes rows, which is not supported");
-			shape->row_axis = axis;
-		}
 		for (uint32_t at = 0; at < operands[i]->rank; at++)
 		{
 			int64_t		dim = operands[i]->dims[at];
 
+			if ((int) (at + shift) == shape->row_axis)
+			{
+				if (operands[i]->row_axis < 0 && dim != 1)
+					return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a constant for each row is not supported");
+				continue;
+			}
 			if (dim == 1 || dim == shape->dims[at + shift])
 				continue;
 			if (shape->dims[at + shift] != 1)
@@ -42,8 +61,6 @@ sp_onnx_common_shape(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *c
 			shape->dims[at + shift] = dim;
 		}
 	}
-	if (shape->row_axis >= 0 && shape->dims[shape->row_axis] != 1)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a constant for each row is not supported");
 	return SP_OK;
 }
 

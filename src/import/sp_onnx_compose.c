@@ -174,7 +174,10 @@ sp_onnx_lookup(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue data, ui
 	made.rank = data.rank - 1 + index.rank;
 	made.row_axis = data.row_axis < (int) axis ? data.row_axis : data.row_axis + (int) index.rank - 1;
 	if (index.row_axis >= 0)
+	{
 		made.row_axis = index.row_axis + (int) axis;
+		made.is_inner = index.is_inner;
+	}
 	memcpy(made.dims + axis, index.dims, index.rank * sizeof(int64_t));
 	memcpy(made.dims + axis + index.rank, data.dims + axis + 1, (data.rank - axis - 1) * sizeof(int64_t));
 	if (data.kind == SP_ONNX_CONSTANT && data.rank == 1 && index.n_results == data.list.count &&

@@ -66,18 +66,25 @@ typedef struct SpOnnxList
 /*
  * A tensor.  The axis of rows has the extent 1 in dims, so that their product
  * is the width of one row; wherever that axis is, rows do not mix.
+ *
+ * An axis of rows may also hold several elements of each row, as when
+ * [rows, n] is flattened: its extent in dims is their number then, and it
+ * counts rows first, or elements first if is_inner.  Such a tensor is
+ * something between two Reshapes, and few operators take it (sp_onnx_loose).
  */
 typedef struct SpOnnxValue
 {
 	SpStr		name;
 	SpOnnxKind	kind;
 	bool		is_probability; /* of scores: not margins */
+	bool		is_first;		/* of one margin: ONNX Runtime has it in the first of two columns, negated in the second */
 	bool		is_cluster;		/* of indices: chosen as the smallest of distances */
 	uint32_t	value;			/* of the builder, unless kind is CONSTANT */
 	int32_t		elem;			/* its type in ONNX */
 	uint32_t	rank;
 	int64_t		dims[SP_ONNX_MAX_RANK];
 	int			row_axis;		/* or -1 */
+	bool		is_inner;		/* of an axis with several elements for each row */
 	SpOnnxList	list;			/* of a constant */
 	const SpOnnxList *labels;	/* of a label: what the index stands for */
 	SpType		label_type;
@@ -191,7 +198,10 @@ extern SpOnnxValue sp_onnx_row(const SpOnnx *onnx, uint32_t value, int32_t elem)
 /* An input as a tensor: labels become what they stand for. */
 extern SpStatus sp_onnx_tensor(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value);
 
-/* Likewise, made a value of the builder if it is constant. */
+/* Likewise, with several elements for each row in the axis of rows. */
+extern SpStatus sp_onnx_loose(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value);
+
+/* Likewise to sp_onnx_tensor, made a value of the builder if it is constant. */
 extern SpStatus sp_onnx_operand(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value);
 extern SpStatus sp_onnx_emit(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value);
 
@@ -244,6 +254,10 @@ extern SpStatus sp_onnx_matrix(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOn
 extern SpStatus sp_onnx_lookup(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue data, uint32_t axis,
 							   SpOnnxValue index, SpOnnxValue *result);
 
+/* sp_onnx_shapes.c: elements of one axis at fixed indices. */
+extern SpStatus sp_onnx_gather_fixed(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, uint32_t axis,
+									 const SpOnnxValue *index, SpOnnxValue *result);
+
 /* sp_onnx_graph.c */
 extern SpStatus sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__TensorProto *tensor, SpOnnxValue *value);
 
@@ -259,7 +273,7 @@ extern SpStatus sp_onnx_place(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnn
 extern SpStatus sp_onnx_define_classes(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t label,
 									   uint32_t scores, bool are_probabilities);
 
-/* sp_onnx_shapes.c, sp_onnx_extents.c, sp_onnx_math.c, sp_onnx_dense.c, sp_onnx_encode.c, sp_onnx_svm.c: handlers */
+/* sp_onnx_shapes.c, sp_onnx_reshape.c, sp_onnx_distances.c, sp_onnx_extents.c, sp_onnx_math.c, sp_onnx_dense.c, sp_onnx_encode.c, sp_onnx_svm.c: handlers */
 #define SP_ONNX_HANDLER(name) extern SpStatus sp_onnx_##name(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 SP_ONNX_HANDLER(reshape);
 SP_ONNX_HANDLER(flatten);

@@ -43,8 +43,8 @@ sp_onnx_elementwise(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SpOnnxValue b;
 	SpOnnxValue result;
 
-	SP_TRY(sp_onnx_tensor(onnx, node, 0, &a));
-	SP_TRY(sp_onnx_tensor(onnx, node, 1, &b));
+	SP_TRY(sp_onnx_loose(onnx, node, 0, &a));
+	SP_TRY(sp_onnx_loose(onnx, node, 1, &b));
 	if (kind == SP_BINARY_MOD)
 		SP_TRY(sp_onnx_attribute_int(onnx, node, "fmod", 0, &fmod));
 	if (fmod != 0)
@@ -115,6 +115,8 @@ static const SpOnnxUnary sp_onnx_unaries[] = {
 SpStatus
 sp_onnx_unary(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
+	static double sign_numbers[] = {-1, 0, 1};
+	static const SpOnnxList signs = {.count = 3, .numbers = sign_numbers};
 	const SpOnnxUnary *unary = sp_onnx_unaries;
 	SpOnnxValue value;
 	SpApply		kind;
@@ -126,7 +128,7 @@ sp_onnx_unary(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	kind = unary->kind;
 	a = unary->a_default;
 	b = unary->b_default;
-	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
+	SP_TRY(sp_onnx_loose(onnx, node, 0, &value));
 	if (unary->a)
 		SP_TRY(sp_onnx_float(onnx, node, unary->a, a, &a));
 	if (unary->b)
@@ -141,6 +143,9 @@ sp_onnx_unary(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	if (kind == SP_APPLY_IS_NAN)
 		onnx->accepts_missing = true;
 	SP_TRY(sp_onnx_apply(onnx, node, kind, a, b, value, &value));
+	/* converters of outlier detectors make the label of it */
+	if (kind == SP_APPLY_SIGN)
+		value.domain = &signs;
 	return sp_onnx_define_output(onnx, node, 0, value);
 }
 
@@ -182,7 +187,7 @@ sp_onnx_where(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SpOnnxValue inputs[3];
 
 	for (size_t at = 0; at < 3; at++)
-		SP_TRY(sp_onnx_tensor(onnx, node, at, &inputs[at]));
+		SP_TRY(sp_onnx_loose(onnx, node, at, &inputs[at]));
 	SP_TRY(sp_onnx_choose(onnx, node, inputs[0], inputs[1], inputs[2], &inputs[0]));
 	return sp_onnx_define_output(onnx, node, 0, inputs[0]);
 }

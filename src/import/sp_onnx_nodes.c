@@ -33,7 +33,7 @@ sp_onnx_cast_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		return sp_onnx_define_output(onnx, node, 0, *input);
 	if (input->kind == SP_ONNX_SCORES && to == input->elem)
 		return sp_onnx_define_output(onnx, node, 0, *input);
-	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
+	SP_TRY(sp_onnx_loose(onnx, node, 0, &value));
 	if (to < 0 || to > SP_ONNX_UINT64)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "casting to the type %lld is not supported", (long long) to);
 	SP_TRY(sp_onnx_convert(onnx, node, value, (int32_t) to, &value));
@@ -197,8 +197,8 @@ sp_onnx_arithmetic(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_input(onnx, node, 1, &b));
 	constant_first = a->kind == SP_ONNX_CONSTANT;
 	output = constant_first ? *b : *a;
-	if (constant_first == (b->kind == SP_ONNX_CONSTANT) || output.kind == SP_ONNX_LABEL || !sp_onnx_is_float(output.elem) ||
-		a->elem != b->elem || output.domain)
+	if (constant_first == (b->kind == SP_ONNX_CONSTANT) || output.kind != SP_ONNX_NUMBERS || !sp_onnx_is_float(output.elem) ||
+		a->elem != b->elem || output.domain || output.row_axis != 0 || output.dims[0] != 1)
 		return sp_onnx_elementwise(onnx, node);
 	value = sp_builder_value(onnx->builder, output.value);
 	SP_TRY(sp_onnx_constant_row(onnx, constant_first ? a : b, value, output.rank, &scale));
@@ -207,7 +207,6 @@ sp_onnx_arithmetic(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		return sp_onnx_elementwise(onnx, node);
 	if (!sp_onnx_changes_nothing(offset, scale, value.width))
 	{
-		output.kind = SP_ONNX_NUMBERS;
 		output.is_probability = false;
 		SP_TRY(sp_builder_scale(onnx->builder, output.value, offset, scale, &output.value));
 	}
@@ -271,7 +270,7 @@ sp_onnx_normalizer(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	else
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "the norm is not MAX, L1 or L2");
 	output = *input;
-	if (input->kind != SP_ONNX_SCORES)
+	if (input->kind != SP_ONNX_SCORES || sp_onnx_width(input) == 1)
 		SP_TRY(sp_onnx_operand(onnx, node, 0, &output));
 	output.elem = SP_ONNX_FLOAT;
 

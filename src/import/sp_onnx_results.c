@@ -117,11 +117,14 @@ sp_onnx_label_output(SpOnnx *onnx, const SpOnnxValue *value, uint32_t *label)
 	return SP_OK;
 }
 
+/* -1 and 1, and a 0 between them where the graph takes the sign of the score. */
 static bool
 sp_onnx_is_outlier(const SpOnnx *onnx)
 {
-	return onnx->n_labels == 2 && sp_str_is(onnx->labels[0], "-1") && sp_str_is(onnx->labels[1], "1") &&
-		onnx->label_type == SP_TYPE_I64;
+	uint32_t	n = onnx->n_labels;
+
+	return (n == 2 || (n == 3 && sp_str_is(onnx->labels[1], "0"))) && sp_str_is(onnx->labels[0], "-1") &&
+		sp_str_is(onnx->labels[n - 1], "1") && onnx->label_type == SP_TYPE_I64;
 }
 
 /* A result of numbers beside a label. */
@@ -171,6 +174,9 @@ sp_onnx_find_label(SpOnnx *onnx, const SpOnnx__GraphProto *graph, SpOnnxValue *v
 		if (value == NULL)
 			return sp_fail(onnx->cx, SP_ERR_FORMAT, "ONNX output \"%s\" is not defined", sp_printable(name, shown));
 		values[i] = *value;
+		if (value->row_axis >= 0 && value->dims[value->row_axis] != 1)
+			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" has %lld rows for each row of the input, which is not supported",
+						   sp_printable(name, shown), (long long) value->dims[value->row_axis]);
 		if (value->kind == SP_ONNX_CONSTANT || !sp_onnx_has_rows(value))
 			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" is not an output of the model", sp_printable(name, shown));
 		if (!sp_onnx_is_label(value))

@@ -191,6 +191,7 @@ sp_onnx_define_classes(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t lab
 	value = sp_onnx_row(onnx, scores, sp_builder_value(onnx->builder, scores).type == SP_TYPE_F64 ? SP_ONNX_DOUBLE : SP_ONNX_FLOAT);
 	value.kind = SP_ONNX_SCORES;
 	value.is_probability = are_probabilities;
+	value.is_first = sp_str_is(sp_onnx_str(node->op_type), "SVMClassifier");
 	return sp_onnx_define_output(onnx, node, 1, value);
 }
 

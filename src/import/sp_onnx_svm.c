@@ -212,7 +212,13 @@ sp_onnx_svm_classifier(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_matrix(onnx, node, scores, (uint32_t) n_pairs, weights, svm.rho, &scores));
 	SP_TRY(sp_onnx_votes(onnx, node, scores, onnx->n_labels, &label));
 	SP_TRY(sp_onnx_convert(onnx, node, scores, SP_ONNX_FLOAT, &scores));
-	/* the scores of pairs are not the decision function of scikit-learn, so they are no margins */
+
+	/*
+	 * The scores of pairs are not the decision function of scikit-learn, so
+	 * they are no margins; but that of two classes is, with its sign turned.
+	 */
+	if (n_platt[0] == 0 && n_pairs == 1)
+		SP_TRY(sp_builder_map(onnx->builder, scores.value, SP_MAP_NEGATE, &scores.value));
 	if (n_platt[0] == 0)
 		return sp_onnx_define_classes(onnx, node, label, scores.value, false);
 	SP_TRY(sp_onnx_platt(onnx, node, scores, onnx->n_labels, platt[0], platt[1], &scores.value));

@@ -133,8 +133,22 @@ sp_onnx_resolve(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value)
 	return SP_OK;
 }
 
+/* One margin of two classes is two columns in ONNX Runtime, one with its sign turned. */
+static SpStatus
+sp_onnx_both_margins(SpOnnx *onnx, SpOnnxValue *value)
+{
+	uint32_t	columns[2];
+	SpGeneral	spec = {.n_inputs = 2, .inputs = columns, .dims = {1}};
+
+	columns[0] = columns[1] = value->value;
+	SP_TRY(sp_builder_map(onnx->builder, value->value, SP_MAP_NEGATE, &columns[value->is_first ? 1 : 0]));
+	SP_TRY(sp_builder_general(onnx->builder, SP_OP_CONCAT, &spec, &value->value));
+	value->dims[1] = 2;
+	return SP_OK;
+}
+
 SpStatus
-sp_onnx_tensor(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value)
+sp_onnx_loose(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value)
 {
 	const SpOnnxValue *found;
 
@@ -142,10 +156,21 @@ sp_onnx_tensor(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnx
 	*value = *found;
 	if (value->kind == SP_ONNX_LABEL)
 		SP_TRY(sp_onnx_resolve(onnx, node, value));
+	if (value->kind == SP_ONNX_SCORES && sp_onnx_width(value) == 1)
+		SP_TRY(sp_onnx_both_margins(onnx, value));
 	if (value->kind == SP_ONNX_SCORES)
 		value->kind = SP_ONNX_NUMBERS;
 	if (sp_onnx_type(value->elem) == 0)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors of the element type %d are not supported", value->elem);
+	return SP_OK;
+}
+
+SpStatus
+sp_onnx_tensor(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxValue *value)
+{
+	SP_TRY(sp_onnx_loose(onnx, node, input, value));
+	if (value->row_axis >= 0 && value->dims[value->row_axis] != 1)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "an axis of rows with several elements for each row is not supported");
 	return SP_OK;
 }
 

@@ -178,13 +178,26 @@ sp_onnx_all_scored(SpOnnxEnsemble *ensemble, uint32_t n_classes, bool *all_score
 	return SP_OK;
 }
 
+static bool
+sp_onnx_base_is_zero(const SpOnnxEnsemble *ensemble)
+{
+	for (size_t at = 0; at < ensemble->n_base; at++)
+		if (ensemble->base[at] != 0)
+			return false;
+	return true;
+}
+
 static SpStatus
 sp_onnx_many_classes(SpOnnxEnsemble *ensemble, SpTreesSpec *spec, SpOnnxPost post)
 {
 	SpOnnx	   *onnx = ensemble->onnx;
-	bool		all_scored = ensemble->n_base > 0;
+	bool		all_scored;
 	uint32_t	scores;
 
+	/* ONNX Runtime ignores what does not fit; of zeros nothing is lost */
+	if (sp_onnx_base_is_zero(ensemble) && ensemble->n_base != onnx->n_labels)
+		ensemble->n_base = 0;
+	all_scored = ensemble->n_base > 0;
 	if (ensemble->n_base != 0 && ensemble->n_base != onnx->n_labels)
 		return sp_onnx_fail(onnx, ensemble->node, SP_ERR_FORMAT, "%zu base_values for %u classes",
 							ensemble->n_base, onnx->n_labels);

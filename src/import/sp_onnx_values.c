@@ -118,7 +118,7 @@ sp_onnx_input_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t *val
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a constant as input is not supported");
 	if (input->kind == SP_ONNX_LABEL || input->elem == SP_ONNX_STRING)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "reading a classifier's output or strings is not supported");
-	if (input->row_axis != 0)
+	if (input->row_axis != 0 || input->dims[0] != 1)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "an input that is not a table is not supported");
 	*value = input->value;
 	return SP_OK;
