@@ -125,10 +125,10 @@ put_attribute(Message *node, const char *name, const char *value)
 	put_message(node, 5, &attribute);
 }
 
-/* Attributes come in pairs of name and value, ended by NULL. */
+/* Attributes come in pairs of name and value, ended by NULL; a body is one more, a graph. */
 __attribute__((unused)) static void
-put_node(Message *graph, const char *domain, const char *operator, const char *inputs,
-		 const char *outputs, const char *const *attributes)
+put_node_with_body(Message *graph, const char *domain, const char *operator, const char *inputs,
+				   const char *outputs, const char *const *attributes, const Message *body)
 {
 	Message		node = {.size = 0};
 	const char *lists[2];
@@ -155,8 +155,24 @@ put_node(Message *graph, const char *domain, const char *operator, const char *i
 		if (attributes[1] != NULL)
 			put_attribute(&node, attributes[0], attributes[1]);
 	}
+	if (body)
+	{
+		Message		attribute = {.size = 0};
+
+		put_text(&attribute, 1, "body");
+		put_message(&attribute, 6, body);
+		put_int(&attribute, 20, 5);
+		put_message(&node, 5, &attribute);
+	}
 	put_text(&node, 7, domain);
 	put_message(graph, 1, &node);
+}
+
+__attribute__((unused)) static void
+put_node(Message *graph, const char *domain, const char *operator, const char *inputs,
+		 const char *outputs, const char *const *attributes)
+{
+	put_node_with_body(graph, domain, operator, inputs, outputs, attributes, NULL);
 }
 
 /* An input [None, width] (or an output without shape, with width 0). */

@@ -85,7 +85,7 @@ test_operators(void)
 	refused("", "ReduceSum", NULL, SP_ERR_UNSUPPORTED, "across rows");
 	refused("", "ReduceSum", axes9, SP_ERR_FORMAT, "axis 9");
 	refused("", "Softmax", axis0, SP_ERR_UNSUPPORTED, "across rows");
-	refused("", "Flatten", axis0, SP_ERR_UNSUPPORTED, "mixes rows");
+	refused("", "Flatten", axis0, SP_ERR_UNSUPPORTED, "4 rows for each row");
 	refused("", "ArgMax", axis0, SP_ERR_UNSUPPORTED, "across rows");
 	refused("", "Transpose", bad_perm, SP_ERR_FORMAT, "order of the axes");
 	refused("", "Squeeze", axes1, SP_ERR_FORMAT, "has 4 elements");
@@ -142,10 +142,191 @@ test_rich(void)
 	sp_test_hostile("rich graph", SP_FORMAT_ONNX, model.bytes, model.size, true);
 }
 
+static void
+put_integers(const char *name, int count, const int64_t *numbers)
+{
+	int64_t		dims[1] = {count};
+
+	put_tensor(&graph, name, 7, 1, dims, numbers, (size_t) count * 8);
+}
+
+/* The graph's answer Y, of width columns, for the three rows. */
+static void
+answers(const char *name, uint32_t width, const double *expected)
+{
+	SpTestImport import;
+	double		given[32] = {0};
+	bool		good;
+
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "Y", 1, 0);
+	put_model(&model, &graph);
+	sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
+	good = import.status == SP_OK && sp_test_run(&import, some_rows, 2, SP_OUTPUT_VALUE, width, given);
+	for (uint32_t at = 0; at < 2 * width; at++)
+		good = good && given[at] == expected[at];
+	if (!ok(good, "%s", name))
+	{
+		sp_test_complain(&import, name, 0);
+		for (uint32_t at = 0; at < 2 * width; at++)
+			printf("# %g instead of %g\n", given[at], expected[at]);
+	}
+	sp_test_import_end(&import);
+	graph.size = 0;
+}
+
+static void
+refused_graph(SpStatus status, const char *text)
+{
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "Y", 1, 0);
+	put_model(&model, &graph);
+	sp_test_refused(SP_FORMAT_ONNX, model.bytes, model.size, status, text, "a graph: %s", text);
+	graph.size = 0;
+}
+
+/* Axes of rows that hold several elements of each row. */
+static void
+test_merged_rows(void)
+{
+	static const char *const perm[] = {"perm", "ints:1,0", NULL};
+	static const char *const perm3[] = {"perm", "ints:1,0,2", NULL};
+	static const char *const keep[] = {"keepdims", "i:1", "axes", "ints:1", NULL};
+	static const int64_t blocks[] = {2, -1};
+	static const int64_t halves[] = {-1, 2};
+	static const int64_t cubes[] = {2, -1, 4};
+	static const int64_t flat[] = {-1};
+	static const int64_t three[] = {3, -1};
+	static const float numbers[] = {10, 20, 30, 40, 50, 60, 70, 80};
+	static const int64_t tables[] = {2, 4};
+	static const int64_t fours[] = {-1, 4};
+	static const double sums[] = {10, 1, 1.75, -1};
+	static const double doubled[] = {2, 4, 6, 8, 1, -2, 0.5, 4};
+	static const double picked[] = {10, 20, 30, 40, 20, 30, 10, 40};
+	static const double picked_both[] = {10, 20, 30, 40, 50, 60, 70, 80, 20, 30, 10, 40, 60, 70, 50, 80};
+
+	/* two results one below the other: [2 rows], then [2, rows], then [rows, 2] */
+	graph.size = 0;
+	put_node(&graph, "", "ReduceSum", "X", "sum", keep);
+	put_node(&graph, "", "ReduceMin", "X", "min", keep);
+	put_node(&graph, "", "Concat", "sum,min", "both", axis0);
+	put_integers("blocks", 2, blocks);
+	put_node(&graph, "", "Reshape", "both,blocks", "turned", NULL);
+	put_node(&graph, "", "Transpose", "turned", "Y", perm);
+	answers("blocks of rows", 2, sums);
+
+	put_node(&graph, "", "Flatten", "X", "long", axis0);
+	put_node(&graph, "", "Add", "long,long", "twice", NULL);
+	put_node(&graph, "", "Shape", "X", "shape", NULL);
+	put_node(&graph, "", "Reshape", "twice,shape", "Y", NULL);
+	answers("all elements in one axis, and back", 4, doubled);
+
+	put_integers("flat", 1, flat);
+	put_integers("halves", 2, halves);
+	put_node(&graph, "", "Reshape", "X,flat", "long", NULL);
+	put_node(&graph, "", "Reshape", "long,halves", "Y", NULL);
+	refused_graph(SP_ERR_UNSUPPORTED, "2 rows for each row");
+
+	put_node(&graph, "", "Flatten", "X", "long", axis0);
+	put_node(&graph, "", "ReduceSum", "long", "Y", keep);
+	refused_graph(SP_ERR_UNSUPPORTED, "several elements for each row");
+
+	put_node(&graph, "", "Flatten", "X", "long", axis0);
+	put_constant(&graph, "four", 4, numbers);
+	put_node(&graph, "", "Add", "long,four", "Y", NULL);
+	refused_graph(SP_ERR_UNSUPPORTED, "a constant for each row");
+
+	put_node(&graph, "", "Flatten", "X", "long", axis0);
+	put_integers("three", 2, three);
+	put_node(&graph, "", "Reshape", "long,three", "Y", NULL);
+	refused_graph(SP_ERR_UNSUPPORTED, "do not stay together");
+
+	/* rows first and blocks first are different orders */
+	put_node(&graph, "", "Flatten", "X", "long", axis0);
+	put_node(&graph, "", "Transpose", "X", "upright", perm);
+	put_integers("flat", 1, flat);
+	put_node(&graph, "", "Reshape", "upright,flat", "other", NULL);
+	put_node(&graph, "", "Reshape", "long,flat", "one", NULL);
+	put_node(&graph, "", "Add", "one,other", "Y", NULL);
+	refused_graph(SP_ERR_UNSUPPORTED, "mixes rows");
+
+	/* what is at several indices of each row, as neighbours are looked up */
+	put_constant(&graph, "numbers", 4, numbers);
+	put_integers("k", 1, &fours[1]);
+	put_node(&graph, "", "TopK", "X,k", "best,order", (const char *const[]) {"largest", "i:0", NULL});
+	put_node(&graph, ML, "ArrayFeatureExtractor", "numbers,order", "found", NULL);
+	put_integers("fours", 2, fours);
+	put_node(&graph, "", "Reshape", "found,fours", "Y", NULL);
+	answers("several indices for each row", 4, picked);
+
+	put_tensor(&graph, "tables", 1, 2, tables, numbers, sizeof(numbers));
+	put_integers("k", 1, &fours[1]);
+	put_node(&graph, "", "TopK", "X,k", "best,order", (const char *const[]) {"largest", "i:0", NULL});
+	put_node(&graph, ML, "ArrayFeatureExtractor", "tables,order", "found", NULL);
+	put_integers("cubes", 3, cubes);
+	put_node(&graph, "", "Reshape", "found,cubes", "cube", NULL);
+	put_node(&graph, "", "Transpose", "cube", "turned", perm3);
+	put_node(&graph, "", "Flatten", "turned", "Y", NULL);
+	answers("several indices for each row in two tables", 8, picked_both);
+}
+
+/* ONNX Runtime has a margin of two classes twice, with both signs. */
+static void
+test_margins(void)
+{
+	static const char *const linear[] = {"classlabels_ints", "ints:0,1", "coefficients", "floats:-1,0,0,0,1,0,0,0",
+	"intercepts", "floats:-0.5,0.5", NULL};
+	static const int64_t first[] = {0};
+	static const int64_t second[] = {1};
+	static const double margins[] = {1.5, 1};
+	static const double negated[] = {-1.5, -1};
+
+	for (int which = 0; which < 2; which++)
+	{
+		graph.size = 0;
+		put_node(&graph, ML, "LinearClassifier", "X", "label,margins", linear);
+		put_integers("index", 1, which == 0 ? second : first);
+		put_node(&graph, ML, "ArrayFeatureExtractor", "margins,index", "Y", NULL);
+		answers("a column of two margins", 1, which == 0 ? margins : negated);
+	}
+}
+
+/* The sign of a score is the label of an outlier detector. */
+static void
+test_sign(void)
+{
+	static const double rows[] = {2, 0, 0, 0, 0, 0, 0, 0, -3, 0, 0, 0};
+	static const char *const to_integer[] = {"to", "i:7", NULL};
+	static const int64_t axes[] = {1};
+	SpTestImport import;
+	double		labels[3];
+
+	graph.size = 0;
+	put_integers("axes", 1, axes);
+	put_node(&graph, "", "ReduceSum", "X,axes", "scores", NULL);
+	put_node(&graph, "", "Sign", "scores", "sign", NULL);
+	put_node(&graph, "", "Cast", "sign", "label", to_integer);
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "label", 7, 0);
+	put_value(&graph, 12, "scores", 1, 0);
+	put_model(&model, &graph);
+	sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
+	if (ok(import.status == SP_OK && import.model->task == SP_TASK_OUTLIER && import.model->n_labels == 3, "the sign of a score"))
+		ok(sp_test_run(&import, rows, 3, SP_OUTPUT_LABEL, 1, labels) &&
+		   strcmp(import.model->labels[(int) labels[0]], "1") == 0 && strcmp(import.model->labels[(int) labels[1]], "0") == 0 &&
+		   strcmp(import.model->labels[(int) labels[2]], "-1") == 0, "its labels");
+	else
+		sp_test_complain(&import, "sign", 0);
+	sp_test_import_end(&import);
+}
+
 int
 main(void)
 {
 	test_operators();
+	test_merged_rows();
+	test_margins();
+	test_sign();
 	test_rich();
 	return done_testing();
 }
