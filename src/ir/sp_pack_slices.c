@@ -10,8 +10,9 @@
 #include "ir/sp_pack_internal.h"
 
 /*
- * A bin takes at least as long as two visits of nodes.  More places than these
- * for each leaf would take too much memory.
+ * A bin takes at least as long as two visits of nodes; flags and sets take as
+ * long in either form.  More places than these for each leaf would take too
+ * much memory.
  */
 #define VISITS_OF_BIN 2
 #define PLACES_OF_LEAF 16
@@ -204,7 +205,8 @@ number_bins(SpTreesPlan *plan)
 	if (plan->packed.n_columns == plan->packed.n_zeros)
 		packed->n_numeric = (uint32_t) n_bins;
 	packed->n_bins = (uint32_t) n_bins;
-	return n_bins > 0 && n_bins <= SP_SLICE_BINS && VISITS_OF_BIN * n_bins <= packed->n_visits;
+	return n_bins > 0 && n_bins <= SP_SLICE_BINS &&
+		VISITS_OF_BIN * (uint64_t) packed->n_numeric <= packed->n_visits;
 }
 
 /* Room */

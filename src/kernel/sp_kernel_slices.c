@@ -279,27 +279,27 @@ run_row(Slices *slices, uint32_t row)
 
 /* Choosing */
 
-/* As SpSliceCosts: a visit, and a column of a row. */
+/* As SpSliceCosts: a visit, and a column of a row.  Flags and sets take as long in all ways. */
 #define WALK_VISIT 750
 #define WALK_COLUMN 500
 
 static uint64_t
 walk_cost(const SpPackedSlices *slices)
 {
-	return WALK_VISIT * slices->n_visits + WALK_COLUMN * (uint64_t) slices->n_bins;
+	return WALK_VISIT * slices->n_visits + WALK_COLUMN * (uint64_t) slices->n_numeric;
 }
 
 static uint64_t
 slice_cost(const SpPackedSlices *slices, const SpSliceCosts *costs, uint32_t n_trees)
 {
-	return costs->bin * (uint64_t) slices->n_bins + costs->tree * (uint64_t) n_trees +
+	return costs->bin * (uint64_t) slices->n_numeric + costs->tree * (uint64_t) n_trees +
 		costs->split * slices->n_splits + costs->leaf * slices->n_leaves;
 }
 
 static uint64_t
 single_cost(const SpPackedSlices *slices, const SpSliceCosts *costs, uint32_t n_trees)
 {
-	return costs->single_bin * (uint64_t) slices->n_bins + costs->single_tree * (uint64_t) n_trees +
+	return costs->single_bin * (uint64_t) slices->n_numeric + costs->single_tree * (uint64_t) n_trees +
 		(costs->single_vector + costs->single_chunk * (uint64_t) (slices->n_bins / 16 + 1)) * slices->n_vectors;
 }
 

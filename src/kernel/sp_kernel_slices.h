@@ -5,9 +5,13 @@
  * level implements of it.
  *
  * One vector holds a bin of many rows.  Of a group of trees first all splits
- * are decided for all rows, one comparison each; then masks of decided rows choose level by level among the decisions
- * below, which gives every row the place of its leaf.  No step depends on the
- * data, so nothing is mispredicted and nothing is gathered but leaves.
+ * are decided for all rows, one comparison each; then masks of decided rows
+ * choose level by level among the decisions below, which gives every row the
+ * place of its leaf.  No step depends on the data, so nothing is mispredicted
+ * and nothing is gathered but leaves.
+ *
+ * A level without instructions of its own takes the portable functions, whose
+ * vectors the compiler turns into what the processor always has (SSE2, NEON).
  */
 #ifndef SP_KERNEL_SLICES_H
 #define SP_KERNEL_SLICES_H
@@ -88,7 +92,11 @@ typedef struct SpSlicer
 							   uint32_t n_rows, float *sums);
 	void		(*add_doubles) (const double *leaves, uint32_t depth, const uint8_t *places,
 								uint32_t n_rows, double *sums);
-	/* found[t]: the leaf of the row in tree t, counted from the first of all leaves */
+	/*
+	 * found[t]: the leaf of the row in tree t, counted from the first of all
+	 * leaves; SP_SLICE_BATCH entries, aligned to 64, of which those behind the
+	 * last tree may be overwritten
+	 */
 	void		(*single) (const SpSliceGroup *group, uint32_t *found);
 } SpSlicer;
 
