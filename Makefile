@@ -43,6 +43,9 @@ IR_OBJS = \
 	src/ir/sp_image.o \
 	src/ir/sp_model.o \
 	src/ir/sp_model_read.o \
+	src/ir/sp_model_read_items.o \
+	src/ir/sp_model_read_trees.o \
+	src/ir/sp_model_write.o \
 	src/ir/sp_pack.o \
 	src/ir/sp_pack_panels.o \
 	src/ir/sp_pack_sets.o \

@@ -11,7 +11,7 @@
 
 #define SP_STORED_MAGIC "SPMODEL\n"
 #define SP_STORED_MAGIC_SIZE 8
-#define SP_STORED_VERSION 2
+#define SP_STORED_VERSION 1
 #define SP_STORED_HEADER_SIZE 32
 
 /* A record begins with one of these; steps are SP_RECORD_STEP + SpOp. */
@@ -39,7 +39,6 @@ typedef enum SpStoredNumbers
 
 #define SP_TREE_F64_THRESHOLDS 1
 #define SP_TREE_F64_VALUES 2
-/* since version 2 */
 #define SP_TREE_SETS 4
 #define SP_TREE_LINEAR 8
 

@@ -246,8 +246,8 @@ test_header(uint8_t *bytes, size_t size)
 {
 	SpModel    *model;
 
-	bytes[8] = 3;
-	fails_with(&cx, sp_model_read(&cx, bytes, size, &model), SP_ERR_UNSUPPORTED, "format version 3", "a later version");
+	bytes[8] = 2;
+	fails_with(&cx, sp_model_read(&cx, bytes, size, &model), SP_ERR_UNSUPPORTED, "format version 2", "a later version");
 	bytes[8] = 0;
 	fails_with(&cx, sp_model_read(&cx, bytes, size, &model), SP_ERR_UNSUPPORTED, "format version 0", "no version");
 	bytes[8] = 1;
