@@ -22,10 +22,11 @@ import sklearn
 import xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType as XgboostFloatTensorType
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
-from sklearn import ensemble, linear_model, preprocessing, tree
+from sklearn import ensemble, linear_model, neighbors, preprocessing, tree
 from sklearn.pipeline import make_pipeline
 
 import datasets
+import flat_ensemble
 from fixture_files import Expected, accuracy, fixture_folder, rmse, write_fixture
 
 SEED = 7
@@ -44,6 +45,7 @@ class Recipe:
     string_labels: bool = False
     double_input: bool = False
     missing: bool = False
+    flat: bool = False  # a TreeEnsemble instead of what skl2onnx writes
     note: str = None
 
 
@@ -97,6 +99,16 @@ RECIPES = [
            tree.DecisionTreeRegressor(max_depth=5, random_state=SEED)),
     Recipe("onnx_diabetes_hist_gradient_boosting", datasets.diabetes,
            ensemble.HistGradientBoostingRegressor(**HIST), missing=True),
+    Recipe("onnx_diabetes_tree_ensemble", datasets.diabetes,
+           ensemble.RandomForestRegressor(**FOREST), double_input=True, flat=True,
+           note="A TreeEnsemble of ai.onnx.ml 5, written by examples/flat_ensemble.py: splits on "
+           "`sex` ask for equality, splits on `age` for membership."),
+    # Distances to the training rows.
+    Recipe("onnx_wine_neighbors", datasets.wine, scaled(neighbors.KNeighborsClassifier())),
+    Recipe("onnx_diabetes_neighbors", datasets.diabetes,
+           scaled(neighbors.KNeighborsRegressor(metric="manhattan"))),
+    Recipe("onnx_wine_outliers", datasets.wine,
+           scaled(neighbors.LocalOutlierFactor(novelty=True, n_neighbors=12))),
     # Linear, classification.
     Recipe("onnx_cancer_logistic", datasets.cancer, scaled_logistic()),
     Recipe("onnx_wine_logistic", datasets.wine, scaled_logistic(), zip_map=False),
@@ -138,6 +150,16 @@ def is_classifier(recipe):
     return sklearn.base.is_classifier(recipe.estimator)
 
 
+def is_outlier_detector(recipe):
+    return sklearn.base.is_outlier_detector(recipe.estimator)
+
+
+def task_of(recipe):
+    if is_classifier(recipe):
+        return "classification"
+    return "outlier" if is_outlier_detector(recipe) else "regression"
+
+
 def final_step(estimator):
     return estimator[-1] if hasattr(estimator, "steps") else estimator
 
@@ -146,6 +168,8 @@ def convert(recipe, width):
     if is_xgboost(recipe):
         inputs = [("X", XgboostFloatTensorType([None, width]))]
         return onnxmltools.convert_xgboost(recipe.estimator, recipe.name, inputs)
+    if recipe.flat:
+        return flat_ensemble.convert(recipe.estimator, recipe.name, width)
     tensor = DoubleTensorType if recipe.double_input else FloatTensorType
     options = None
     if is_classifier(recipe):
@@ -159,6 +183,9 @@ def source_answers(recipe, rows, truth):
     """What scikit-learn (or XGBoost) says, computed in double from the given rows."""
     model = recipe.estimator
     rows = rows if is_xgboost(recipe) else rows.astype(np.float64)
+    if is_outlier_detector(recipe):
+        labels = [str(label) for label in model.predict(rows)]
+        return Expected(truth=list(truth), label=labels, value=model.decision_function(rows))
     if not is_classifier(recipe):
         return Expected(truth=list(truth), value=model.predict(rows))
     expected = Expected(
@@ -177,6 +204,9 @@ def runtime_answers(recipe, path, rows):
     """What onnxruntime says about the converted file."""
     runtime = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     outputs = runtime.run(None, {"X": rows})
+    if is_outlier_detector(recipe):
+        labels = [str(label) for label in outputs[0].reshape(-1)]
+        return Expected(truth=None, label=labels, value=outputs[1].reshape(-1))
     if not is_classifier(recipe):
         return Expected(truth=None, value=outputs[0].reshape(-1))
     labels, probabilities = outputs
@@ -196,7 +226,16 @@ def rows_that_agree(source, runtime):
     if source.label is None:
         return close(source.value, runtime.value)
     same = np.array([a == b for a, b in zip(source.label, runtime.label)])
+    if source.value is not None:
+        return same & close(source.value, runtime.value)
     return same & close(source.probabilities, runtime.probabilities).all(axis=1)
+
+
+def converter_of(recipe):
+    if recipe.flat:
+        return "flat_ensemble.py", onnx.__version__
+    library = onnxmltools if is_xgboost(recipe) else skl2onnx
+    return library.__name__, library.__version__
 
 
 def ops_of(model):
@@ -216,6 +255,8 @@ def make_fixture(recipe):
         rows = datasets.blank_some_cells(rows, HELDOUT_BLANK_SEED)
     if not recipe.double_input:
         train_rows, rows = train_rows.astype(np.float32), rows.astype(np.float32)
+    if recipe.flat:  # scikit-learn's trees read float32, whatever it is given
+        train_rows, rows = (r.astype(np.float32).astype(np.float64) for r in (train_rows, rows))
     train_truth, truth = data.train_truth, data.heldout_truth
     if recipe.string_labels:
         train_truth, truth = (np.array(data.label_names)[t] for t in (train_truth, truth))
@@ -242,10 +283,10 @@ def make_fixture(recipe):
         "format": "onnx",
         "library": "xgboost" if is_xgboost(recipe) else "scikit-learn",
         "library_version": (xgboost if is_xgboost(recipe) else sklearn).__version__,
-        "converter": "onnxmltools" if is_xgboost(recipe) else "skl2onnx",
-        "converter_version": (onnxmltools if is_xgboost(recipe) else skl2onnx).__version__,
+        "converter": converter_of(recipe)[0],
+        "converter_version": converter_of(recipe)[1],
         "estimator": estimator_name(recipe.estimator),
-        "task": "classification" if is_classifier(recipe) else "regression",
+        "task": task_of(recipe),
         "feature_names": data.feature_names,
         "feature_names_in_file": False,
         "labels": None,
@@ -257,6 +298,9 @@ def make_fixture(recipe):
         description["labels"] = [str(k) for k in recipe.estimator.classes_]
         description["label_names"] = None if recipe.string_labels else data.label_names
         description["heldout_accuracy"] = accuracy(expected.label, expected.truth)
+    elif is_outlier_detector(recipe):
+        description["labels"] = ["-1", "1"]
+        description["heldout_outliers"] = round(float(np.mean(np.array(expected.label) == "-1")), 4)
     else:
         description["heldout_rmse"] = rmse(expected.value, truth)
     description["ops"] = ops_of(model)
