@@ -77,6 +77,7 @@ IMPORT_OBJS = \
 	src/import/sp_onnx_extents.o \
 	src/import/sp_onnx_graph.o \
 	src/import/sp_onnx_linear.o \
+	src/import/sp_onnx_maps.o \
 	src/import/sp_onnx_math.o \
 	src/import/sp_onnx_nodes.o \
 	src/import/sp_onnx_questions.o \

@@ -138,13 +138,15 @@ sp_onnx_input_shape(SpOnnx *onnx, const SpOnnx__TensorTypeProto *tensor, const c
 }
 
 static SpStatus
-sp_onnx_read_input(SpOnnx *onnx, const SpOnnx__ValueInfoProto *info, SpOnnxValue *value)
+sp_onnx_read_input(SpOnnx *onnx, const SpOnnx__ValueInfoProto *info, SpOnnxValue *value, SpStr **names)
 {
 	const SpOnnx__TensorTypeProto *tensor = info->type ? info->type->tensor_type : NULL;
 	char		shown[SP_PRINTABLE_SIZE];
 
 	sp_printable(sp_onnx_str(info->name), shown);
 	*value = (SpOnnxValue) {.kind = SP_ONNX_NUMBERS, .name = sp_onnx_str(info->name)};
+	if (info->type && info->type->map_type)
+		return sp_onnx_map_input(onnx, info, value, names);
 	if (tensor == NULL)
 		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX input \"%s\" is not a tensor", shown);
 	if (sp_onnx_type(tensor->elem_type) == 0)
@@ -184,6 +186,7 @@ static SpStatus
 sp_onnx_inputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 {
 	SpOnnxValue *values;
+	SpStr	  **keys;
 	SpStr	   *names;
 	size_t		total = 0;
 	size_t		count = 0;
@@ -191,13 +194,14 @@ sp_onnx_inputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 	if (graph->n_input > SP_ONNX_MAX_NODES)
 		return sp_onnx_too_many(onnx, graph->n_input, "inputs");
 	SP_TRY(sp_alloc_array(onnx->cx, graph->n_input, sizeof(SpOnnxValue), (void **) &values));
+	SP_TRY(sp_alloc_array(onnx->cx, graph->n_input, sizeof(SpStr *), (void **) &keys));
 	for (size_t i = 0; i < graph->n_input; i++)
 	{
 		const SpOnnxValue *known = sp_onnx_find(onnx, sp_onnx_str(graph->input[i]->name));
 
 		if (known && known->kind == SP_ONNX_CONSTANT)
 			continue;
-		SP_TRY(sp_onnx_read_input(onnx, graph->input[i], &values[count]));
+		SP_TRY(sp_onnx_read_input(onnx, graph->input[i], &values[count], &keys[count]));
 		total += sp_onnx_width(&values[count++]);
 	}
 	if (count == 0)
@@ -213,6 +217,8 @@ sp_onnx_inputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 
 		if (names)
 			names += width;
+		else if (keys[i])
+			own = keys[i];
 		else if (count > 1)
 		{
 			SP_TRY(sp_alloc_array(onnx->cx, width, sizeof(SpStr), (void **) &own));

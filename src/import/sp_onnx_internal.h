@@ -47,7 +47,8 @@ typedef enum SpOnnxKind
 	SP_ONNX_CONSTANT,			/* tensor */
 	SP_ONNX_NUMBERS,			/* value */
 	SP_ONNX_LABEL,				/* value: index of the label */
-	SP_ONNX_SCORES				/* value: one score for each class, or margins */
+	SP_ONNX_SCORES,				/* value: one score for each class, or margins */
+	SP_ONNX_MAP					/* value: what a dictionary has for the keys of its DictVectorizer, NaN for none */
 } SpOnnxKind;
 
 #define SP_ONNX_MAX_RANK 8
@@ -258,6 +259,12 @@ extern SpStatus sp_onnx_lookup(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOn
 extern SpStatus sp_onnx_gather_fixed(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, uint32_t axis,
 									 const SpOnnxValue *index, SpOnnxValue *result);
 
+/*
+ * sp_onnx_maps.c: an input that is a dictionary, as a value with a column for
+ * each key of the one DictVectorizer that reads it; names gets the keys.
+ */
+extern SpStatus sp_onnx_map_input(SpOnnx *onnx, const SpOnnx__ValueInfoProto *info, SpOnnxValue *value, SpStr **names);
+
 /* sp_onnx_graph.c */
 extern SpStatus sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__TensorProto *tensor, SpOnnxValue *value);
 
@@ -313,6 +320,8 @@ SP_ONNX_HANDLER(category_mapper);
 SP_ONNX_HANDLER(imputer);
 SP_ONNX_HANDLER(binarizer);
 SP_ONNX_HANDLER(vectorizer);
+SP_ONNX_HANDLER(dict_vectorizer);
+SP_ONNX_HANDLER(choices);
 SP_ONNX_HANDLER(extractor);
 SP_ONNX_HANDLER(distances);
 SP_ONNX_HANDLER(scan_node);

@@ -387,3 +387,49 @@ sp_onnx_topk(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_define_output(onnx, node, 0, best));
 	return sp_onnx_define_output(onnx, node, 1, index);
 }
+
+/* A new axis of depth elements: on where the index is, counted from the end if negative, else off. */
+SpStatus
+sp_onnx_choices(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	SpOnnxValue index;
+	SpOnnxValue values;
+	SpOnnxValue places = {.kind = SP_ONNX_CONSTANT, .elem = SP_ONNX_INT64, .row_axis = -1};
+	SpOnnxValue others;
+	SpOnnxValue found[2];
+	int64_t    *depth;
+	size_t		count;
+	int64_t		axis;
+
+	SP_TRY(sp_onnx_tensor(onnx, node, 0, &index));
+	SP_TRY(sp_onnx_ints(onnx, node, NULL, 1, &depth, &count));
+	SP_TRY(sp_onnx_fixed(onnx, node, 2, &values));
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "axis", -1, &axis));
+	axis += axis < 0 ? index.rank + 1 : 0;
+	if (count != 1 || depth[0] < 1 || depth[0] > INT32_MAX || values.list.count != 2 || values.list.numbers == NULL ||
+		axis < 0 || axis > index.rank || index.rank == SP_ONNX_MAX_RANK)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "the depth, the axis or the values are not possible");
+	SP_TRY(sp_onnx_convert(onnx, node, index, SP_ONNX_INT64, &index));
+	memmove(index.dims + axis + 1, index.dims + axis, (index.rank - (size_t) axis) * sizeof(int64_t));
+	index.dims[axis] = 1;
+	index.row_axis += index.row_axis >= axis;
+	index.rank++;
+	places.rank = index.rank - (uint32_t) axis;
+	for (uint32_t at = 0; at < places.rank; at++)
+		places.dims[at] = at == 0 ? depth[0] : 1;
+	places.list.count = (size_t) depth[0];
+	others = places;
+	SP_TRY(sp_onnx_memory(onnx, places.list.count, sizeof(double), (void **) &places.list.numbers));
+	SP_TRY(sp_onnx_memory(onnx, places.list.count, sizeof(double), (void **) &others.list.numbers));
+	for (size_t at = 0; at < places.list.count; at++)
+	{
+		places.list.numbers[at] = (double) at;
+		others.list.numbers[at] = (double) at - (double) depth[0];
+	}
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_EQ, index, places, &found[0]));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_EQ, index, others, &found[1]));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_OR, found[0], found[1], &found[0]));
+	SP_TRY(sp_onnx_choose(onnx, node, found[0], sp_onnx_scalar(onnx, values.elem, values.list.numbers[1]),
+						  sp_onnx_scalar(onnx, values.elem, values.list.numbers[0]), &values));
+	return sp_onnx_define_output(onnx, node, 0, values);
+}

@@ -337,6 +337,7 @@ static const SpOnnxOperator sp_onnx_tensor_operators[] = {
 	{"", "Transpose", sp_onnx_transpose, "perm "}, {"", "Slice", sp_onnx_slice, "starts ends axes "},
 	{"", "Split", sp_onnx_split, "axis split num_outputs "}, {"", "Gather", sp_onnx_gather, "axis "},
 	{"", "GatherElements", sp_onnx_gather_elements, "axis "}, {"", "Concat", sp_onnx_concat, "axis "},
+	{"", "OneHot", sp_onnx_choices, "axis "},
 	{"", "Expand", sp_onnx_expand, ""}, {"", "Tile", sp_onnx_tile, ""}, {"", "Shape", sp_onnx_shape, "start end "},
 	{"", "ConstantOfShape", sp_onnx_constant_of_shape, "value "}, {"", "Where", sp_onnx_where, ""},
 	{"", "Clip", sp_onnx_clip, "min max "}, {"", "ArgMax", sp_onnx_argument, "axis keepdims select_last_index "},
@@ -366,6 +367,7 @@ static const SpOnnxOperator sp_onnx_tensor_operators[] = {
 	"imputed_value_floats imputed_value_int64s replaced_value_float replaced_value_int64 "},
 	{SP_ONNX_ML, "Binarizer", sp_onnx_binarizer, "threshold "},
 	{SP_ONNX_ML, "FeatureVectorizer", sp_onnx_vectorizer, "inputdimensions "},
+	{SP_ONNX_ML, "DictVectorizer", sp_onnx_dict_vectorizer, "int64_vocabulary string_vocabulary "},
 	{SP_ONNX_ML, "ArrayFeatureExtractor", sp_onnx_extractor, ""},
 	{SP_ONNX_ML, "SVMClassifier", sp_onnx_svm_classifier,
 		"classlabels_ints classlabels_strings coefficients kernel_params kernel_type post_transform prob_a prob_b rho "

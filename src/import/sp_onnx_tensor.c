@@ -105,6 +105,9 @@ sp_onnx_emit(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value)
 
 	if (value->kind != SP_ONNX_CONSTANT)
 		return SP_OK;
+	/* a number that sp_onnx_scalar found no memory for */
+	if (value->list.count == 0 && onnx->cx->error.status == SP_ERR_MEMORY)
+		return SP_ERR_MEMORY;
 	if (value->list.count == 0 || value->list.count > UINT32_MAX)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a tensor without elements is not supported");
 	for (size_t at = 0; value->list.numbers && at < value->list.count; at++)
@@ -160,6 +163,8 @@ sp_onnx_loose(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxV
 		SP_TRY(sp_onnx_both_margins(onnx, value));
 	if (value->kind == SP_ONNX_SCORES)
 		value->kind = SP_ONNX_NUMBERS;
+	if (value->kind == SP_ONNX_MAP)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a dictionary as input is not supported");
 	if (sp_onnx_type(value->elem) == 0)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors of the element type %d are not supported", value->elem);
 	return SP_OK;
