@@ -1,8 +1,8 @@
 """The coverage table as Markdown, from parity.json and the list of scikit-learn's estimators.
 
-usage: coverage.py [--sklearn]      (in the folder of parity.json)
+usage: coverage.py [--sklearn | --into FILE]      (in the folder of parity.json)
 
-Without --sklearn: one line for each source, format and task, then what does not pass.  With it: every
+--into writes between the markers of FILE, a path from the root of the checkout.  Without --sklearn: one line for each source, format and task, then what does not pass.  With it: every
 estimator of scikit-learn, with its combinations or the reason why it is not in the suite.
 """
 
@@ -26,8 +26,20 @@ OTHER = {
 
 def main() -> int:
     content = json.loads(Path("parity.json").read_text())
-    print("\n".join(sklearn_lines(content) if "--sklearn" in sys.argv else coverage_lines(content)))
+    if "--into" in sys.argv:
+        write_into(Path(__file__).resolve().parents[2] / sys.argv[sys.argv.index("--into") + 1], coverage_lines(content))
+    else:
+        print("\n".join(sklearn_lines(content) if "--sklearn" in sys.argv else coverage_lines(content)))
     return 0
+
+
+def write_into(page: Path, lines: list[str]) -> None:
+    """Replaces what is between the markers of a page."""
+    before, begin, rest = page.read_text().partition("<!-- coverage: begin -->\n")
+    _, end, after = rest.partition("<!-- coverage: end -->\n")
+    if not begin or not end:
+        raise SystemExit(f"{page.name} has no markers \"coverage: begin\" and \"coverage: end\"")
+    page.write_text(before + begin + "\n" + "\n".join(lines) + "\n\n" + end + after)
 
 
 def coverage_lines(content: dict[str, Any]) -> list[str]:
