@@ -45,7 +45,7 @@ foreach my $level (qw(avx2 avx512))
 }
 note("levels: @levels");
 foreach my $name (qw(xgb_pouch_softprob xgb_diabetes_squarederror xgb_cancer_logistic lgb_wine_multiclass
-    lgb_diabetes_categorical onnx_wine_random_forest onnx_digits_logistic))
+    lgb_diabetes_categorical onnx_wine_random_forest onnx_digits_logistic onnx_wine_outliers))
 {
     my $fixture = read_fixture($name);
     my $list    = join(', ', map { qq(r."$_") } @{ $fixture->{feature_names} });
