@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import smartpouch
 import xgboost
 
 import data
@@ -144,7 +145,7 @@ def categorical_recipe(objective: str, form: str, most: int, **params: Any) -> C
 
 
 def frame_recipe(form: str) -> Callable[[], Trained]:
-    """A data frame with text categories: since 3.1 the file keeps their names."""
+    """A data frame with text categories: the server is asked their codes, the library the texts."""
 
     def train() -> Trained:
         used = data.categories()
@@ -155,10 +156,10 @@ def frame_recipe(form: str) -> Callable[[], Trained]:
         )
         frame = text_frame(used, tree_rows(used.held, split_points(booster), integer_columns=(0, 1), missing=False))
 
-        def expected(rows: pd.DataFrame) -> Expected:
-            return Expected(value=booster.predict(xgboost.DMatrix(rows, enable_categorical=True)))
+        def expected(_: pd.DataFrame) -> Expected:
+            return Expected(value=booster.predict(xgboost.DMatrix(frame, enable_categorical=True)))
 
-        return Trained(bytes(booster.save_raw(form)), frame, expected)
+        return Trained(bytes(booster.save_raw(form)), smartpouch.category_codes(frame), expected)
 
     return train
 
@@ -355,7 +356,7 @@ def _categories() -> None:
                 registry.add(f"xgb_{form}_categories_{kind}_{short}", f"{shown}, categories", task, train,
                              tolerance=FLOAT32)
     registry.add("xgb_ubj_categories_text", "UBJSON, categories", "regression", frame_recipe("ubj"),
-                 tolerance=FLOAT32, note="categories are given as text")
+                 tolerance=FLOAT32, note="a data frame's categories of text, asked as codes")
 
 
 def _wrappers() -> None:

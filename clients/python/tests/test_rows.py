@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smartpouch.errors import InvalidRows
-from smartpouch.rows import column_names, requests, spread, take, to_rows
+from smartpouch.rows import category_codes, column_names, requests, spread, take, to_rows
 
 
 def test_lists_stay_in_order() -> None:
@@ -83,3 +83,16 @@ def test_pandas() -> None:
     assert to_rows(frame)[0] == {"a": 1, "b": "x", "c": None}
     assert to_rows(frame, by_name=False)[1] == [2, None, 0.5]
     assert len(take(frame, [0, 1])) == 2
+
+
+def test_categories_become_their_codes() -> None:
+    pandas = pytest.importorskip("pandas")
+    colours = pandas.Categorical(["red", None, "blue"], categories=["blue", "green", "red"])
+    frame = pandas.DataFrame({"colour": colours, "size": [1.5, 2.5, math.nan]})
+    assert to_rows(category_codes(frame), by_name=False) == [[2.0, 1.5], [None, 2.5], [0.0, None]]
+    assert list(frame["colour"][:1]) == ["red"]
+
+
+@pytest.mark.parametrize("rows", [[["red", 1]], [{"colour": "red"}]])
+def test_rows_without_categories_stay(rows: Any) -> None:
+    assert category_codes(rows) is rows

@@ -104,3 +104,51 @@ def test_sklearn_forest_with_golden_rows(conn: Connection) -> None:
     kept = conn.execute("SELECT count(*), bool_and(passed) FROM smartpouch.check_golden('client_test:1')").fetchone()
     assert kept == (50, True)
     assert smartpouch.predict_label(conn, "client_test:1", X) == list(model.predict(X))
+
+
+def frame_of_categories() -> Any:
+    pandas = pytest.importorskip("pandas")
+    kinds = ["red", "green", "blue", "grey"] * 30
+    frame = pandas.DataFrame({"colour": pandas.Categorical(kinds, categories=["red", "green", "blue", "grey"])})
+    frame.loc[::7, "colour"] = None
+    return frame.assign(size=[float(k % 11) for k in range(len(kinds))])
+
+
+def booster_of_categories(library: str, frame: Any) -> Any:
+    module = pytest.importorskip(library)
+    y = frame["colour"].map({"red": 5.0, "green": -3.0, "blue": 1.0, "grey": 2.0}).astype(float).fillna(0.0)
+    if library == "xgboost":
+        return module.train({"tree_method": "hist"}, module.DMatrix(frame, y, enable_categorical=True), 5)
+    given = {"min_data_per_group": 1, "min_data_in_leaf": 1, "cat_smooth": 0.1, "verbosity": -1}
+    return module.train(given, module.Dataset(frame, y), 5)
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_categories_are_asked_by_their_codes(conn: Connection, library: str) -> None:
+    frame = frame_of_categories()
+    model = booster_of_categories(library, frame)
+    push(conn, model, X_sample=frame, golden_rows=len(frame))
+    kept = conn.execute("SELECT count(*) FROM smartpouch.check_golden('client_test:1') WHERE passed").fetchone()
+    assert kept == (len(frame),)
+    got = smartpouch.predict(conn, "client_test:1", smartpouch.category_codes(frame))
+    again = model.inplace_predict(frame) if library == "xgboost" else model.predict(frame)
+    assert got == pytest.approx(again, abs=1e-5)
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_texts_of_categories_are_refused(conn: Connection, library: str) -> None:
+    frame = frame_of_categories()
+    push(conn, booster_of_categories(library, frame), X_sample=frame)
+    with pytest.raises(psycopg.Error) as caught:
+        smartpouch.predict(conn, "client_test:1", frame)
+    assert caught.value.sqlstate == "22023"
+    assert "colour" in str(caught.value)
+
+
+def test_other_categories_than_those_of_training_are_noticed(conn: Connection) -> None:
+    frame = frame_of_categories()
+    model = booster_of_categories("lightgbm", frame)
+    moved = frame.assign(colour=frame["colour"].cat.reorder_categories(["grey", "blue", "green", "red"]))
+    with pytest.raises(smartpouch.ParityError):
+        push(conn, model, X_sample=moved)
+    assert versions(conn) == 0

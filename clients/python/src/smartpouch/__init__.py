@@ -3,6 +3,7 @@
 from smartpouch.calls import predict, predict_json, predict_label, predict_proba, promote
 from smartpouch.errors import InvalidRows, ModelRefused, ParityError, SmartpouchError, UnsupportedModel
 from smartpouch.pushing import Pushed, push
+from smartpouch.rows import category_codes
 
 __all__ = [
     "InvalidRows",
@@ -11,6 +12,7 @@ __all__ = [
     "Pushed",
     "SmartpouchError",
     "UnsupportedModel",
+    "category_codes",
     "predict",
     "predict_json",
     "predict_label",

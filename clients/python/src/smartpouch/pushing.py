@@ -15,7 +15,7 @@ from smartpouch import answers, calls
 from smartpouch.calls import Connection
 from smartpouch.errors import ModelRefused
 from smartpouch.progress import Bar
-from smartpouch.rows import spread, take, to_rows
+from smartpouch.rows import category_codes, spread, take, to_rows
 from smartpouch.sources import convert
 from smartpouch.sources.converted import Converted
 
@@ -57,6 +57,8 @@ def push(
     ``X_sample`` holds rows as the model was trained with. Up to ``golden_rows`` of them are
     predicted by the live model and by the server; on a difference nothing is stored and
     ParityError says which row, else they stay with the version (``check_golden``).
+    Models of XGBoost and LightGBM know the categories of a data frame by their codes: golden rows
+    hold these, and so must the rows of every prediction in SQL (``category_codes``).
 
     ``conn`` is a psycopg connection or a connection string (default: libpq's environment variables).
     A transaction that is open already is left open: the push is a savepoint in it. ``options`` go to
@@ -139,11 +141,13 @@ def _check_golden(conn: Connection, converted: Converted, ref: str, sample: Any,
     if sample is None or wanted <= 0 or converted.reference is None:
         return 0
     rows = take(sample, spread(len(sample), wanted))
+    expected = converted.reference(rows)
+    if converted.categories_as_codes:
+        rows = category_codes(rows)
     # By position: names may have been replaced by the caller's.
     got = calls.predict_json(conn, ref, rows, by_name=False)
     labels = calls.labels_of(conn, got[0]) if got else []
     ordered = [answers.in_label_order(answer, labels) for answer in got]
-    expected = converted.reference(rows)
     # Compared here too, although the server does: with its outputs at hand the error says more.
     answers.compare(expected, ordered, converted.tolerance)
     for at, features in enumerate(to_rows(rows, by_name=False)):

@@ -25,6 +25,25 @@ def column_names(rows: Any) -> list[str] | None:
     return None if columns is None else [str(name) for name in columns]
 
 
+def category_codes(frame: Any) -> Any:
+    """A pandas data frame whose columns of categories hold their codes, NaN where a category is missing.
+
+    Model files of XGBoost and LightGBM know categories by these codes alone. They are the positions
+    among the categories of each column, so these must be those of the training data, in that order.
+    Rows that are no pandas data frame, or have no such column, are given back as they are.
+    """
+    if not hasattr(frame, "iloc") or column_names(frame) is None:
+        return frame
+    positions = [at for at, dtype in enumerate(frame.dtypes) if str(dtype) == "category"]
+    if not positions:
+        return frame
+    coded = frame.copy()
+    for at in positions:
+        codes = frame.iloc[:, at].cat.codes.astype("float64")
+        coded.isetitem(at, codes.where(codes >= 0))
+    return coded
+
+
 def take(rows: Any, positions: Sequence[int]) -> Any:
     """The rows at these positions, in the container they came in: the live model wants that."""
     if hasattr(rows, "iloc"):

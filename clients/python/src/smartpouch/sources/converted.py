@@ -23,3 +23,5 @@ class Converted:
     labels: list[str] | None = None
     tolerance: float = FLOAT32
     reference: Callable[[Any], Answers] | None = None
+    # The file knows the categories of a data frame by their codes, the live model by themselves.
+    categories_as_codes: bool = False

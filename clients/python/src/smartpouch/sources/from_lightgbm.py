@@ -30,6 +30,7 @@ def convert(model: Any, sample: Any) -> Converted:
         labels=labels,
         tolerance=FLOAT64,
         reference=lambda rows: _answers(model, text, rows),
+        categories_as_codes=True,
     )
 
 

@@ -24,6 +24,7 @@ def convert(model: Any, sample: Any) -> Converted:
         feature_names=names,
         tolerance=FLOAT32,
         reference=lambda rows: _classifier(model, rows) if is_classifier else _answers(booster, rows),
+        categories_as_codes=True,
     )
 
 
