@@ -113,7 +113,7 @@ def split_points(model: Any) -> list[tuple[int, float]]:
 def recipe(
     kind: str, source: Source, *, float32: bool = False, trees: bool = False, missing: bool = False,
     target: Callable[[np.ndarray], np.ndarray] | None = None, rows: Callable[[np.ndarray], np.ndarray] | None = None,
-    scale: float = 100.0, **params: Any,
+    scale: float = 100.0, tolerance: float | None = None, **params: Any,
 ) -> Callable[[], Trained]:
     """Fit on the data, convert as the client does, ask rows that suit the kind of estimator."""
 
@@ -128,7 +128,7 @@ def recipe(
         if takes_float32(converted.data):
             asked = asked.astype(np.float32).astype(np.float64)
         return Trained(converted.data, asked, lambda given: answers(model, given),
-                       tolerance=precision(converted.data), onnx=converted.data)
+                       tolerance=tolerance or precision(converted.data), onnx=converted.data)
 
     return train
 
