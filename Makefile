@@ -133,7 +133,9 @@ REGISTRY_OBJS = \
 
 CACHE_OBJS = \
 	src/cache/sp_model_cache.o \
-	src/cache/sp_resolve.o
+	src/cache/sp_resolve.o \
+	src/cache/sp_shared_cache.o \
+	src/cache/sp_shared_memory.o
 
 AUTH_OBJS =
 
@@ -141,6 +143,7 @@ OPS_OBJS = \
 	src/ops/sp_health.o
 
 API_OBJS = \
+	src/api/sp_api_cache.o \
 	src/api/sp_api_golden.o \
 	src/api/sp_api_import.o \
 	src/api/sp_api_model.o \
@@ -181,6 +184,7 @@ INSTALL_SQL = \
 	sql/install/35_golden.sql \
 	sql/install/40_predict.sql \
 	sql/install/50_operation.sql \
+	sql/install/55_cache.sql \
 	sql/install/80_views.sql \
 	sql/install/90_grants.sql
 

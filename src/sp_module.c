@@ -7,6 +7,7 @@
 
 #include "fmgr.h"
 
+#include "cache/sp_model_cache.h"
 #include "registry/sp_registry.h"
 #include "server/sp_guc.h"
 
@@ -20,4 +21,5 @@ _PG_init(void)
 {
 	sp_guc_init();
 	sp_registry_init();
+	sp_model_cache_init();
 }

@@ -5,8 +5,12 @@
 
 #include <math.h>
 
+#include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "cache/sp_model_cache.h"
 #include "ir/sp_pack.h"
@@ -20,6 +24,8 @@
 static HTAB *models = NULL;
 static Size total_size = 0;
 static uint64 use_counter = 0;
+static uint64 seen_changes = 0;
+static uint64 swept_generation = 0;
 
 static void
 make_table(void)
@@ -38,9 +44,43 @@ drop(SpLoadedModel *model)
 {
 	MemoryContext mcx = model->mcx;
 
+	if (model->is_shared)
+		sp_shared_detach(&model->shared);
 	total_size -= model->size;
 	hash_search(models, model->program, HASH_REMOVE, NULL);
 	MemoryContextDelete(mcx);
+}
+
+/* Let go of images that were evicted: their memory is free when the last session has. */
+static void
+drop_evicted(void)
+{
+	uint64		changes = sp_shared_changes();
+	HASH_SEQ_STATUS status;
+	SpLoadedModel *model;
+
+	if (likely(changes == seen_changes) || models == NULL)
+		return;
+	seen_changes = changes;
+	hash_seq_init(&status, models);
+	while ((model = hash_seq_search(&status)) != NULL)
+		if (model->is_shared && model->pins == 0 && !sp_shared_is_there(&model->shared))
+			drop(model);
+}
+
+static void
+at_transaction_end(XactEvent event, void *argument)
+{
+	(void) argument;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		drop_evicted();
+}
+
+void
+sp_model_cache_init(void)
+{
+	sp_shared_init();
+	RegisterXactCallback(at_transaction_end, NULL);
 }
 
 /* Drop unpinned models, least recently pinned first, until the rest fits. */
@@ -55,7 +95,7 @@ make_room(void)
 
 		hash_seq_init(&status, models);
 		while ((model = hash_seq_search(&status)) != NULL)
-			if (model->pins == 0 && (oldest == NULL || model->last_used < oldest->last_used))
+			if (model->pins == 0 && !model->is_shared && (oldest == NULL || model->last_used < oldest->last_used))
 				oldest = model;
 		if (oldest == NULL)
 			break;
@@ -120,24 +160,164 @@ load_image(const SpVersionRow *version, Snapshot snapshot, MemoryContext mcx)
 	return image;
 }
 
+/* Make the entry for an image in mcx, or for a shared one that is pinned. */
 static SpLoadedModel *
-load(const SpVersionRow *version, Snapshot snapshot)
+add(const uint8 *program, MemoryContext mcx, const SpImage *image, const SpSharedImage *shared)
 {
-	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch model",
-											  ALLOCSET_SMALL_SIZES);
-	const SpImage *image = load_image(version, snapshot, mcx);
 	const double *label_numbers = number_labels(image, mcx);
-	SpLoadedModel *model = hash_search(models, version->program, HASH_ENTER, NULL);
+	SpLoadedModel *model = hash_search(models, program, HASH_ENTER, NULL);
 
 	/* nothing below raises, so the table never holds half an entry */
 	model->mcx = mcx;
 	model->image = image;
 	model->label_numbers = label_numbers;
-	model->size = MemoryContextMemAllocated(mcx, true);
+	model->size = shared != NULL ? 0 : MemoryContextMemAllocated(mcx, true);
 	model->pins = 0;
+	model->hits = 0;
+	model->is_shared = shared != NULL;
+	if (shared != NULL)
+		model->shared = *shared;
+	model->changes = sp_shared_changes();
 	MemoryContextSetParent(mcx, CacheMemoryContext);
 	total_size += model->size;
 	return model;
+}
+
+/* As add; an error gives the pin back. */
+static SpLoadedModel *
+add_shared(const uint8 *program, SpSharedImage *shared)
+{
+	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch shared model",
+											  ALLOCSET_SMALL_SIZES);
+	SpLoadedModel *model = NULL;
+
+	PG_TRY();
+	{
+		model = add(program, mcx, shared->image, shared);
+	}
+	PG_CATCH();
+	{
+		sp_shared_unpin(shared);
+		sp_shared_detach(shared);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return model;
+}
+
+static SpLoadedModel *
+load_own(const SpVersionRow *version, Snapshot snapshot)
+{
+	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch model",
+											  ALLOCSET_SMALL_SIZES);
+
+	return add(version->program, mcx, load_image(version, snapshot, mcx), NULL);
+}
+
+/* The slot is claimed: fill it, or keep the image as our own if it has no place. */
+static SpLoadedModel *
+load_claimed(const SpVersionRow *version, Snapshot snapshot)
+{
+	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch model",
+											  ALLOCSET_SMALL_SIZES);
+	const SpImage *volatile image = NULL;
+	volatile bool published = false;
+	SpSharedImage shared;
+
+	PG_TRY();
+	{
+		image = load_image(version, snapshot, mcx);
+		published = sp_shared_publish(image, &shared);
+	}
+	PG_CATCH();
+	{
+		sp_shared_give_up();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (!published)
+		return add(version->program, mcx, image, NULL);
+	MemoryContextDelete(mcx);
+	return add_shared(version->program, &shared);
+}
+
+/* Load and, if shared, pin there.  Only committed content is shared. */
+static SpLoadedModel *
+load(const SpVersionRow *version, Snapshot snapshot)
+{
+	SpSharedImage shared;
+
+	if (sp_shared_model_memory > 0 && sp_shared_available() &&
+		sp_registry_program_is_committed(version->program, snapshot))
+		switch (sp_shared_find(version->program, version->program_bytes, true, &shared))
+		{
+			case SP_SHARED_FOUND:
+				return add_shared(version->program, &shared);
+			case SP_SHARED_CLAIMED:
+				return load_claimed(version, snapshot);
+			case SP_SHARED_PRIVATE:
+				break;
+		}
+	return load_own(version, snapshot);
+}
+
+/* An own image gives way to a shared one that another session has made since. */
+static SpLoadedModel *
+adopt_shared(SpLoadedModel *model)
+{
+	uint8		program[SP_SHA256_SIZE];
+	SpSharedImage shared;
+
+	memcpy(program, model->program, SP_SHA256_SIZE);
+	model->changes = sp_shared_changes();
+	if (!sp_shared_available() || sp_shared_find(program, 0, false, &shared) != SP_SHARED_FOUND)
+		return model;
+	drop(model);
+	return add_shared(program, &shared);
+}
+
+/* Find an entry that can be used, pinned in shared memory if it is there. */
+static SpLoadedModel *
+find(const uint8 *program)
+{
+	SpLoadedModel *model = hash_search(models, program, HASH_FIND, NULL);
+
+	if (model == NULL || model->pins > 0)
+		return model;
+	if (!model->is_shared)
+		return model->changes == sp_shared_changes() ? model : adopt_shared(model);
+	if (sp_shared_pin(&model->shared))
+		return model;
+	drop(model);
+	return NULL;
+}
+
+/*
+ * Versions may be gone since the registry changed, and databases.  Once in the
+ * server, by the next session that uses a model; what is pinned has its turn
+ * with the next change or as the least recently used.
+ */
+static void
+sweep(void)
+{
+	SpSharedFacts *facts;
+	int			count;
+
+	if (likely(swept_generation == sp_registry_generation) || !sp_shared_available() ||
+		!sp_shared_may_sweep())
+		return;
+	swept_generation = sp_registry_generation;
+	facts = sp_shared_facts(&count);
+	for (int i = 0; i < count; i++)
+	{
+		SpFoundRows rows;
+
+		if (facts[i].database == MyDatabaseId ?
+			!sp_registry_find_program(facts[i].program, NULL, &rows) :
+			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(facts[i].database)))
+			(void) sp_shared_evict(facts[i].database, facts[i].program);
+	}
+	pfree(facts);
 }
 
 SpLoadedModel *
@@ -147,11 +327,15 @@ sp_model_pin(const SpVersionRow *version, Snapshot snapshot)
 
 	if (models == NULL)
 		make_table();
-	model = hash_search(models, version->program, HASH_FIND, NULL);
+	sweep();
+	drop_evicted();
+	model = find(version->program);
 	if (model == NULL)
 		model = load(version, snapshot);
 	model->pins++;
+	model->hits++;
 	model->last_used = ++use_counter;
+	model->last_pinned = GetCurrentStatementStartTimestamp();
 	make_room();
 	return model;
 }
@@ -160,6 +344,72 @@ void
 sp_model_unpin(SpLoadedModel *model)
 {
 	Assert(model->pins > 0);
-	if (--model->pins == 0)
-		make_room();
+	if (--model->pins > 0)
+		return;
+	if (model->is_shared)
+		sp_shared_unpin(&model->shared);
+	make_room();
+}
+
+bool
+sp_model_warm(const SpVersionRow *version, Snapshot snapshot)
+{
+	SpLoadedModel *model = models ? hash_search(models, version->program, HASH_FIND, NULL) : NULL;
+	bool		is_shared;
+
+	if (model != NULL && !model->is_shared && model->pins == 0 && sp_shared_available())
+		drop(model);
+	model = sp_model_pin(version, snapshot);
+	is_shared = model->is_shared;
+	sp_model_unpin(model);
+	return is_shared;
+}
+
+SpSharedEvicted
+sp_model_evict(const uint8 *program)
+{
+	SpLoadedModel *model = models ? hash_search(models, program, HASH_FIND, NULL) : NULL;
+	SpSharedEvicted result = SP_SHARED_ABSENT;
+
+	if (sp_shared_available())
+		result = sp_shared_evict(MyDatabaseId, program);
+	if (model != NULL && model->pins > 0)
+		result = SP_SHARED_IN_USE;
+	else if (model != NULL && result != SP_SHARED_IN_USE)
+	{
+		result = SP_SHARED_EVICTED;
+		drop(model);
+	}
+	return result;
+}
+
+SpSharedFacts *
+sp_model_own(int *count)
+{
+	HASH_SEQ_STATUS status;
+	SpLoadedModel *model;
+	SpSharedFacts *facts;
+
+	*count = 0;
+	if (models == NULL)
+		return NULL;
+	facts = palloc0(mul_size(hash_get_num_entries(models) + 1, sizeof(SpSharedFacts)));
+	hash_seq_init(&status, models);
+	while ((model = hash_seq_search(&status)) != NULL)
+	{
+		SpSharedFacts *next = &facts[*count];
+
+		if (model->is_shared)
+			continue;
+		next->phase = SP_SLOT_READY;
+		next->database = MyDatabaseId;
+		memcpy(next->program, model->program, SP_SHA256_SIZE);
+		next->bytes = model->image->size;
+		next->pins = model->pins > 0;
+		next->hits = model->hits - 1;
+		next->loads = 1;
+		next->last_used = model->last_pinned;
+		(*count)++;
+	}
+	return facts;
 }

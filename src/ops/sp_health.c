@@ -127,6 +127,30 @@ check_owners(SpCheck *check)
 	}
 }
 
+/* Without preload on servers before 17, or with shared_model_memory = 0, nothing is meant to be shared. */
+static void
+check_shared(SpCheck *check)
+{
+	SpSharedFacts *facts;
+	int			count;
+	int			refused = 0;
+
+	if (!sp_shared_available())
+		return;
+	facts = sp_shared_facts(&count);
+	for (int i = 0; i < count; i++)
+	{
+		check->observed += facts[i].phase == SP_SLOT_READY;
+		refused += facts[i].phase == SP_SLOT_REFUSED;
+	}
+	if (refused > 0)
+	{
+		check->status = SP_HEALTH_WARN;
+		check->output = psprintf("%d models have no place in shared memory, so each session loads its own copy: raise smartpouch.shared_model_memory, or make room in the server's dynamic shared memory",
+								 refused);
+	}
+}
+
 /* An error of these kinds is about the statement, not about what is checked. */
 static bool
 ends_statement(int sqlerrcode)
@@ -176,6 +200,7 @@ sp_health_run(SpCheck checks[SP_N_CHECKS])
 		const char *unit;
 		CheckFunction function;
 	}			functions[SP_N_CHECKS] = {
+		{"cache:shared", "models in shared memory", check_shared},
 		{"installation:version", "installations", check_installation},
 		{"models:owners", "models without an owner", check_owners},
 		{"models:ready", "deployed versions", check_models},

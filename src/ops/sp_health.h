@@ -26,7 +26,7 @@ typedef struct SpCheck
 	const char *output;			/* what is wrong and how to mend it; NULL for pass */
 } SpCheck;
 
-#define SP_N_CHECKS 4
+#define SP_N_CHECKS 5
 
 /* Run all checks; strings are palloc'd. */
 extern void sp_health_run(SpCheck checks[SP_N_CHECKS]);

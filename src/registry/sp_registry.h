@@ -118,6 +118,9 @@ extern bool sp_registry_find_model(const char *name, Snapshot snapshot, SpModelR
 /* Any version whose stored form has this hash. */
 extern bool sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpFoundRows *rows);
 
+/* Does snapshot see a version with this hash that a transaction other than ours has committed? */
+extern bool sp_registry_program_is_committed(const uint8 *program, Snapshot snapshot);
+
 /*
  * Does snapshot see the same rows in the same places?  Of every row a snapshot
  * sees one state only, so they mean the same to it.  A fetch by place for

@@ -10,6 +10,7 @@
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
@@ -272,6 +273,22 @@ sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpFoundRows *r
 	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(program));
 	return find_version(SP_INDEX_VERSION_PROGRAM, 1, &key, snapshot, &rows->version, &rows->version_tid) &&
 		find_model_by_id(&rows->version.model_id, snapshot, &rows->model, &rows->model_tid);
+}
+
+bool
+sp_registry_program_is_committed(const uint8 *program, Snapshot snapshot)
+{
+	ScanKeyData key;
+	Scan		scan;
+	HeapTuple	tuple;
+	bool		committed = false;
+
+	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(program));
+	scan_begin(&scan, SP_TABLE_VERSION, SP_INDEX_VERSION_PROGRAM, snapshot, 1, &key);
+	while (!committed && HeapTupleIsValid(tuple = scan_next(&scan)))
+		committed = !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+	scan_end(&scan);
+	return committed;
 }
 
 /* One row by its place, held in a buffer. */

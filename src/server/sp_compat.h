@@ -13,6 +13,27 @@
 #error "smartpouch needs PostgreSQL 15, 16, 17 or 18"
 #endif
 
+/* 17 has named segments of shared memory for libraries that are not preloaded */
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
+static inline void *
+named_segment_compat(const char *name, Size size, void (*init) (void *segment))
+{
+	bool		found;
+
+	return GetNamedDSMSegment(name, size, init, &found);
+}
+#else
+static inline void *
+named_segment_compat(const char *name, Size size, void (*init) (void *segment))
+{
+	(void) name;
+	(void) size;
+	(void) init;
+	return NULL;
+}
+#endif
+
 /* 16 moved the macros for variable-length values out of postgres.h */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

@@ -12,6 +12,7 @@
 char	   *sp_cluster_id_setting;
 int			sp_model_memory;
 int			sp_max_model_size;
+int			sp_shared_model_memory;
 int			sp_upload_timeout;
 
 static int	max_features;
@@ -106,6 +107,12 @@ sp_guc_init(void)
 							 &simd_setting,
 							 SIMD_AUTO, simd_options, PGC_USERSET, 0,
 							 check_simd, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.shared_model_memory",
+							"Sets the memory that the server keeps models in for all sessions.",
+							"0 means that each session keeps its own copies.",
+							&sp_shared_model_memory,
+							1024 * 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.upload_timeout",
 							"Sets the age at which an unfinished upload is removed.",
 							NULL, &sp_upload_timeout,

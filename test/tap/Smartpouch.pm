@@ -15,7 +15,7 @@ our @EXPORT = qw(source_dir new_server fixtures read_fixture load_fixture import
 sub source_dir { return $ENV{SMARTPOUCH_SOURCE} // die "SMARTPOUCH_SOURCE is not set\n" }
 
 # A running server with the extension in database postgres; option "before" is
-# SQL to run ahead of CREATE EXTENSION.
+# SQL to run ahead of CREATE EXTENSION, "conf" is added to postgresql.conf.
 sub new_server
 {
     my ($name, %options) = @_;
@@ -23,6 +23,7 @@ sub new_server
     $node->init(allows_streaming => $options{allows_streaming} // 0);
     # what these tests kill must come back with all that was committed
     $node->append_conf('postgresql.conf', "restart_after_crash = on\nsynchronous_commit = on");
+    $node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
     $node->start;
     $node->safe_psql('postgres', $options{before}) if $options{before};
     $node->safe_psql('postgres', 'CREATE EXTENSION smartpouch');

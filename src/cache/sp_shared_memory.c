@@ -1,0 +1,146 @@
+/*
+ * src/cache/sp_shared_memory.c
+ *
+ * Where the shared cache's memory comes from.
+ *
+ * The control block is in the server's main shared memory when the library is
+ * in shared_preload_libraries, else in a named segment of the registry that
+ * servers have from 17 on; otherwise there is none.  After a crash the
+ * postmaster makes both anew and removes all dynamic segments, so nothing
+ * outlives one.
+ */
+#include "server/sp_compat.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/resowner.h"
+
+#include "cache/sp_shared_cache.h"
+
+static void *block = NULL;
+static Size block_size;
+static void (*block_init) (void *);
+static bool tried = false;
+
+static shmem_request_hook_type next_request_hook = NULL;
+static shmem_startup_hook_type next_startup_hook = NULL;
+
+static void
+request_memory(void)
+{
+	if (next_request_hook)
+		next_request_hook();
+	RequestAddinShmemSpace(MAXALIGN(block_size));
+}
+
+/* Runs again after a crash, in the memory that the postmaster has made anew. */
+static void
+start_memory(void)
+{
+	bool		found;
+
+	if (next_startup_hook)
+		next_startup_hook();
+	block = NULL;
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	block = ShmemInitStruct("smartpouch", block_size, &found);
+	if (!found)
+		block_init(block);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+sp_shared_control_request(Size size, void (*init) (void *block))
+{
+	block_size = size;
+	block_init = init;
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	next_request_hook = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	next_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = start_memory;
+}
+
+/*
+ * An error that is about memory, files or segments ends the attempt, not the
+ * statement.  Segments belong to the process, not to the resource owner:
+ * what an error leaves behind is a mapping or an empty descriptor.
+ */
+typedef void *(*Attempt) (void *argument);
+
+static void *
+quietly(Attempt attempt, void *argument)
+{
+	MemoryContext mcx = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	void	   *volatile result = NULL;
+
+	CurrentResourceOwner = NULL;
+	PG_TRY();
+	{
+		result = attempt(argument);
+	}
+	PG_CATCH();
+	{
+		CurrentResourceOwner = owner;
+		MemoryContextSwitchTo(mcx);
+		if (geterrcode() == ERRCODE_QUERY_CANCELED ||
+			ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_TO_CATEGORY(ERRCODE_ADMIN_SHUTDOWN))
+			PG_RE_THROW();
+		FlushErrorState();
+		result = NULL;
+	}
+	PG_END_TRY();
+	CurrentResourceOwner = owner;
+	return result;
+}
+
+/* The server makes the segment before it takes any lock, so an error leaves none behind. */
+static void *
+create_segment(void *size)
+{
+	return dsm_create(*(Size *) size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+}
+
+static void *
+attach_segment(void *handle)
+{
+	return dsm_attach(*(dsm_handle *) handle);
+}
+
+dsm_segment *
+sp_dsm_create_quietly(Size size)
+{
+	return quietly(create_segment, &size);
+}
+
+dsm_segment *
+sp_dsm_attach_quietly(dsm_handle handle)
+{
+	return quietly(attach_segment, &handle);
+}
+
+/* The name says the layout: a segment lives as long as the server, a library need not. */
+static void *
+attach_named(void *argument)
+{
+	char		name[64];
+
+	(void) argument;
+	snprintf(name, sizeof(name), "smartpouch %s %d/%zu", SP_VERSION, SP_IMAGE_VERSION, block_size);
+	return named_segment_compat(name, block_size, block_init);
+}
+
+void *
+sp_shared_control(void)
+{
+	if (block == NULL && !tried && IsUnderPostmaster)
+	{
+		tried = true;
+		block = quietly(attach_named, NULL);
+	}
+	return block;
+}
