@@ -101,18 +101,18 @@ sp_guc_init(void)
 							&sp_model_memory,
 							256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
-	DefineCustomEnumVariable("smartpouch.simd",
-							 "Sets the vector instructions that kernels use.",
-							 "\"auto\" means the best that the processor has. Tree ensembles give the same bits with all of them.",
-							 &simd_setting,
-							 SIMD_AUTO, simd_options, PGC_USERSET, 0,
-							 check_simd, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.shared_model_memory",
 							"Sets the memory that the server keeps models in for all sessions.",
 							"0 means that each session keeps its own copies.",
 							&sp_shared_model_memory,
 							1024 * 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+	DefineCustomEnumVariable("smartpouch.simd",
+							 "Sets the vector instructions that kernels use.",
+							 "\"auto\" means the best that the processor has. Tree ensembles give the same bits with all of them.",
+							 &simd_setting,
+							 SIMD_AUTO, simd_options, PGC_USERSET, 0,
+							 check_simd, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.upload_timeout",
 							"Sets the age at which an unfinished upload is removed.",
 							NULL, &sp_upload_timeout,
