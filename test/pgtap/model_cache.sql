@@ -10,9 +10,8 @@ SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression
 SELECT is_empty('SELECT * FROM smartpouch.model_cache WHERE NOT shared', 'nothing of our own is loaded');
 SELECT is(smartpouch.evict_model('m:1'), false, 'so nothing is evicted');
 SELECT is(smartpouch.warm_model('m:1'), false, 'what is not committed is loaded, but not shared');
-SELECT results_eq(
-	'SELECT database::text, versions, shared, pins, hits, loads FROM smartpouch.model_cache WHERE NOT shared',
-	$$ VALUES (current_database()::text, '{m:1}'::text[], false, 0, 0::bigint, 1::bigint) $$, 'the view has it');
+SELECT is((SELECT concat_ws(' ', versions, shared, pins, hits, loads) FROM smartpouch.model_cache
+	WHERE NOT shared AND database = current_database()), '{m:1} f 0 0 1', 'the view has it');
 SELECT is(smartpouch.predict('m:1', ARRAY[40, 60]), 1.75::float8, 'it answers');
 SELECT is((SELECT hits FROM smartpouch.model_cache WHERE NOT shared), 1::bigint, 'the prediction has found it loaded');
 SELECT is((SELECT c.sha256 FROM smartpouch.model_cache c WHERE NOT shared),
@@ -39,7 +38,7 @@ SELECT count(*) FROM smartpouch.model_cache \gset
 ROLLBACK TO denied;
 \set ON_ERROR_STOP 1
 RESET ROLE;
-SELECT is(:'state', '42501', 'the view alone is not enough');
+SELECT is(:'state'::text, '42501', 'the view alone is not enough');
 GRANT EXECUTE ON FUNCTION smartpouch._model_cache() TO sp_monitor;
 SET LOCAL ROLE sp_monitor;
 SELECT count(*) AS seen FROM smartpouch.model_cache WHERE NOT shared \gset

@@ -199,8 +199,8 @@ ask($first, "BEGIN; DECLARE c CURSOR FOR SELECT smartpouch.predict('m', r) FROM 
 my $pid = ask($first, 'SELECT pg_backend_pid()');
 kill 'KILL', $pid;
 eval { IPC::Run::finish($first->{psql}) };
-$node->poll_query_until('postgres', 'SELECT true') or die 'no recovery';
-is(cache($node, 'count(*)'), 0, 'after a crash nothing is loaded');
+# the postmaster may take connections for a moment before it learns of the death
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM smartpouch.model_cache'), 'nothing is loaded after a crash');
 is($node->safe_psql('postgres', $sum), $answer, 'and all is loaded anew');
 is(cache($node, 'count(*), sum(pins)'), '1|0', 'once, without a pin of the dead');
 
@@ -225,7 +225,7 @@ my $alone = session($plain);
 ask($alone, "SELECT smartpouch.predict('m:1', $one)");
 is(ask($alone, 'SELECT count(*), bool_and(shared) FROM smartpouch.model_cache'), $shares ? '1|t' : '1|f', 'without preload');
 is(cache($plain, 'count(*)'), $shares ? 1 : 0, 'other sessions see the same');
-ask($alone, "SET smartpouch.model_memory = '64kB'; SELECT smartpouch.predict('m:2', $one)");
+ask($alone, "SET smartpouch.model_memory = '1kB'; SELECT smartpouch.predict('m:2', $one)");
 is(ask($alone, 'SELECT count(*) FROM smartpouch.model_cache'), $shares ? 2 : 0, 'own copies stay within smartpouch.model_memory');
 is($plain->safe_psql('postgres', "SELECT smartpouch.health() ->> 'status'"), 'pass', 'healthy');
 bye($alone);
