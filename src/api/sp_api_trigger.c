@@ -10,6 +10,8 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 
+#include "cache/sp_model_cache.h"
+
 PG_FUNCTION_INFO_V1(smartpouch_registry_changed);
 PG_FUNCTION_INFO_V1(smartpouch_refuse_change);
 
@@ -30,6 +32,7 @@ smartpouch_registry_changed(PG_FUNCTION_ARGS)
 	TriggerData *trigger = trigger_data(fcinfo);
 
 	CacheInvalidateRelcache(trigger->tg_relation);
+	sp_model_cache_registry_changed();
 	return PointerGetDatum(NULL);
 }
 

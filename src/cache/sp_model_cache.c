@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -26,6 +27,8 @@ static Size total_size = 0;
 static uint64 use_counter = 0;
 static uint64 seen_changes = 0;
 static uint64 swept_generation = 0;
+static uint64 swept_changes = 0;
+static bool registry_changed = false;	/* by the transaction */
 
 static void
 make_table(void)
@@ -72,8 +75,19 @@ static void
 at_transaction_end(XactEvent event, void *argument)
 {
 	(void) argument;
+	/* other sessions see the change by now */
+	if (event == XACT_EVENT_COMMIT && registry_changed)
+		sp_shared_registry_changed();
+	registry_changed &= event == XACT_EVENT_PRE_COMMIT;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 		drop_evicted();
+}
+
+void
+sp_model_cache_registry_changed(void)
+{
+	(void) sp_shared_available();
+	registry_changed = true;
 }
 
 void
@@ -292,29 +306,50 @@ find(const uint8 *program)
 	return NULL;
 }
 
+/* Is there still a version in our registry that the image is of; for another database, is the database there? */
+static bool
+is_wanted(const SpSharedFacts *fact)
+{
+	SpFoundRows rows;
+
+	return fact->database == MyDatabaseId ?
+		sp_registry_find_program(fact->program, NULL, &rows) :
+		SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(fact->database));
+}
+
 /*
- * Versions may be gone since the registry changed, and databases.  Once in the
- * server, by the next session that uses a model; what is pinned has its turn
- * with the next change or as the least recently used.
+ * Versions may be gone since a registry changed, and databases.  The first
+ * session that uses a model after a change looks, for all; what is pinned has
+ * its turn with the next session.  A standby has no committer that counts:
+ * there, sessions that are told of a change do.
  */
 static void
 sweep(void)
 {
+	uint64		changes;
 	SpSharedFacts *facts;
 	int			count;
 
-	if (likely(swept_generation == sp_registry_generation) || !sp_shared_available() ||
-		!sp_shared_may_sweep())
+	if (!sp_shared_available())
 		return;
-	swept_generation = sp_registry_generation;
+	if (unlikely(swept_generation != sp_registry_generation))
+	{
+		if (swept_generation != 0 && RecoveryInProgress())
+			sp_shared_registry_changed();
+		swept_generation = sp_registry_generation;
+	}
+	changes = sp_shared_registry_changes();
+	if (likely(swept_changes == changes))
+		return;
+	swept_changes = changes;
 	facts = sp_shared_facts(&count);
 	for (int i = 0; i < count; i++)
 	{
-		SpFoundRows rows;
-
-		if (facts[i].database == MyDatabaseId ?
-			!sp_registry_find_program(facts[i].program, NULL, &rows) :
-			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(facts[i].database)))
+		if (facts[i].is_checked)
+			continue;
+		if (is_wanted(&facts[i]))
+			sp_shared_set_checked(&facts[i], changes);
+		else
 			(void) sp_shared_evict(facts[i].database, facts[i].program);
 	}
 	pfree(facts);

@@ -45,7 +45,6 @@
 
 #define N_SLOTS 128
 #define REFUSAL_US (60 * INT64CONST(1000000))
-#define SWEEP_US INT64CONST(1000000)
 #define WAIT_MS 5000
 #define WAIT_BYTES_PER_MS (20 * 1024)
 
@@ -63,6 +62,7 @@ typedef struct Slot
 	pg_atomic_uint64 use;
 	pg_atomic_uint64 hits;
 	pg_atomic_uint64 last_used;
+	pg_atomic_uint64 checked[2];	/* registry_changes at the last check, by other databases and by ours */
 } Slot;
 
 typedef struct Control
@@ -71,7 +71,7 @@ typedef struct Control
 	int			tranche;
 	ConditionVariable loaded;
 	pg_atomic_uint64 changes;
-	pg_atomic_uint64 swept;		/* TimestampTz */
+	pg_atomic_uint64 registry_changes;
 	Size		bytes;
 	Slot		slots[N_SLOTS];
 } Control;
@@ -92,12 +92,14 @@ init_control(void *block)
 	LWLockInitialize(&fresh->lock, fresh->tranche);
 	ConditionVariableInit(&fresh->loaded);
 	pg_atomic_init_u64(&fresh->changes, 1);
-	pg_atomic_init_u64(&fresh->swept, 0);
+	pg_atomic_init_u64(&fresh->registry_changes, 1);
 	for (int i = 0; i < N_SLOTS; i++)
 	{
 		pg_atomic_init_u64(&fresh->slots[i].use, 0);
 		pg_atomic_init_u64(&fresh->slots[i].hits, 0);
 		pg_atomic_init_u64(&fresh->slots[i].last_used, 0);
+		pg_atomic_init_u64(&fresh->slots[i].checked[0], 0);
+		pg_atomic_init_u64(&fresh->slots[i].checked[1], 0);
 	}
 }
 
@@ -297,6 +299,8 @@ claim(Slot *slot, const uint8 *program, dsm_handle *freed)
 	slot->layout = SP_IMAGE_VERSION;
 	memcpy(slot->program, program, SP_SHA256_SIZE);
 	slot->bytes = 0;
+	pg_atomic_write_u64(&slot->checked[0], 0);
+	pg_atomic_write_u64(&slot->checked[1], 0);
 	pg_atomic_write_u64(&slot->hits, 0);
 	pg_atomic_write_u64(&slot->last_used, (uint64) GetCurrentStatementStartTimestamp());
 	claimed = (int) (slot - control->slots);
@@ -516,6 +520,7 @@ SpSharedFacts *
 sp_shared_facts(int *count)
 {
 	SpSharedFacts *facts = palloc0(N_SLOTS * sizeof(SpSharedFacts));
+	uint64		changes = sp_shared_registry_changes();
 
 	*count = 0;
 	LWLockAcquire(&control->lock, LW_SHARED);
@@ -534,17 +539,36 @@ sp_shared_facts(int *count)
 		next->hits = pg_atomic_read_u64(&slot->hits);
 		next->loads = slot->loads;
 		next->last_used = (TimestampTz) pg_atomic_read_u64(&slot->last_used);
+		next->slot = i;
+		next->is_checked = pg_atomic_read_u64(&slot->checked[slot->database == MyDatabaseId]) >= changes;
 		(*count)++;
 	}
 	LWLockRelease(&control->lock);
 	return facts;
 }
 
-bool
-sp_shared_may_sweep(void)
+void
+sp_shared_registry_changed(void)
 {
-	uint64		now = (uint64) GetCurrentTimestamp();
-	uint64		swept = pg_atomic_read_u64(&control->swept);
+	if (control != NULL && !exiting)
+		pg_atomic_fetch_add_u64(&control->registry_changes, 1);
+}
 
-	return now - swept >= SWEEP_US && pg_atomic_compare_exchange_u64(&control->swept, &swept, now);
+uint64
+sp_shared_registry_changes(void)
+{
+	return control != NULL && !exiting ? pg_atomic_read_u64(&control->registry_changes) : 0;
+}
+
+/* Under the lock, so that the slot cannot have come to another image in between. */
+void
+sp_shared_set_checked(const SpSharedFacts *fact, uint64 registry_changes)
+{
+	Slot	   *slot = &control->slots[fact->slot];
+
+	LWLockAcquire(&control->lock, LW_SHARED);
+	if (slot->phase != SP_SLOT_FREE && slot->database == fact->database &&
+		memcmp(slot->program, fact->program, SP_SHA256_SIZE) == 0)
+		pg_atomic_write_u64(&slot->checked[fact->database == MyDatabaseId], registry_changes);
+	LWLockRelease(&control->lock);
 }

@@ -89,13 +89,27 @@ typedef struct SpSharedFacts
 	uint64		hits;
 	uint64		loads;
 	TimestampTz last_used;
+	int			slot;
+	bool		is_checked;		/* by a session like ours since a registry changed, see sp_shared_set_checked */
 } SpSharedFacts;
 
 /* All slots that are not free; palloc'd. */
 extern SpSharedFacts *sp_shared_facts(int *count);
 
-/* True at most once a second in the whole server. */
-extern bool sp_shared_may_sweep(void);
+/*
+ * Counts the transactions that changed a registry, in any database; the
+ * committer counts.  Images that nobody has checked since may be of versions
+ * or databases that are gone.
+ */
+extern void sp_shared_registry_changed(void);
+extern uint64 sp_shared_registry_changes(void);
+
+/*
+ * The image of fact was worth keeping after this many changes.  Sessions of
+ * its database ask their registry, others whether the database is there, and
+ * neither does the other's work.
+ */
+extern void sp_shared_set_checked(const SpSharedFacts *fact, uint64 registry_changes);
 
 /* ---- sp_shared_memory.c ---- */
 

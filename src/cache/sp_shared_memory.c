@@ -16,6 +16,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/resowner.h"
+#include "utils/wait_event.h"
 
 #include "cache/sp_shared_cache.h"
 
@@ -68,6 +69,13 @@ sp_shared_control_request(Size size, void (*init) (void *block))
  * An error that is about memory, files or segments ends the attempt, not the
  * statement.  Segments belong to the process, not to the resource owner:
  * what an error leaves behind is a mapping or an empty descriptor.
+ *
+ * The server may raise with its own LWLocks held: the registry of named
+ * segments holds a partition of its table while it makes a segment.  Nobody
+ * aborts the transaction, so they are let go here, all that this process has.
+ * These are the attempt's alone: every LWLock holds off interrupts, and with
+ * interrupts held off there is no attempt.  Raising has set the count of
+ * holds to 0, which it was before.
  */
 typedef void *(*Attempt) (void *argument);
 
@@ -76,8 +84,11 @@ quietly(Attempt attempt, void *argument)
 {
 	MemoryContext mcx = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	uint32		cancel_holdoff = QueryCancelHoldoffCount;
 	void	   *volatile result = NULL;
 
+	if (InterruptHoldoffCount > 0 || CritSectionCount > 0)
+		return NULL;
 	CurrentResourceOwner = NULL;
 	PG_TRY();
 	{
@@ -85,6 +96,9 @@ quietly(Attempt attempt, void *argument)
 	}
 	PG_CATCH();
 	{
+		LWLockReleaseAll();
+		pgstat_report_wait_end();
+		QueryCancelHoldoffCount = cancel_holdoff;
 		CurrentResourceOwner = owner;
 		MemoryContextSwitchTo(mcx);
 		if (geterrcode() == ERRCODE_QUERY_CANCELED ||
@@ -98,7 +112,6 @@ quietly(Attempt attempt, void *argument)
 	return result;
 }
 
-/* The server makes the segment before it takes any lock, so an error leaves none behind. */
 static void *
 create_segment(void *size)
 {
@@ -137,7 +150,7 @@ attach_named(void *argument)
 void *
 sp_shared_control(void)
 {
-	if (block == NULL && !tried && IsUnderPostmaster)
+	if (block == NULL && !tried && IsUnderPostmaster && InterruptHoldoffCount == 0)
 	{
 		tried = true;
 		block = quietly(attach_named, NULL);
