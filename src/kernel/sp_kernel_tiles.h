@@ -1,0 +1,82 @@
+/*
+ * src/kernel/sp_kernel_tiles.h
+ *
+ * Sums over the elements of rows and the columns of a constant matrix
+ * (ir/sp_tiles.h), and the functions that follow them, at each level of
+ * instructions.
+ *
+ * Each result is summed by one lane in the order of the elements, in a block of
+ * rows and alone, whatever tile it falls into: its bits depend on the level
+ * only.  AVX2 and AVX-512 fuse multiplication and addition.
+ */
+#ifndef SP_KERNEL_TILES_H
+#define SP_KERNEL_TILES_H
+
+#include "base/sp_simd.h"
+#include "ir/sp_tiles.h"
+
+/* What is summed, of x = in[row][k] and w = matrix[result][k]. */
+typedef enum SpTileSum
+{
+	SP_TILE_PRODUCT = 0,		/* x w */
+	SP_TILE_SQUARE = 1,			/* (x - w)^2 */
+	SP_TILE_DISTANCE = 2		/* |x - w| */
+} SpTileSum;
+
+/* A multiple of the rows of every level's tiles: blocks of so many leave no rest. */
+#define SP_TILE_ROWS 24
+
+/*
+ * out[row][result] = start[result] + sum.  Rows lie side by side, n_in and n_out
+ * numbers each, of any alignment.  panels and start are aligned to 64 bytes;
+ * start has whole lines and may be NULL for zeros.
+ */
+typedef struct SpTileRun
+{
+	SpTileSum	sum;
+	size_t		rows;
+	size_t		n_in;
+	size_t		n_out;
+	const void *in;
+	const void *panels;
+	const void *start;
+	void	   *out;
+} SpTileRun;
+
+/*
+ * Functions of count numbers; from and to may be the same.  NaN stays NaN.
+ * Against correctly rounded results exp and sigmoid are within 3 units of the
+ * last place (sigmoid below the smallest normal number: of that), tanh within 4.
+ */
+typedef struct SpTiles
+{
+	void		(*sum_float) (const SpTileRun *run);
+	void		(*sum_double) (const SpTileRun *run);
+	void		(*exp_float) (const float *from, float factor, float *to, size_t count);	/* exp(factor x) */
+	void		(*exp_double) (const double *from, double factor, double *to, size_t count);
+	void		(*sigmoid_float) (const float *from, float *to, size_t count);
+	void		(*sigmoid_double) (const double *from, double *to, size_t count);
+	void		(*tanh_float) (const float *from, float *to, size_t count);
+	void		(*tanh_double) (const double *from, double *to, size_t count);
+} SpTiles;
+
+extern const SpTiles sp_tiles_portable;
+#ifdef __x86_64__
+extern const SpTiles sp_tiles_avx2;
+extern const SpTiles sp_tiles_avx512;
+#endif
+
+static inline const SpTiles *
+sp_tiles(SpSimd simd)
+{
+#ifdef __x86_64__
+	if (simd == SP_SIMD_AVX512)
+		return &sp_tiles_avx512;
+	if (simd == SP_SIMD_AVX2)
+		return &sp_tiles_avx2;
+#endif
+	(void) simd;
+	return &sp_tiles_portable;
+}
+
+#endif
