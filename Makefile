@@ -51,6 +51,7 @@ IR_OBJS = \
 	src/ir/sp_pack_sets.o \
 	src/ir/sp_pack_slices.o \
 	src/ir/sp_pack_split.o \
+	src/ir/sp_pack_tiles.o \
 	src/ir/sp_pack_trees.o
 
 IMPORT_OBJS = \
@@ -103,14 +104,18 @@ IMPORT_OBJS = \
 
 KERNEL_OBJS = \
 	src/kernel/sp_eval.o \
-	src/kernel/sp_kernel_dense.o \
 	src/kernel/sp_kernel_general.o \
 	src/kernel/sp_kernel_group.o \
 	src/kernel/sp_kernel_post.o \
+	src/kernel/sp_kernel_scale.o \
 	src/kernel/sp_kernel_slices.o \
 	src/kernel/sp_kernel_slices_avx2.o \
 	src/kernel/sp_kernel_slices_avx512.o \
 	src/kernel/sp_kernel_slices_portable.o \
+	src/kernel/sp_kernel_tiles.o \
+	src/kernel/sp_kernel_tiles_avx2.o \
+	src/kernel/sp_kernel_tiles_avx512.o \
+	src/kernel/sp_kernel_tiles_portable.o \
 	src/kernel/sp_kernel_tree.o \
 	src/kernel/sp_kernel_vectors.o \
 	src/kernel/sp_kernel_window.o
@@ -217,6 +222,10 @@ WARNINGS = -Wall -Wextra -Wno-declaration-after-statement \
 # Fused multiply-add would round once instead of twice, so the last digits of a
 # prediction would depend on the machine that the extension was compiled for.
 FPFLAGS = -ffp-contract=off
+
+# Sums of dense layers promise equal bits at one level of instructions only, and
+# these levels always have fused multiply-add.
+FUSED_OBJS = src/kernel/sp_kernel_tiles_avx2.o src/kernel/sp_kernel_tiles_avx512.o
 
 PURE_CFLAGS  = -std=gnu11 -g $(WARNINGS) $(FPFLAGS) -Isrc
 UNIT_CFLAGS  = $(PURE_CFLAGS) -O1 -fno-omit-frame-pointer -Itest/unit \
@@ -338,6 +347,8 @@ $(BENCH_OBJS): build/bench/%.o: %.c $(ALL_HEADERS)
 build/unit/src/import/sp_onnx.pb-c.o:  UNIT_CFLAGS  += -w
 build/bench/src/import/sp_onnx.pb-c.o: BENCH_CFLAGS += -w
 $(addprefix build/bench/,$(KERNEL_OBJS)): BENCH_CFLAGS += -O3
+$(addprefix build/unit/,$(FUSED_OBJS)):   UNIT_CFLAGS  += -ffp-contract=fast
+$(addprefix build/bench/,$(FUSED_OBJS)):  BENCH_CFLAGS += -ffp-contract=fast
 
 # ------------------------------------------------------------------- PGXS --
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -356,6 +367,7 @@ src/import/sp_onnx.pb-c.o src/import/sp_onnx.pb-c.bc: $(GENERATED_C)
 # += reaches PGXS' own variables only with override.
 src/import/sp_onnx.pb-c.o src/import/sp_onnx.pb-c.bc: override CPPFLAGS += -w
 $(KERNEL_OBJS): override CFLAGS += -O3
+$(FUSED_OBJS) $(FUSED_OBJS:.o=.bc): override CPPFLAGS += -ffp-contract=fast
 
 # PostgreSQL 15 does not mark SQL-callable functions as exported, so the two
 # places that define such symbols keep default visibility and the linker's

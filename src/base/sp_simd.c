@@ -8,7 +8,7 @@ sp_simd_best(void)
 {
 #ifdef __x86_64__
 	/* asks the system too, whether it saves the registers */
-	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi") ||
 		!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt"))
 		return SP_SIMD_PORTABLE;
 	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||

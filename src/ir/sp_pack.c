@@ -7,6 +7,7 @@
 
 #include "ir/sp_checksum.h"
 #include "ir/sp_pack_internal.h"
+#include "ir/sp_tiles.h"
 
 /* Softmax, norms and other elementwise functions, in multiplications per number. */
 #define SIMPLE_COST 8
@@ -68,12 +69,6 @@ sp_pack_numbers(SpPacker *packer, uint64_t offset, const double *numbers, uint64
 	}
 }
 
-static size_t
-type_size(SpType type)
-{
-	return type == SP_TYPE_F32 ? sizeof(float) : sizeof(double);
-}
-
 /* The type of a general step's numbers. */
 static SpType
 general_number_type(const SpPacker *packer, const SpStep *step)
@@ -121,6 +116,26 @@ general_cost(const SpPacker *packer, const SpStep *step)
 	}
 }
 
+/* Numbers that are a matrix in panels (sp_tiles.h). */
+static bool
+has_tiles(const SpStep *step)
+{
+	return step->op == SP_OP_MATRIX ||
+		(step->op == SP_OP_KERNEL && sp_tiles_sum((SpKernel) step->u.general.kind) != SP_TILE_NONE);
+}
+
+static uint64_t
+tiles_width(const SpPacker *packer, const SpStep *step)
+{
+	return step->op == SP_OP_MATRIX ? step->u.general.dims[0] : packer->model->values[step->in].width;
+}
+
+static uint64_t
+tiles_count(const SpPacker *packer, const SpStep *step)
+{
+	return step->op == SP_OP_MATRIX ? step->u.general.dims[1] : packer->model->values[step->out].width;
+}
+
 static SpStatus
 plan_general(SpPacker *packer, const SpStep *step, StepPlan *plan)
 {
@@ -136,9 +151,15 @@ plan_general(SpPacker *packer, const SpStep *step, StepPlan *plan)
 	memcpy(packed->params, general->params, sizeof(packed->params));
 	packed->inputs = sp_pack_reserve(packer, general->n_inputs, sizeof(uint32_t), 8);
 	packed->indices = sp_pack_reserve(packer, general->n_indices, sizeof(uint32_t), 8);
-	packed->numbers = sp_pack_reserve(packer, has_panels(step->op) ? sp_pack_panels_count(packer, step) :
-									  general->n_numbers, type_size(packed->number_type),
-									  SP_IMAGE_ALIGN);
+	if (has_tiles(step))
+	{
+		packed->numbers = sp_pack_tiles_reserve(packer, tiles_width(packer, step), tiles_count(packer, step), packed->number_type);
+		packed->start = sp_pack_line_reserve(packer, tiles_count(packer, step), packed->number_type);
+	}
+	else
+		packed->numbers = sp_pack_reserve(packer, has_panels(step->op) ? sp_pack_panels_count(packer, step) :
+										  general->n_numbers, sp_pack_number_size(packed->number_type),
+										  SP_IMAGE_ALIGN);
 	packer->cost += general_cost(packer, step);
 	return SP_OK;
 }
@@ -154,6 +175,17 @@ fill_general(SpPacker *packer, const SpStep *step, const StepPlan *plan)
 	memcpy(packer->image + packed->indices, general->indices, general->n_indices * sizeof(uint32_t));
 	if (has_panels(step->op))
 		return sp_pack_panels_fill(packer, step, packed->numbers);
+	if (has_tiles(step))
+	{
+		uint64_t	n_in = tiles_width(packer, step);
+		uint64_t	n_out = tiles_count(packer, step);
+
+		SP_TRY(sp_pack_tiles_fill(packer, packed->numbers, general->numbers, n_in, n_out, packed->number_type));
+		/* a layer's biases; other steps have no numbers behind the matrix */
+		sp_pack_numbers(packer, packed->start, general->numbers + n_in * n_out, general->n_numbers - n_in * n_out,
+						packed->number_type);
+		return SP_OK;
+	}
 	sp_pack_numbers(packer, packed->numbers, general->numbers, general->n_numbers, packed->number_type);
 	return SP_OK;
 }
@@ -162,7 +194,7 @@ static SpStatus
 plan_step(SpPacker *packer, const SpStep *step, StepPlan *plan)
 {
 	SpValue		input = packer->model->values[step->in];
-	size_t		size = type_size(input.type);
+	size_t		size = sp_pack_number_size(input.type);
 
 	switch (step->op)
 	{
@@ -173,9 +205,8 @@ plan_step(SpPacker *packer, const SpStep *step, StepPlan *plan)
 			plan->params = sp_pack_reserve(packer, 1, sizeof(SpPackedLinear), SP_IMAGE_ALIGN);
 			plan->u.linear = (SpPackedLinear) {
 				.type = input.type, .n_in = input.width, .n_out = step->u.linear.n_out,
-				.weights = sp_pack_reserve(packer, (uint64_t) input.width * step->u.linear.n_out,
-										   size, SP_IMAGE_ALIGN),
-				.bias = sp_pack_reserve(packer, step->u.linear.n_out, size, SP_IMAGE_ALIGN)
+				.weights = sp_pack_tiles_reserve(packer, input.width, step->u.linear.n_out, input.type),
+				.bias = sp_pack_line_reserve(packer, step->u.linear.n_out, input.type)
 			};
 			packer->cost += (uint64_t) input.width * step->u.linear.n_out;
 			return SP_OK;
@@ -223,8 +254,8 @@ fill_step(SpPacker *packer, const SpStep *step, StepPlan *plan)
 			return sp_pack_trees_fill(packer, step, &plan->u.trees);
 		case SP_OP_LINEAR:
 			memcpy(params, &plan->u.linear, sizeof(SpPackedLinear));
-			sp_pack_numbers(packer, plan->u.linear.weights, step->u.linear.weights,
-							(uint64_t) input.width * step->u.linear.n_out, input.type);
+			SP_TRY(sp_pack_tiles_fill(packer, plan->u.linear.weights, step->u.linear.weights, input.width,
+									  step->u.linear.n_out, input.type));
 			sp_pack_numbers(packer, plan->u.linear.bias, step->u.linear.bias, step->u.linear.n_out,
 							input.type);
 			return SP_OK;
@@ -403,7 +434,7 @@ fill_tables(SpPacker *packer, const ImagePlan *plan)
 		SpValue		value = model->values[at];
 
 		values[at] = (SpImageValue) {
-			value.type, value.width, (uint64_t) value.width * type_size(value.type)
+			value.type, value.width, (uint64_t) value.width * sp_pack_number_size(value.type)
 		};
 	}
 	SP_TRY(find_needs(packer, &needs));

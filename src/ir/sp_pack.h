@@ -189,8 +189,8 @@ typedef struct SpPackedLinear
 	uint32_t	n_in;
 	uint32_t	n_out;
 	uint32_t	reserved;
-	uint64_t	weights;		/* typed[n_out * n_in], an output's weights side by side */
-	uint64_t	bias;			/* typed[n_out] */
+	uint64_t	weights;		/* typed n_out * n_in in panels (sp_tiles.h) */
+	uint64_t	bias;			/* typed[n_out] in whole lines */
 } SpPackedLinear;
 
 typedef struct SpPackedScale
@@ -213,6 +213,7 @@ typedef struct SpPackedGeneral
 	uint64_t	inputs;			/* uint32_t[n_inputs] */
 	uint64_t	indices;		/* uint32_t[n_indices] */
 	uint64_t	numbers;		/* typed[n_numbers] */
+	uint64_t	start;			/* only if the numbers are a matrix in panels: typed in whole lines */
 } SpPackedGeneral;
 
 /*

@@ -78,6 +78,18 @@ extern void sp_pack_slices_fill(SpPacker *packer, SpTreesPlan *plan);
 extern void sp_pack_slices_tree(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan,
 								uint32_t tree, const uint32_t *slots);
 
+/* sp_pack_tiles.c: n_out rows of n_in numbers in panels, and one number for each row in whole lines */
+extern uint64_t sp_pack_tiles_reserve(SpPacker *packer, uint64_t n_in, uint64_t n_out, SpType type);
+extern uint64_t sp_pack_line_reserve(SpPacker *packer, uint64_t n_out, SpType type);
+extern SpStatus sp_pack_tiles_fill(SpPacker *packer, uint64_t offset, const double *matrix, uint64_t n_in,
+								   uint64_t n_out, SpType type);
+
+static inline size_t
+sp_pack_number_size(SpType type)
+{
+	return type == SP_TYPE_F32 ? sizeof(float) : sizeof(double);
+}
+
 /* sp_pack_panels.c: numbers of CONV and RECURRENT, typed as the step's input */
 extern uint64_t sp_pack_panels_count(const SpPacker *packer, const SpStep *step);
 extern SpStatus sp_pack_panels_fill(SpPacker *packer, const SpStep *step, uint64_t offset);

@@ -53,6 +53,8 @@ typedef struct SpStepRun
 /* Kernels give SP_OK or SP_ERR_CANCELLED. */
 extern SpStatus sp_kernel_trees(const SpStepRun *run);
 extern SpStatus sp_kernel_linear(const SpStepRun *run);
+extern SpStatus sp_kernel_matrix(const SpStepRun *run);
+extern SpStatus sp_kernel_vectors(const SpStepRun *run);	/* KERNEL with a sum of sp_tiles.h */
 extern SpStatus sp_kernel_scale(const SpStepRun *run);
 extern SpStatus sp_kernel_normalize(const SpStepRun *run);
 extern SpStatus sp_kernel_cast(const SpStepRun *run);
@@ -64,6 +66,9 @@ extern SpStatus sp_kernel_above(const SpStepRun *run);
 
 /* All steps with an SpGeneral. */
 extern SpStatus sp_kernel_general(const SpStepRun *run, SpOp op);
+
+/* One row of APPLY by vectors; false if there is no such form of the function. */
+extern bool sp_kernel_apply_vector(const SpStepRun *run, size_t row);
 
 /* Scratch bytes of such a step, which do not depend on the rows. */
 extern uint64_t sp_kernel_general_scratch(const SpPackedGeneral *general, SpOp op);

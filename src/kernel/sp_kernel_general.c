@@ -9,6 +9,7 @@
  * the tensor, as ONNX Runtime computes them.
  */
 #include "kernel/sp_kernel_general.h"
+#include "ir/sp_tiles.h"
 
 static size_t
 element_size(SpType type)
@@ -211,9 +212,6 @@ run_row(const SpStepRun *run, SpOp op, const SpRow *row, size_t number)
 		case SP_OP_GROUP:
 			sp_row_group(row);
 			break;
-		case SP_OP_MATRIX:
-			sp_row_matrix(row);
-			break;
 		case SP_OP_TAKE:
 			row_take(row);
 			break;
@@ -262,8 +260,8 @@ row_work(const SpRow *row, SpOp op)
 
 	if (op == SP_OP_RECURRENT || op == SP_OP_CONV)
 		return row->out_width;
-	if (op == SP_OP_TOPK || op == SP_OP_MATRIX)
-		return (uint64_t) row->out_width * general->dims[op == SP_OP_TOPK ? 1 : 0];
+	if (op == SP_OP_TOPK)
+		return (uint64_t) row->out_width * general->dims[1];
 	if (op == SP_OP_PRODUCT)
 		return (uint64_t) row->out_width * general->dims[2];
 	if (op == SP_OP_COUPLE)
@@ -283,6 +281,10 @@ sp_kernel_general(const SpStepRun *run, SpOp op)
 		.budget = run->budget
 	};
 
+	if (op == SP_OP_MATRIX)
+		return sp_kernel_matrix(run);
+	if (op == SP_OP_KERNEL && sp_tiles_sum((SpKernel) general->kind) != SP_TILE_NONE)
+		return sp_kernel_vectors(run);
 	for (size_t number = 0; number < run->rows; number++)
 	{
 		for (uint32_t at = 0; at < general->n_inputs && at < 3; at++)
@@ -291,7 +293,7 @@ sp_kernel_general(const SpStepRun *run, SpOp op)
 			row.in[at] = run->values[inputs[at]] + number * values[inputs[at]].row_bytes;
 		}
 		row.out = (char *) run->out + number * run->to.row_bytes;
-		if (run_row(run, op, &row, number) || sp_spend(run->budget, row_work(&row, op)))
+		if ((!(op == SP_OP_APPLY && sp_kernel_apply_vector(run, number)) && run_row(run, op, &row, number)) || sp_spend(run->budget, row_work(&row, op)))
 			return SP_ERR_CANCELLED;
 	}
 	return SP_OK;

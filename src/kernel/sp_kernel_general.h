@@ -32,7 +32,6 @@ extern void sp_row_binary(const SpRow *row);
 extern void sp_row_reduce(const SpRow *row);
 extern void sp_row_group(const SpRow *row);
 extern void sp_row_topk(const SpRow *row);
-extern void sp_row_matrix(const SpRow *row);
 extern void sp_row_kernel(const SpRow *row);
 extern void sp_row_product(const SpRow *row);
 extern void sp_row_couple(const SpRow *row);
@@ -45,9 +44,7 @@ extern uint64_t sp_recurrent_scratch(const SpPackedGeneral *general);
 /* Positions of a window that are worked out together. */
 #define SP_POSITIONS 4
 
-/* sp_kernel_dense.c and sp_kernel_post.c */
-extern float sp_dot_float(const float *a, const float *b, size_t count);
-extern double sp_dot_double(const double *a, const double *b, size_t count);
+/* sp_kernel_general.c and sp_kernel_post.c */
 extern float sp_apply_float(SpApply kind, float x, float a, float b);
 extern double sp_apply_double(SpApply kind, double x, double a, double b);
 extern float sp_sigmoid_float(float x);

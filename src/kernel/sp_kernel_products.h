@@ -4,75 +4,26 @@
  * Products of vectors: a template of sp_kernel_typed.h.
  */
 
-static void
-NAME(matrix)(const SpRow *row)
-{
-	const NUMBER *weights = sp_image_at(row->image, row->general->numbers);
-	size_t		n_in = row->general->dims[0];
-	size_t		n_out = row->general->dims[1];
-	const NUMBER *bias = weights + n_in * n_out;
-	const NUMBER *in = row->in[0];
-	NUMBER	   *out = row->out;
-
-	for (size_t from = 0; from < row->width[0]; from += n_in)
-		for (size_t target = 0; target < n_out; target++)
-			*out++ = bias[target] + NAME(sp_dot)(in + from, weights + target * n_in, n_in);
-}
-
-static NUMBER
-NAME(distance)(const SpRow *row, const NUMBER *x, const NUMBER *v, size_t n)
-{
-	SpKernel	kind = (SpKernel) row->general->kind;
-	NUMBER		order = (NUMBER) row->general->params[0];
-	NUMBER		sum = 0;
-
-	for (size_t at = 0; at < n; at++)
-	{
-		NUMBER		apart = CALL(fabs)(x[at] - v[at]);
-
-		if (kind == SP_KERNEL_MANHATTAN)
-			sum += apart;
-		else if (kind == SP_KERNEL_CHEBYSHEV)
-			sum = apart > sum ? apart : sum;
-		else if (kind == SP_KERNEL_POWERS)
-			sum += CALL(pow)(apart, order);
-		else
-			sum += apart * apart;
-	}
-	if (kind == SP_KERNEL_EUCLIDEAN)
-		return CALL(sqrt)(sum);
-	return kind == SP_KERNEL_RBF ? CALL(exp)(-order * sum) : sum;
-}
-
+/* Kernels whose vectors are not in panels (ir/sp_tiles.h). */
 static void
 NAME(kernels)(const SpRow *row)
 {
-	const NUMBER *vectors = sp_image_at(row->image, row->general->numbers);
+	const NUMBER *v = sp_image_at(row->image, row->general->numbers);
 	const NUMBER *x = row->in[0];
 	NUMBER	   *out = row->out;
-	NUMBER		a = (NUMBER) row->general->params[0];
-	NUMBER		b = (NUMBER) row->general->params[1];
+	NUMBER		order = (NUMBER) row->general->params[0];
+	SpKernel	kind = (SpKernel) row->general->kind;
 	size_t		n = row->width[0];
 
-	for (size_t at = 0; at < row->out_width; at++)
+	for (size_t at = 0; at < row->out_width; at++, v += n)
 	{
-		const NUMBER *v = vectors + at * n;
-
-		switch ((SpKernel) row->general->kind)
-		{
-			case SP_KERNEL_LINEAR:
-				out[at] = NAME(sp_dot)(x, v, n);
-				break;
-			case SP_KERNEL_POLY:
-				out[at] = CALL(pow)(a * NAME(sp_dot)(x, v, n) + b, (NUMBER) row->general->params[2]);
-				break;
-			case SP_KERNEL_SIGMOID:
-				out[at] = CALL(tanh)(a * NAME(sp_dot)(x, v, n) + b);
-				break;
-			default:
-				out[at] = NAME(distance)(row, x, v, n);
-				break;
-		}
+		out[at] = 0;
+		if (kind == SP_KERNEL_CHEBYSHEV)
+			for (size_t i = 0; i < n; i++)
+				out[at] = CALL(fabs)(x[i] - v[i]) > out[at] ? CALL(fabs)(x[i] - v[i]) : out[at];
+		else
+			for (size_t i = 0; i < n; i++)
+				out[at] += CALL(pow)(CALL(fabs)(x[i] - v[i]), order);
 	}
 }
 

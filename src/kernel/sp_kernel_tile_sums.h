@@ -38,11 +38,10 @@ NAME(name)(SpTileSum kind, const SpTileRun *run, size_t row, size_t panel) \
 	const NUMBER *in = (const NUMBER *) run->in + row * n_in; \
 	const NAME(Vector) *lines = (const NAME(Vector) *) run->panels + panel * n_in * PARTS; \
 	NAME(Vector) sums[N_ROWS][(N_PANELS) * PARTS] = {{{0}}}; \
-	SP_UNROLL(32) \
-	for (size_t v = 0; run->start != NULL && v < (N_PANELS) * PARTS; v++) \
-		SP_UNROLL(32) \
-		for (size_t r = 0; r < (N_ROWS); r++) \
-			sums[r][v] = ((const NAME(Vector) *) run->start)[panel * PARTS + v]; \
+	if (run->start != NULL) \
+		for (size_t v = 0; v < (N_PANELS) * PARTS; v++) \
+			for (size_t r = 0; r < (N_ROWS); r++) \
+				sums[r][v] = ((const NAME(Vector) *) run->start)[panel * PARTS + v]; \
 	for (size_t k = 0; k < n_in; k++) \
 		SP_UNROLL(32) \
 		for (size_t v = 0; v < (N_PANELS) * PARTS; v++) \

@@ -15,14 +15,6 @@
 #include "base/sp_simd.h"
 #include "ir/sp_tiles.h"
 
-/* What is summed, of x = in[row][k] and w = matrix[result][k]. */
-typedef enum SpTileSum
-{
-	SP_TILE_PRODUCT = 0,		/* x w */
-	SP_TILE_SQUARE = 1,			/* (x - w)^2 */
-	SP_TILE_DISTANCE = 2		/* |x - w| */
-} SpTileSum;
-
 /* A multiple of the rows of every level's tiles: blocks of so many leave no rest. */
 #define SP_TILE_ROWS 24
 
@@ -45,8 +37,8 @@ typedef struct SpTileRun
 
 /*
  * Functions of count numbers; from and to may be the same.  NaN stays NaN.
- * Against correctly rounded results exp and sigmoid are within 3 units of the
- * last place (sigmoid below the smallest normal number: of that), tanh within 4.
+ * They are within 4 units of the last place, and sigmoid may be 0 where it is
+ * below the smallest normal number.
  */
 typedef struct SpTiles
 {

@@ -2,7 +2,7 @@
  * src/kernel/sp_kernel_tiles_portable.c
  */
 #define LEVEL sp_tiles_portable
-#define TARGET 
+#define TARGET
 #define VECTOR_BYTES 16
 #define TILE_ROWS 2
 #define TILE_PANELS 1

@@ -1,20 +1,13 @@
 /*
  * src/kernel/sp_kernel_vectors.c
  *
- * General steps that multiply vectors: matrices, kernels of support vector
- * machines and distances (onnxruntime/core/providers/cpu/ml/svmclassifier.h),
- * and the coupling of pairwise probabilities.
+ * General steps that multiply vectors and are not in panels: products, rare
+ * distances, and the coupling of pairwise probabilities.
  */
 #include "kernel/sp_kernel_general.h"
 
 #define TEMPLATE "kernel/sp_kernel_products.h"
 #include "kernel/sp_kernel_typed.h"
-
-void
-sp_row_matrix(const SpRow *row)
-{
-	SP_TYPED(matrix, row);
-}
 
 void
 sp_row_kernel(const SpRow *row)
