@@ -29,7 +29,12 @@ NAME(put)(NUMBER *out, const NAME(Vector) *line, size_t n)
 		memcpy(out, line, n * sizeof(NUMBER));
 }
 
-/* N_ROWS rows by N_PANELS panels; sums stay in registers. */
+/*
+ * N_ROWS rows by N_PANELS panels.  Terms are added up in registers, so many at a
+ * time that the roundings of a long sum do not grow with its length.
+ */
+#define PARTIAL_TERMS 32
+
 #define DEFINE_TILE(name, N_ROWS, N_PANELS) \
 static inline INLINE void \
 NAME(name)(SpTileSum kind, const SpTileRun *run, size_t row, size_t panel) \
@@ -37,25 +42,35 @@ NAME(name)(SpTileSum kind, const SpTileRun *run, size_t row, size_t panel) \
 	const size_t n_in = run->n_in; \
 	const NUMBER *in = (const NUMBER *) run->in + row * n_in; \
 	const NAME(Vector) *lines = (const NAME(Vector) *) run->panels + panel * n_in * PARTS; \
-	NAME(Vector) sums[N_ROWS][(N_PANELS) * PARTS] = {{{0}}}; \
+	NAME(Vector) totals[N_ROWS][(N_PANELS) * PARTS] = {{{0}}}; \
 	if (run->start != NULL) \
 		for (size_t v = 0; v < (N_PANELS) * PARTS; v++) \
 			for (size_t r = 0; r < (N_ROWS); r++) \
-				sums[r][v] = ((const NAME(Vector) *) run->start)[panel * PARTS + v]; \
-	for (size_t k = 0; k < n_in; k++) \
+				totals[r][v] = ((const NAME(Vector) *) run->start)[panel * PARTS + v]; \
+	for (size_t first = 0; first < n_in; first += PARTIAL_TERMS) \
+	{ \
+		NAME(Vector) sums[N_ROWS][(N_PANELS) * PARTS] = {{{0}}}; \
+		size_t		end = n_in - first < PARTIAL_TERMS ? n_in : first + PARTIAL_TERMS; \
+		for (size_t k = first; k < end; k++) \
+			SP_UNROLL(32) \
+			for (size_t v = 0; v < (N_PANELS) * PARTS; v++) \
+			{ \
+				NAME(Vector) w = lines[(v / PARTS * n_in + k) * PARTS + v % PARTS]; \
+				SP_UNROLL(32) \
+				for (size_t r = 0; r < (N_ROWS); r++) \
+					sums[r][v] = NAME(term)(kind, sums[r][v], in[r * n_in + k], w); \
+			} \
 		SP_UNROLL(32) \
 		for (size_t v = 0; v < (N_PANELS) * PARTS; v++) \
-		{ \
-			NAME(Vector) w = lines[(v / PARTS * n_in + k) * PARTS + v % PARTS]; \
 			SP_UNROLL(32) \
 			for (size_t r = 0; r < (N_ROWS); r++) \
-				sums[r][v] = NAME(term)(kind, sums[r][v], in[r * n_in + k], w); \
-		} \
+				totals[r][v] += sums[r][v]; \
+	} \
 	for (size_t r = 0; r < (N_ROWS); r++) \
 		for (size_t p = 0; p < (N_PANELS); p++) \
 		{ \
 			size_t		at = (panel + p) * LINE_LANES; \
-			NAME(put)((NUMBER *) run->out + (row + r) * run->n_out + at, sums[r] + p * PARTS, run->n_out - at); \
+			NAME(put)((NUMBER *) run->out + (row + r) * run->n_out + at, totals[r] + p * PARTS, run->n_out - at); \
 		} \
 }
 
@@ -65,6 +80,7 @@ DEFINE_TILE(wide, 1, WIDE_PANELS)
 DEFINE_TILE(single, 1, 1)
 
 #undef DEFINE_TILE
+#undef PARTIAL_TERMS
 
 /* Panels are the outer loop: those beyond the cache are then fetched once for all rows. */
 static inline INLINE void

@@ -5,8 +5,8 @@
  * (ir/sp_tiles.h), and the functions that follow them, at each level of
  * instructions.
  *
- * Each result is summed by one lane in the order of the elements, in a block of
- * rows and alone, whatever tile it falls into: its bits depend on the level
+ * Each result is summed by one lane, 32 elements at a time, in a block of rows
+ * and alone, whatever tile it falls into: its bits depend on the level
  * only.  AVX2 and AVX-512 fuse multiplication and addition.
  */
 #ifndef SP_KERNEL_TILES_H

@@ -35,7 +35,7 @@ foreach my $name (fixtures())
 }
 
 # Blocks and single rows give the same bits; so do trees with any instructions,
-# while sums of dense layers are those of one level.
+# while dense layers and vectorised functions are those of one level.
 my @levels = ('portable');
 foreach my $level (qw(avx2 avx512))
 {
@@ -68,7 +68,8 @@ foreach my $name (qw(xgb_pouch_softprob xgb_diabetes_squarederror xgb_cancer_log
         is($count, $fixture->{rows}, "$name: predict_batch equals $single with $level");
         $sums{$sum} = 1;
     }
-    is(keys %sums, 1, "$name: all levels give the same numbers") if $name ne 'onnx_digits_logistic';
+    is(keys %sums, 1, "$name: all levels give the same numbers")
+        unless $name =~ /^onnx_(digits_logistic|wine_outliers)$/;
 }
 
 # A network with one number is no classifier, whatever labels are given.
