@@ -209,12 +209,16 @@ ISOLATION_OPTS = --inputdir=test/isolation --encoding=UTF8 --no-locale
 # whatever the template database of the server is in
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
+# Fuzz targets: test/fuzz/fuzz_NAME.c (test/fuzz/run)
+FUZZ_TARGETS = xgboost_json xgboost_ubj lightgbm catboost_json onnx predict stored
+FUZZ_PARTS  := $(filter-out test/fuzz/fuzz_%,$(sort $(wildcard test/fuzz/*.c)))
+
 UNIT_PROGRAMS  := $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/test_*.c)))
 BENCH_PROGRAMS := $(patsubst bench/%.c,build/bench/%,$(sort $(wildcard bench/bench_*.c)))
 
 # ------------------------------------------------------------------ flags --
 # The server may have been configured for gcc; clang need not know all its flags.
-CLANG_QUIET = -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+CLANG_QUIET = -Wno-pass-failed -Wno-unknown-warning-option -Wno-ignored-optimization-argument
 WARNINGS = -Wall -Wextra -Wno-declaration-after-statement \
 	$(if $(findstring clang,$(CC)),$(CLANG_QUIET)) \
 	$(if $(filter 1,$(WERROR)),-Werror)
@@ -230,6 +234,8 @@ FUSED_OBJS = src/kernel/sp_kernel_tiles_avx2.o src/kernel/sp_kernel_tiles_avx512
 PURE_CFLAGS  = -std=gnu11 -g $(WARNINGS) $(FPFLAGS) -Isrc
 UNIT_CFLAGS  = $(PURE_CFLAGS) -O1 -fno-omit-frame-pointer -Itest/unit \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_CFLAGS  = $(PURE_CFLAGS) $(CLANG_QUIET) -O1 -fno-omit-frame-pointer -Itest/fuzz -Itest/unit \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 BENCH_CFLAGS = $(PURE_CFLAGS) -O2 -DNDEBUG $(OPTFLAGS)
 PURE_LIBS    = -lprotobuf-c -lm
 
@@ -244,7 +250,8 @@ EXTRA_CLEAN = $(GENERATED_C) $(GENERATED_H)
 
 # ---------------------------------------------------------------- targets --
 .PHONY: parity property all install installcheck uninstall clean help demo test psql start stop status \
-	unit regress isolation pgtap tap bench lint dist matrix clean-private unit-programs
+	unit regress isolation pgtap tap bench lint dist matrix clean-private unit-programs \
+	fuzz fuzz-programs
 
 all: ## build the extension (plain PGXS)
 
@@ -281,6 +288,9 @@ tap: ## run the TAP tests (restart, crash, replica, upgrade)
 
 lint: ## check the source against the project's rules
 	@scripts/lint/run
+
+fuzz: ## fuzz the readers of files: SECONDS=n for each target, TARGET=name, FUZZ_JOBS=n at once
+	@FUZZ_SECONDS=$(SECONDS) test/fuzz/run $(TARGET)
 
 matrix: ## run the tests on PostgreSQL 17 and 18 as well (root, debootstrap)
 	@test/matrix
@@ -324,6 +334,20 @@ $(UNIT_OBJS): build/unit/%.o: %.c $(ALL_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
 
+FUZZ_CC       = clang
+FUZZ_OBJS     = $(addprefix build/fuzz/,$(PURE_OBJS) $(FUZZ_PARTS:.c=.o))
+FUZZ_PROGRAMS = $(addprefix build/fuzz/fuzz_,$(FUZZ_TARGETS))
+
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+$(FUZZ_PROGRAMS): build/fuzz/%: build/fuzz/test/fuzz/%.o $(FUZZ_OBJS)
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_OBJS) $(PURE_LIBS)
+
+build/fuzz/%.o: %.c $(ALL_HEADERS) $(wildcard test/fuzz/*.h test/unit/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
+.SECONDARY: $(addprefix build/fuzz/test/fuzz/fuzz_,$(addsuffix .o,$(FUZZ_TARGETS)))
+
 parity: ## train models with the source libraries and compare all answers (needs Python with venv)
 	@test/parity/run
 
@@ -337,7 +361,7 @@ bench: ## time the kernels beside xgboost on the same rows (needs Python with ve
 	@bench/run
 
 $(BENCH_PROGRAMS): build/bench/%: bench/%.c $(BENCH_OBJS) $(ALL_HEADERS) $(wildcard bench/*.h)
-	$(CC) $(BENCH_CFLAGS) -Ibench -o $@ $< $(BENCH_OBJS) $(PURE_LIBS)
+	$(CC) $(BENCH_CFLAGS) -Ibench -Itest/unit -o $@ $< $(BENCH_OBJS) $(PURE_LIBS)
 
 $(BENCH_OBJS): build/bench/%.o: %.c $(ALL_HEADERS)
 	@mkdir -p $(@D)
@@ -346,6 +370,9 @@ $(BENCH_OBJS): build/bench/%.o: %.c $(ALL_HEADERS)
 # Generated code is not held to our warnings; kernels get the vectorizer.
 build/unit/src/import/sp_onnx.pb-c.o:  UNIT_CFLAGS  += -w
 build/bench/src/import/sp_onnx.pb-c.o: BENCH_CFLAGS += -w
+build/fuzz/src/import/sp_onnx.pb-c.o:  FUZZ_CFLAGS  += -w
+# Their loops take clang minutes with all checks; the unit tests have them checked by gcc.
+$(filter build/fuzz/src/kernel/sp_kernel_slices%,$(FUZZ_OBJS)): FUZZ_CFLAGS += -fno-sanitize=undefined
 $(addprefix build/bench/,$(KERNEL_OBJS)): BENCH_CFLAGS += -O3
 $(addprefix build/unit/,$(FUSED_OBJS)):   UNIT_CFLAGS  += -ffp-contract=fast
 $(addprefix build/bench/,$(FUSED_OBJS)):  BENCH_CFLAGS += -ffp-contract=fast

@@ -33,6 +33,7 @@ typedef struct SpTestRegion
 	size_t		peak;
 	long		calls;
 	long		fail_at;		/* this call (counted from 1) and all later ones fail; 0: never */
+	size_t		budget;			/* bytes live at once, more fail; 0: no bound */
 } SpTestRegion;
 
 __attribute__((unused)) static void
@@ -71,10 +72,14 @@ sp_test_resize(void *arg, void *old, size_t size)
 		return NULL;
 	if (size > SIZE_MAX - sizeof(SpTestBlock))
 		return NULL;
+	if (region->budget > 0 && (size > region->budget || region->bytes > region->budget - size))
+		return NULL;
 	block = malloc(sizeof(SpTestBlock) + size);
 	if (block == NULL)
 		return NULL;
 	block->size = size;
+	/* both live for a moment, as in the server */
+	sp_test_link(region, block);
 	if (old)
 	{
 		SpTestBlock *old_block = (SpTestBlock *) old - 1;
@@ -83,7 +88,6 @@ sp_test_resize(void *arg, void *old, size_t size)
 		sp_test_unlink(region, old_block);
 		free(old_block);
 	}
-	sp_test_link(region, block);
 	return block + 1;
 }
 

@@ -12,7 +12,9 @@
 
 #include "sp_test.h"
 
+#include "base/sp_bytes.h"
 #include "import/sp_import.h"
+#include "ir/sp_checksum.h"
 
 typedef struct SpTestImport
 {
@@ -34,7 +36,7 @@ sp_test_stop(void *arg)
 
 /* Import; release with sp_test_import_end. */
 __attribute__((unused)) static SpStatus
-sp_test_import(SpTestImport *import, SpFormat format, const void *bytes, size_t size)
+sp_test_attempt(SpTestImport *import, SpFormat format, const void *bytes, size_t size)
 {
 	void	   *copy = malloc(size > 0 ? size : 1);
 
@@ -43,6 +45,43 @@ sp_test_import(SpTestImport *import, SpFormat format, const void *bytes, size_t 
 	import->model = NULL;
 	import->status = sp_import(&import->cx, format, copy, size, NULL, &import->used, &import->model);
 	free(copy);
+	return import->status;
+}
+
+/* A file for the fuzz targets, named by its content. */
+__attribute__((unused)) static void
+sp_test_save(const char *folder, const char *target, const void *bytes, size_t size)
+{
+	char		path[1024];
+	FILE	   *file;
+
+	snprintf(path, sizeof(path), "%s/%s/%016llx", folder, target, (unsigned long long) sp_checksum(bytes, size));
+	file = fopen(path, "wb");
+	if (file)
+	{
+		fwrite(bytes, 1, size, file);
+		fclose(file);
+	}
+}
+
+/*
+ * As sp_test_attempt, for a file that is no damaged copy of another: with
+ * SP_TEST_SEEDS set, the file and its stored form go into folders there, one
+ * for each fuzz target.
+ */
+__attribute__((unused)) static SpStatus
+sp_test_import(SpTestImport *import, SpFormat format, const void *bytes, size_t size)
+{
+	const char *folder = getenv("SP_TEST_SEEDS");
+	SpWriter	stored;
+
+	sp_test_attempt(import, format, bytes, size);
+	if (folder == NULL || import->used == SP_FORMAT_UNKNOWN)
+		return import->status;
+	sp_test_save(folder, sp_format_name(import->used), bytes, size);
+	sp_writer_init(&stored, &import->cx);
+	if (import->status == SP_OK && sp_model_write(&import->cx, import->model, &stored) == SP_OK)
+		sp_test_save(folder, "stored", stored.data, stored.size);
 	return import->status;
 }
 
@@ -84,7 +123,7 @@ sp_test_truncations(const char *name, SpFormat format, const void *bytes, size_t
 
 	for (length = 0; length < size; length++)
 	{
-		sp_test_import(&import, format, bytes, length);
+		sp_test_attempt(&import, format, bytes, length);
 		if (!sp_test_is_clear(&import, length) || (import.status == SP_OK && !may_succeed))
 		{
 			if (n_bad++ == 0)
@@ -108,7 +147,7 @@ sp_test_bit_flips(const char *name, SpFormat format, const void *bytes, size_t s
 	for (bit = 0; bit < size * 8; bit++)
 	{
 		changed[bit / 8] ^= (uint8_t) (1 << bit % 8);
-		sp_test_import(&import, format, changed, size);
+		sp_test_attempt(&import, format, changed, size);
 		n_accepted += import.status == SP_OK;
 		if (!sp_test_is_clear(&import, size) && n_bad++ == 0)
 			sp_test_complain(&import, "bit", bit);
@@ -146,7 +185,7 @@ sp_test_random(const char *name, SpFormat format, const void *bytes, size_t size
 			else if (i >= from)
 				changed[i] = (uint8_t) state;
 		}
-		sp_test_import(&import, format, changed, size);
+		sp_test_attempt(&import, format, changed, size);
 		if (!sp_test_is_clear(&import, size) && n_bad++ == 0)
 			sp_test_complain(&import, "random round", (size_t) round);
 		sp_test_import_end(&import);
@@ -287,11 +326,11 @@ sp_test_fixture(const char *data, const char *name, const char *file, SpFormat f
 	{
 		size_t		place = size / 200 * step;
 
-		sp_test_import(&import, format, bytes, place);
+		sp_test_attempt(&import, format, bytes, place);
 		n_bad += !sp_test_is_clear(&import, place);
 		sp_test_import_end(&import);
 		bytes[place] ^= (uint8_t) (1 << step % 8);
-		sp_test_import(&import, format, bytes, size);
+		sp_test_attempt(&import, format, bytes, size);
 		n_bad += !sp_test_is_clear(&import, size);
 		sp_test_import_end(&import);
 		bytes[place] ^= (uint8_t) (1 << step % 8);
