@@ -115,6 +115,8 @@ sp_lgb_read_lines(SpLgbTrees *trees)
 			return SP_OK;
 		if (!sp_lgb_split(line, &name, &value))
 			return sp_lgb_fail(lgb, "a line of tree %u has no \"=\"", trees->tree);
+		if (sp_str_is(name, "Tree"))
+			return sp_lgb_fail(lgb, "no empty line between tree %u and the next", trees->tree);
 		for (i = 0; i < SP_LGB_N_LINES; i++)
 		{
 			if (!sp_str_is(name, sp_lgb_tree_lines[i]))
@@ -145,8 +147,8 @@ sp_lgb_add_set(SpLgbTrees *trees, uint32_t from, uint32_t to)
 		uint32_t	word = (uint32_t) words[i];
 
 		if ((uint64_t) count + 32 > trees->cx->limits.max_elements || count > UINT32_MAX - 32)
-			return sp_fail(trees->cx, SP_ERR_LIMIT, "tree %u has more than %llu categories in its splits",
-						   trees->tree, (unsigned long long) trees->cx->limits.max_elements);
+			return sp_fail_limit(trees->cx, "max_elements", "tree %u has more than %llu categories in its splits",
+								 trees->tree, (unsigned long long) trees->cx->limits.max_elements);
 		SP_TRY(sp_grow_array(trees->cx, (void **) &trees->categories, &trees->categories_capacity,
 							 (size_t) count + 32, sizeof(uint32_t)));
 		for (; word != 0; word &= word - 1)
@@ -287,8 +289,8 @@ sp_lgb_read_linear(SpLgbTrees *trees, bool is_linear)
 		for (i = 0; i < n_leaves; i++)
 			n_terms += (uint64_t) trees->numbers[SP_LGB_NUM_FEATURES].at[i];
 		if (n_terms > trees->cx->limits.max_elements || n_terms > UINT32_MAX)
-			return sp_fail(trees->cx, SP_ERR_LIMIT, "tree %u has more than %llu coefficients", trees->tree,
-						   (unsigned long long) trees->cx->limits.max_elements);
+			return sp_fail_limit(trees->cx, "max_elements", "tree %u has more than %llu coefficients", trees->tree,
+								 (unsigned long long) trees->cx->limits.max_elements);
 		SP_TRY(sp_lgb_whole_array(trees, SP_LGB_LEAF_FEATURES, n_terms, 0, trees->lgb->num_feature - 1.0));
 		SP_TRY(sp_lgb_array(trees, SP_LGB_LEAF_COEFF, n_terms));
 	}
@@ -354,8 +356,8 @@ sp_lgb_read_tree(SpLgbTrees *trees)
 	spec->n_nodes = 2 * trees->num_leaves - 1;
 	spec->n_weights = trees->num_leaves;
 	if (spec->n_nodes > trees->cx->limits.max_nodes)
-		return sp_fail(trees->cx, SP_ERR_LIMIT, "the model has more than %llu tree nodes",
-					   (unsigned long long) trees->cx->limits.max_nodes);
+		return sp_fail_limit(trees->cx, "max_nodes", "the model has more than %llu tree nodes",
+							 (unsigned long long) trees->cx->limits.max_nodes);
 	SP_TRY(sp_grow_array(trees->cx, (void **) &trees->nodes, &trees->nodes_capacity, spec->n_nodes,
 						 sizeof(SpNode)));
 	SP_TRY(sp_grow_array(trees->cx, (void **) &trees->weights, &trees->weights_capacity, spec->n_weights,

@@ -155,6 +155,16 @@ test_wrong_fields(void)
 	}
 }
 
+/* Its trees are counted from their first lines. */
+static void
+test_tree_in_tree(void)
+{
+	static const char text[] = HEAD OBJECTIVE NAMES "\n" "Tree=0\n" TREE0 TREE1 TAIL;
+
+	sp_test_refused(SP_FORMAT_LIGHTGBM, text, sizeof(text) - 1, SP_ERR_FORMAT, "no empty line between tree 0",
+					"a tree within a tree");
+}
+
 static void
 test_wrong_linear(void)
 {
@@ -234,6 +244,7 @@ main(int argc, char **argv)
 
 	test_decisions();
 	test_wrong_fields();
+	test_tree_in_tree();
 	test_wrong_linear();
 	test_objectives();
 	test_iterations();
