@@ -75,8 +75,8 @@ sp_builder_check_sets(SpBuilder *builder, const SpTreeSpec *spec)
 	if (spec->n_sets > 0 && spec->first_category[0] != 0)
 		return sp_fail(cx, SP_ERR_FORMAT, "sets of categories do not begin with the first");
 	if (before + n_categories > cx->limits.max_elements || before + n_categories > UINT32_MAX)
-		return sp_fail(cx, SP_ERR_LIMIT, "tree ensemble has more than %llu categories in its splits",
-					   (unsigned long long) cx->limits.max_elements);
+		return sp_fail_limit(cx, "max_elements", "tree ensemble has more than %llu categories in its splits",
+							 (unsigned long long) cx->limits.max_elements);
 	/* ascending begins first: only then are all ranges inside of the array */
 	for (uint32_t set = 0; set < spec->n_sets; set++)
 		if (spec->first_category[set + 1] <= spec->first_category[set])
@@ -102,8 +102,8 @@ sp_builder_check_linear(SpBuilder *builder, const SpTreeSpec *spec)
 		return sp_fail(cx, SP_ERR_FORMAT, "linear leaves need float64 inputs and sums");
 	if ((uint64_t) trees->n_terms + spec->n_terms > cx->limits.max_elements ||
 		(uint64_t) trees->n_terms + spec->n_terms > UINT32_MAX)
-		return sp_fail(cx, SP_ERR_LIMIT, "tree ensemble has more than %llu coefficients in its leaves",
-					   (unsigned long long) cx->limits.max_elements);
+		return sp_fail_limit(cx, "max_elements", "tree ensemble has more than %llu coefficients in its leaves",
+							 (unsigned long long) cx->limits.max_elements);
 	for (uint32_t number = 0; number < spec->n_nodes; number++)
 		if (spec->nodes[number].feature == SP_LEAF && spec->nodes[number].right != 1)
 			return sp_fail(cx, SP_ERR_FORMAT, "linear leaf %u of tree %u has %u values instead of one", number,
@@ -159,6 +159,7 @@ sp_builder_add_linear(SpBuilder *builder, const SpTreeSpec *spec)
 	SpContext  *cx = builder->cx;
 	SpTreesDraft *draft = &builder->draft;
 	SpTrees    *trees = &draft->trees;
+	uint32_t	weight = trees->n_weights;
 
 	if (spec->linear == NULL)
 		return SP_OK;
@@ -166,13 +167,17 @@ sp_builder_add_linear(SpBuilder *builder, const SpTreeSpec *spec)
 						 (size_t) trees->n_weights + spec->n_weights, sizeof(SpLeafLinear)));
 	SP_TRY(sp_grow_array(cx, (void **) &trees->terms, &draft->terms_capacity,
 						 (size_t) trees->n_terms + spec->n_terms + 1, sizeof(SpLeafTerm)));
-	for (uint32_t at = 0; at < spec->n_weights; at++)
+	for (uint32_t number = 0; number < spec->n_nodes; number++)
 	{
-		trees->linear[trees->n_weights + at] = spec->linear[at];
-		trees->linear[trees->n_weights + at].first_term += trees->n_terms;
+		const SpLeafLinear *leaf;
+
+		if (spec->nodes[number].feature != SP_LEAF)
+			continue;
+		leaf = &spec->linear[spec->nodes[number].left];
+		trees->linear[weight] = *leaf;
+		trees->linear[weight++].first_term = trees->n_terms;
+		for (uint32_t at = 0; at < leaf->n_terms; at++)
+			trees->terms[trees->n_terms++] = spec->terms[leaf->first_term + at];
 	}
-	if (spec->n_terms > 0)
-		memcpy(trees->terms + trees->n_terms, spec->terms, spec->n_terms * sizeof(SpLeafTerm));
-	trees->n_terms += spec->n_terms;
 	return SP_OK;
 }

@@ -385,6 +385,27 @@ check_recurrent(Check *check)
 	return check_finite(check, check->type);
 }
 
+/* Arrays that an op does not use would be kept, and packed as if they were checked. */
+static SpStatus
+check_arrays(Check *check)
+{
+	static const SpOp plain[] = {
+		SP_OP_GATHER, SP_OP_CONCAT, SP_OP_BINARY, SP_OP_WHERE, SP_OP_APPLY, SP_OP_REDUCE, SP_OP_GROUP,
+		SP_OP_TAKE, SP_OP_COUPLE, SP_OP_TOPK, SP_OP_PRODUCT
+	};
+
+	for (size_t at = 0; at < sizeof(plain) / sizeof(plain[0]); at++)
+	{
+		if (check->op != plain[at])
+			continue;
+		if (check->spec->n_numbers > 0)
+			return refuse(check, "it has numbers that it does not use");
+		if (check->spec->n_indices > 0 && check->op != SP_OP_GATHER)
+			return refuse(check, "it has indices that it does not use");
+	}
+	return SP_OK;
+}
+
 static SpStatus
 check_conv(Check *check)
 {
@@ -458,8 +479,8 @@ static SpStatus
 copy_array(SpBuilder *builder, const void *from, size_t count, size_t size, void **copy)
 {
 	if (count > builder->cx->limits.max_elements)
-		return sp_fail(builder->cx, SP_ERR_LIMIT, "step has %zu numbers, more than the limit of %llu",
-					   count, (unsigned long long) builder->cx->limits.max_elements);
+		return sp_fail_limit(builder->cx, "max_elements", "step has %zu numbers, more than the limit of %llu",
+							 count, (unsigned long long) builder->cx->limits.max_elements);
 	SP_TRY(sp_alloc_array(builder->cx, count, size, copy));
 	if (count > 0)
 		memcpy(*copy, from, count * size);
@@ -486,6 +507,7 @@ sp_builder_general(SpBuilder *builder, SpOp op, const SpGeneral *spec, uint32_t 
 			return sp_fail(builder->cx, SP_ERR_FORMAT, "step reads value %u, which does not exist",
 						   spec->inputs[at]);
 	}
+	SP_TRY(check_arrays(&check));
 	SP_TRY(check_step(&check));
 	if (check.width > SP_ROW_CAP)
 		return sp_fail(builder->cx, SP_ERR_LIMIT,

@@ -180,8 +180,8 @@ check_shape(SpBuilder *builder, const SpNode *nodes, uint32_t n_nodes, uint32_t 
 		return sp_fail(cx, SP_ERR_FORMAT, "tree %u has %u nodes without a parent",
 					   draft->trees.n_trees, n_nodes - filled);
 	if (*depth > cx->limits.max_tree_depth)
-		return sp_fail(cx, SP_ERR_LIMIT, "tree %u is %u splits deep, more than the limit of %u",
-					   draft->trees.n_trees, *depth, cx->limits.max_tree_depth);
+		return sp_fail_limit(cx, "max_tree_depth", "tree %u is %u splits deep, more than the limit of %u",
+							 draft->trees.n_trees, *depth, cx->limits.max_tree_depth);
 	return SP_OK;
 }
 
@@ -196,33 +196,38 @@ check_size(SpBuilder *builder, uint32_t n_nodes, uint32_t n_weights)
 	if (n_nodes == 0)
 		return sp_fail(cx, SP_ERR_FORMAT, "tree %u has no nodes", trees->n_trees);
 	if (total > cx->limits.max_nodes)
-		return sp_fail(cx, SP_ERR_LIMIT, "model has more than %llu tree nodes",
-					   (unsigned long long) cx->limits.max_nodes);
+		return sp_fail_limit(cx, "max_nodes", "model has more than %llu tree nodes",
+							 (unsigned long long) cx->limits.max_nodes);
 	if (first + n_nodes > UINT32_MAX || (uint64_t) trees->n_weights + n_weights > UINT32_MAX)
 		return sp_fail(cx, SP_ERR_LIMIT, "tree ensemble is too large");
 	if ((uint64_t) trees->n_weights + n_weights > cx->limits.max_elements)
-		return sp_fail(cx, SP_ERR_LIMIT, "tree ensemble has more than %llu leaf weights",
-					   (unsigned long long) cx->limits.max_elements);
+		return sp_fail_limit(cx, "max_elements", "tree ensemble has more than %llu leaf weights",
+							 (unsigned long long) cx->limits.max_elements);
 	return SP_OK;
 }
 
 /*
- * A leaf's unused fields are set to zero, so that equal trees are equal bytes
- * in the stored form whatever the importer left there.
+ * A leaf's unused fields are set to zero and weights follow the order of their
+ * leaves, so that equal trees are equal bytes in the stored form whatever the
+ * importer left there.  Weights of no leaf are left out.
  */
 static void
-append_nodes(SpTrees *trees, const SpNode *nodes, uint32_t n_nodes)
+append_nodes(SpTrees *trees, const SpTreeSpec *spec)
 {
 	SpNode	   *to = trees->nodes + trees->first_node[trees->n_trees];
 
-	for (uint32_t number = 0; number < n_nodes; number++)
+	for (uint32_t number = 0; number < spec->n_nodes; number++)
 	{
-		to[number] = nodes[number];
-		if (nodes[number].feature != SP_LEAF)
+		const SpNode *node = &spec->nodes[number];
+
+		to[number] = *node;
+		if (node->feature != SP_LEAF)
 			continue;
 		to[number].threshold = 0;
 		to[number].flags = 0;
-		to[number].left += trees->n_weights;
+		to[number].left = trees->n_weights;
+		for (uint32_t at = 0; at < node->right; at++)
+			trees->weights[trees->n_weights++] = spec->weights[node->left + at];
 	}
 }
 
@@ -253,6 +258,7 @@ sp_builder_tree_spec(SpBuilder *builder, const SpTreeSpec *spec)
 	SpTrees    *trees = &builder->draft.trees;
 	uint32_t	depth;
 	uint32_t	first;
+	uint64_t	before;
 
 	if (!builder->draft.open)
 		return sp_fail(cx, SP_ERR_FORMAT, "tree outside of an ensemble");
@@ -265,18 +271,16 @@ sp_builder_tree_spec(SpBuilder *builder, const SpTreeSpec *spec)
 
 	SP_TRY(grow(builder, spec->n_nodes, spec->n_weights));
 	first = trees->first_node[trees->n_trees];
-	append_nodes(trees, spec->nodes, spec->n_nodes);
-	SP_TRY(sp_builder_add_sets(builder, spec, trees->nodes + first));
+	before = (uint64_t) trees->n_weights + trees->n_terms;
 	SP_TRY(sp_builder_add_linear(builder, spec));
-	for (uint32_t at = 0; at < spec->n_weights; at++)
-		trees->weights[trees->n_weights + at] = spec->weights[at];
-	trees->n_weights += spec->n_weights;
+	append_nodes(trees, spec);
+	SP_TRY(sp_builder_add_sets(builder, spec, trees->nodes + first));
 	trees->depth[trees->n_trees] = depth;
 	trees->first_node[++trees->n_trees] = first + spec->n_nodes;
 	builder->model->n_nodes += spec->n_nodes;
 	builder->model->n_trees++;
 	/* a split of a binary tree has two children, so splits = leaves - 1 */
-	builder->model->n_parameters += spec->n_nodes / 2 + (uint64_t) spec->n_weights + spec->n_terms;
+	builder->model->n_parameters += spec->n_nodes / 2 + (uint64_t) trees->n_weights + trees->n_terms - before;
 	return SP_OK;
 }
 

@@ -312,6 +312,33 @@ test_overrides(void)
 	fails_with(&cx, finish_classifier(0, &overrides, &model), SP_ERR_VALUE, "label 3 is empty", "empty label");
 }
 
+/* What would be kept and packed without a check. */
+static void
+test_unused_arrays(void)
+{
+	double		number = NAN;
+	uint32_t	index = 0;
+	uint32_t	input;
+	uint32_t	value;
+	SpBuilder  *builder;
+	SpGeneral	gather = {.n_inputs = 1, .inputs = &input, .n_indices = 1, .indices = &index, .n_numbers = 1, .numbers = &number};
+	SpGeneral	negate = {.kind = SP_APPLY_NEGATE, .n_inputs = 1, .inputs = &input, .n_indices = 1, .indices = &index};
+
+	sp_test_release_all(&region);
+	sp_test_context(&cx, &region);
+	sp_builder_new(&cx, &builder);
+	sp_builder_input(builder, SP_TYPE_I64, 2, NULL, &input);
+	fails_with(&cx, sp_builder_general(builder, SP_OP_GATHER, &gather, &value), SP_ERR_FORMAT, "numbers that it does not use",
+			   "numbers of a step that has none");
+	fails_with(&cx, sp_builder_general(builder, SP_OP_APPLY, &negate, &value), SP_ERR_FORMAT, "indices that it does not use",
+			   "indices of a step that has none");
+	gather.n_numbers = 0;
+	ok(sp_builder_general(builder, SP_OP_GATHER, &gather, &value) == SP_OK, "no more than it uses");
+	cx.limits.max_elements = 0;
+	fails_with(&cx, sp_builder_general(builder, SP_OP_GATHER, &gather, &value), SP_ERR_LIMIT, "smartpouch.max_elements",
+			   "the hint names the setting");
+}
+
 static bool
 stop_now(void *arg)
 {
@@ -417,6 +444,7 @@ main(void)
 	test_finish();
 	test_overrides();
 	test_windows();
+	test_unused_arrays();
 	test_failures();
 	return done_testing();
 }

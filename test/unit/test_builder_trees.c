@@ -3,6 +3,7 @@
  *
  * What the builder refuses in tree ensembles, and what it makes of the rest.
  */
+#include "base/sp_bytes.h"
 #include "sp_test_models.h"
 
 static SpContext cx;
@@ -292,10 +293,62 @@ test_linear(void)
 	fails_with(&cx, add_spec(spec, SP_NODE_LE, 0, SP_TYPE_F64), SP_ERR_FORMAT, "coefficient or feature", "a coefficient of NaN");
 }
 
+/* Two trees that say the same, one with its weights in another order and one of no leaf: the same bytes. */
+static void
+test_same_bytes(void)
+{
+	static const SpNode nodes[2][3] = {
+		{{.feature = 0, .threshold = 1, .left = 1, .right = 2},
+			{.feature = SP_LEAF, .left = 0, .right = 1}, {.feature = SP_LEAF, .left = 1, .right = 1}},
+		{{.feature = 0, .threshold = 1, .left = 1, .right = 2},
+			{.feature = SP_LEAF, .left = 2, .right = 1}, {.feature = SP_LEAF, .left = 0, .right = 1}}
+	};
+	static const SpLeafWeight weights[2][3] = {{{1, 0}, {2, 0}}, {{2, 0}, {9, 0}, {1, 0}}};
+	static const SpLeafTerm terms[2][3] = {{{5, 0}, {6, 1}}, {{6, 1}, {7, 0}, {5, 0}}};
+	static const SpLeafLinear linear[2][3] = {{{3, 0, 1}, {4, 1, 1}}, {{4, 0, 1}, {0, 1, 1}, {3, 2, 1}}};
+
+	for (int is_linear = 0; is_linear < 2; is_linear++)
+	{
+		SpWriter	stored[2];
+		uint64_t	n_parameters[2];
+
+		for (uint32_t which = 0; which < 2; which++)
+		{
+			SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F64, .n_targets = 1};
+			SpTreeSpec	spec = {.nodes = nodes[which], .n_nodes = 3, .weights = weights[which], .n_weights = 2 + which};
+			SpBuilder  *builder;
+			SpModel    *model = NULL;
+			uint32_t	value;
+
+			if (is_linear)
+			{
+				spec.linear = linear[which];
+				spec.terms = terms[which];
+				spec.n_terms = 2 + which;
+			}
+			sp_builder_new(&cx, &builder);
+			sp_builder_task(builder, SP_TASK_REGRESSION, true, true);
+			sp_builder_input(builder, SP_TYPE_F64, 2, NULL, &trees.in);
+			sp_builder_trees_begin(builder, &trees);
+			sp_builder_tree_spec(builder, &spec);
+			sp_builder_trees_end(builder, &value);
+			sp_builder_output(builder, SP_OUTPUT_VALUE, value);
+			sp_builder_finish(builder, NULL, &model);
+			sp_writer_init(&stored[which], &cx);
+			n_parameters[which] = model->n_parameters;
+			sp_model_write(&cx, model, &stored[which]);
+			ok(model->steps[0].u.trees.n_weights == 2, "two weights of two leaves");
+		}
+		ok(stored[0].size == stored[1].size && memcmp(stored[0].data, stored[1].data, stored[0].size) == 0 &&
+		   n_parameters[0] == n_parameters[1], "equal trees, equal bytes%s", is_linear ? ", linear" : "");
+	}
+}
+
 int
 main(void)
 {
 	test_sets();
+	test_same_bytes();
 	test_linear();
 	sp_test_release_all(&region);
 	sp_test_context(&cx, &region);
