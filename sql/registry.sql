@@ -108,6 +108,20 @@ SELECT smartpouch.import_model('big', artifact) FROM tiny WHERE name = 'regressi
 RESET smartpouch.max_features;
 SET smartpouch.max_nodes = 5;
 SELECT smartpouch.import_model('big', artifact) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+RESET smartpouch.max_nodes;
+SET smartpouch.max_labels = 2;
+SELECT smartpouch.import_model('big', convert_to(replace(replace(convert_from(artifact, 'UTF8'), 'reg:squarederror',
+    'multi:softprob'), '"num_class": "0"', '"num_class": "3"'), 'UTF8')) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+RESET smartpouch.max_labels;
+SET smartpouch.max_elements = 1;
+SELECT smartpouch.import_model('big', artifact) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+RESET smartpouch.max_elements;
+SET smartpouch.max_string_length = '1B';
+SELECT smartpouch.import_model('big', artifact) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+RESET smartpouch.max_string_length;
+SET smartpouch.max_nesting = 3;
+SELECT smartpouch.import_model('big', artifact) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+RESET smartpouch.max_nesting;
 -- a limit is about what comes in: what is there still loads, in a new session too
 \c -
 SET smartpouch.max_nodes = 5;

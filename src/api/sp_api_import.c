@@ -133,6 +133,7 @@ read_model(SpContext *cx, const Artifact *artifact, SpFormat *format)
 	SpModel    *model;
 
 	check_size(artifact->size);
+	sp_context_bound(cx, artifact->size);
 	if (sp_import(cx, artifact->format, artifact->bytes, artifact->size,
 				  &artifact->overrides, format, &model) != SP_OK)
 		sp_raise(cx, NULL);

@@ -84,6 +84,25 @@ sp_fail(SpContext *cx, SpStatus status, const char *fmt,...)
 }
 
 SpStatus
+sp_over_limit(SpContext *cx, const char *setting, SpStatus status)
+{
+	sp_fail_hint(cx, "An administrator can raise smartpouch.%s.", setting);
+	return status;
+}
+
+SpStatus
+sp_fail_limit(SpContext *cx, const char *setting, const char *fmt,...)
+{
+	va_list		args;
+
+	sp_fail(cx, SP_ERR_LIMIT, "%s", "");
+	va_start(args, fmt);
+	sp_format_field(cx->error.message, sizeof(cx->error.message), fmt, args);
+	va_end(args);
+	return sp_over_limit(cx, setting, SP_ERR_LIMIT);
+}
+
+SpStatus
 sp_fail_at(SpContext *cx, uint64_t offset, const char *fmt,...)
 {
 	va_list		args;
@@ -187,8 +206,8 @@ sp_copy_str(SpContext *cx, SpStr str, const char **result)
 	{
 		char		shown[SP_PRINTABLE_SIZE];
 
-		return sp_fail(cx, SP_ERR_LIMIT, "a name of %zu bytes is longer than the limit of %u: \"%s\"",
-					   str.size, cx->limits.max_string, sp_printable(str, shown));
+		return sp_fail_limit(cx, "max_string_length", "a name of %zu bytes is longer than the limit of %u: \"%s\"",
+							 str.size, cx->limits.max_string, sp_printable(str, shown));
 	}
 	SP_TRY(sp_alloc_array(cx, str.size + 1, 1, &copy));
 	if (str.size > 0)

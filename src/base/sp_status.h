@@ -94,6 +94,15 @@ extern SpStatus sp_fail(SpContext *cx, SpStatus status, const char *fmt,...)
 extern SpStatus sp_fail_at(SpContext *cx, uint64_t offset, const char *fmt,...)
 			__attribute__((format(printf, 3, 4)));
 
+/*
+ * SP_ERR_LIMIT above a limit that can be raised: the hint names the setting of
+ * the server, smartpouch.setting.  sp_over_limit gives the hint to an error
+ * that another function has recorded; it returns status.
+ */
+extern SpStatus sp_fail_limit(SpContext *cx, const char *setting, const char *fmt,...)
+			__attribute__((format(printf, 3, 4)));
+extern SpStatus sp_over_limit(SpContext *cx, const char *setting, SpStatus status);
+
 /* Add a detail or hint to the error just recorded; they return its status. */
 extern SpStatus sp_fail_detail(SpContext *cx, const char *fmt,...)
 			__attribute__((format(printf, 2, 3)));

@@ -83,7 +83,7 @@ sp_tokens_push(SpTokens *tokens, SpToken *token, SpTokenFrame frame)
 
 	if (tokens->depth >= cx->limits.max_nesting)
 	{
-		sp_fail(cx, SP_ERR_LIMIT, "objects and arrays are nested deeper than the limit of %u",
+		sp_fail_limit(cx, "max_nesting", "objects and arrays are nested deeper than the limit of %u",
 				cx->limits.max_nesting);
 		cx->error.offset = token->offset;
 		return SP_ERR_LIMIT;

@@ -166,7 +166,7 @@ load_image(const SpVersionRow *version, Snapshot snapshot, MemoryContext mcx)
 	sp_limits_none(&cx.limits);
 	if (sp_model_read(&cx, program, (Size) version->program_bytes, &model) != SP_OK)
 		damaged(version, &cx);
-	cx.alloc.arg = mcx;
+	sp_context_move(&cx, mcx);
 	if (sp_pack(&cx, model, &image) != SP_OK)
 		damaged(version, &cx);
 	MemoryContextSwitchTo(old);

@@ -58,8 +58,8 @@ sp_cat_read_feature(SpCatboost *cat, SpTokens *tokens, const SpToken *start)
 	if (start->kind != SP_TOKEN_OBJECT)
 		return sp_wrong_kind(cat->cx, start, "float_features", "an array of objects");
 	if (number >= cat->cx->limits.max_features)
-		return sp_fail(cat->cx, SP_ERR_LIMIT, "the model has more features than the limit of %u",
-					   cat->cx->limits.max_features);
+		return sp_fail_limit(cat->cx, "max_features", "the model has more features than the limit of %u",
+							 cat->cx->limits.max_features);
 	SP_TRY(sp_grow_array(cat->cx, (void **) &cat->names, &cat->names_capacity, number + 1, sizeof(SpStr)));
 	SP_TRY(sp_grow_array(cat->cx, (void **) &cat->missing_right, &cat->missing_capacity, number + 1, 1));
 	cat->names[number] = SP_STR("");
@@ -157,8 +157,8 @@ sp_cat_read_labels(SpCatboost *cat, SpTokens *tokens)
 			if (token.kind != SP_TOKEN_STRING && !(token.kind == SP_TOKEN_NUMBER && token.is_integer))
 				return sp_wrong_kind(cx, &token, "class_names", "an array of strings or whole numbers");
 			if (cat->n_labels >= cx->limits.max_labels)
-				return sp_fail(cx, SP_ERR_LIMIT, "the model has more classes than the limit of %u",
-							   cx->limits.max_labels);
+				return sp_fail_limit(cx, "max_labels", "the model has more classes than the limit of %u",
+									 cx->limits.max_labels);
 			text = token.text;
 			cat->has_text_label = cat->has_text_label || token.kind == SP_TOKEN_STRING;
 			if (token.kind == SP_TOKEN_NUMBER)
@@ -253,8 +253,8 @@ sp_cat_read_bias(SpCatboost *cat, SpTokens *tokens)
 		else
 		{
 			if (cat->n_targets >= cx->limits.max_labels)
-				return sp_fail(cx, SP_ERR_LIMIT, "the model has more outputs than the limit of %u classes",
-							   cx->limits.max_labels);
+				return sp_fail_limit(cx, "max_labels", "the model has more outputs than the limit of %u classes",
+									 cx->limits.max_labels);
 			SP_TRY(sp_grow_array(cx, (void **) &cat->bias, &cat->bias_capacity, (size_t) cat->n_targets + 1,
 								 sizeof(double)));
 			cat->bias[cat->n_targets++] = token.number;

@@ -20,8 +20,8 @@ sp_numbered_labels(SpContext *cx, SpBuilder *builder, uint32_t n_classes)
 
 	/* checked before the builder does, because memory is taken here */
 	if (n_classes > cx->limits.max_labels)
-		return sp_fail(cx, SP_ERR_LIMIT, "%u classes are more than the limit of %u",
-					   n_classes, cx->limits.max_labels);
+		return sp_fail_limit(cx, "max_labels", "%u classes are more than the limit of %u",
+							 n_classes, cx->limits.max_labels);
 	SP_TRY(sp_alloc_array(cx, n_classes, SP_LABEL_SIZE, &memory));
 	text = memory;
 	SP_TRY(sp_alloc_array(cx, n_classes, sizeof(SpStr), &memory));

@@ -112,8 +112,8 @@ sp_cat_read_values(SpCatTrees *trees)
 		if (token.kind != SP_TOKEN_NUMBER)
 			return sp_wrong_kind(cx, &token, "leaf_values", "an array of numbers");
 		if (trees->n_values >= cx->limits.max_elements)
-			return sp_fail(cx, SP_ERR_LIMIT, "a tree has more leaf values than the limit of %llu",
-						   (unsigned long long) cx->limits.max_elements);
+			return sp_fail_limit(cx, "max_elements", "a tree has more leaf values than the limit of %llu",
+								 (unsigned long long) cx->limits.max_elements);
 		SP_TRY(sp_grow_array(cx, (void **) &trees->values, &trees->values_capacity, trees->n_values + 1,
 							 sizeof(double)));
 		trees->values[trees->n_values++] = token.number;

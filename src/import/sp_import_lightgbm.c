@@ -47,7 +47,7 @@ sp_lgb_read_names(SpLightgbm *lgb, SpStr text)
 	/* a name has a letter and a space, at least */
 	if (lgb->num_feature > text.size / 2 + 1 || lgb->num_feature > lgb->cx->limits.max_features)
 		return lgb->num_feature > lgb->cx->limits.max_features ?
-			sp_fail(lgb->cx, SP_ERR_LIMIT, "the model has %u features, more than the limit of %u",
+			sp_fail_limit(lgb->cx, "max_features", "the model has %u features, more than the limit of %u",
 					lgb->num_feature, lgb->cx->limits.max_features) :
 			sp_lgb_fail(lgb, "there are fewer feature names than features, which are %u", lgb->num_feature);
 	SP_TRY(sp_alloc_array(lgb->cx, lgb->num_feature, sizeof(SpStr), &memory));
@@ -155,8 +155,8 @@ sp_lgb_count_trees(SpLightgbm *lgb)
 		if (sp_str_is(line, "end of trees"))
 			break;
 		if (sp_lgb_is_tree(line) && ++lgb->n_trees > lgb->cx->limits.max_nodes)
-			return sp_fail(lgb->cx, SP_ERR_LIMIT, "the model has more trees than the limit of %llu nodes",
-						   (unsigned long long) lgb->cx->limits.max_nodes);
+			return sp_fail_limit(lgb->cx, "max_nodes", "the model has more trees than the limit of %llu nodes",
+								 (unsigned long long) lgb->cx->limits.max_nodes);
 		lgb->is_linear = lgb->is_linear || sp_str_is(line, "is_linear=1");
 	}
 	if (lgb->has_tree_sizes && lgb->n_trees != lgb->n_tree_sizes)

@@ -25,8 +25,8 @@ sp_xgb_check_shape(const SpXgboost *xgb)
 		return sp_fail(cx, SP_ERR_UNSUPPORTED, "objective %s with several targets is not supported (num_target is %u)",
 					   xgb->objective->name, xgb->num_target);
 	if (sp_xgb_groups(xgb) > cx->limits.max_labels)
-		return sp_fail(cx, SP_ERR_LIMIT, "%u outputs are more than the limit of %u classes", sp_xgb_groups(xgb),
-					   cx->limits.max_labels);
+		return sp_fail_limit(cx, "max_labels", "%u outputs are more than the limit of %u classes", sp_xgb_groups(xgb),
+							 cx->limits.max_labels);
 	if (xgb->num_class > 1 && xgb->num_target > 1)
 		return sp_fail(cx, SP_ERR_UNSUPPORTED, "XGBoost models with %u classes for each of %u targets are not supported",
 					   xgb->num_class, xgb->num_target);

@@ -108,8 +108,9 @@ sp_ensemble_read_nodes(SpOnnxEnsemble *ensemble)
 	if (count == 0)
 		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_FORMAT, "there are no trees");
 	if (count > limit || count >= UINT32_MAX)
-		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_LIMIT, "%zu nodes are more than the limit of %llu",
-								count, (unsigned long long) limit);
+		return sp_over_limit(ensemble->onnx->cx, "max_nodes",
+							 SP_ENSEMBLE_FAIL(ensemble, SP_ERR_LIMIT, "%zu nodes are more than the limit of %llu",
+											  count, (unsigned long long) limit));
 	ensemble->n_nodes = (uint32_t) count;
 	SP_TRY(sp_ensemble_modes(ensemble, modes));
 	SP_TRY(sp_ensemble_ints(ensemble, "nodes", "treeids", count, &ensemble->tree_ids));
@@ -142,8 +143,9 @@ sp_ensemble_read(SpOnnxEnsemble *ensemble, SpOnnx *onnx, const SpOnnx__NodeProto
 	SP_TRY(sp_ensemble_read_nodes(ensemble));
 	SP_TRY(sp_ensemble_numbers(ensemble, prefix, "weights", &weights, &count));
 	if (count > onnx->cx->limits.max_elements || count >= UINT32_MAX)
-		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_LIMIT, "%zu leaf weights are more than the limit of %llu",
-								count, (unsigned long long) onnx->cx->limits.max_elements);
+		return sp_over_limit(onnx->cx, "max_elements",
+								 SP_ENSEMBLE_FAIL(ensemble, SP_ERR_LIMIT, "%zu leaf weights are more than the limit of %llu",
+								count, (unsigned long long) onnx->cx->limits.max_elements));
 	ensemble->n_weights = (uint32_t) count;
 	ensemble->weights = weights;
 	SP_TRY(sp_ensemble_ints(ensemble, prefix, "treeids", count, &ensemble->weight_trees));

@@ -86,8 +86,9 @@ sp_flat_count(SpFlat *flat, const char *name, const char *what, uint32_t *count)
 	if (attribute == NULL || attribute->n_ints == 0)
 		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_FORMAT, "there are no %s", what);
 	if (attribute->n_ints > limit || attribute->n_ints > UINT32_MAX / 4)
-		return SP_ENSEMBLE_FAIL(ensemble, SP_ERR_LIMIT, "%zu %s are more than the limit of %llu",
-								attribute->n_ints, what, (unsigned long long) limit);
+		return sp_over_limit(ensemble->onnx->cx, "max_nodes",
+							 SP_ENSEMBLE_FAIL(ensemble, SP_ERR_LIMIT, "%zu %s are more than the limit of %llu",
+											  attribute->n_ints, what, (unsigned long long) limit));
 	*count = (uint32_t) attribute->n_ints;
 	return SP_OK;
 }

@@ -54,7 +54,9 @@ sp_onnx_read_shape(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, Sp
 			return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "a shape is not possible");
 		shape->dims[at] = dim == SP_ONNX_ROWS ? 1 : (int64_t) dim;
 		if (!sp_mul_size(count, (size_t) shape->dims[at], &count) || count > onnx->cx->limits.max_elements)
-			return sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "a tensor is too large");
+			return sp_over_limit(onnx->cx, "max_elements",
+								 sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "a tensor is larger than the limit of %llu elements",
+											  (unsigned long long) onnx->cx->limits.max_elements));
 	}
 	return SP_OK;
 }

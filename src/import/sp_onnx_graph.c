@@ -132,8 +132,8 @@ sp_onnx_input_shape(SpOnnx *onnx, const SpOnnx__TensorTypeProto *tensor, const c
 		return sp_fail_hint(cx, "Declare the input as [None, n] when converting.");
 	}
 	if (width > cx->limits.max_features)
-		return sp_fail(cx, SP_ERR_LIMIT, "ONNX input \"%s\" has %zu columns, more than the limit of %u features",
-					   shown, width, cx->limits.max_features);
+		return sp_fail_limit(cx, "max_features", "ONNX input \"%s\" has %zu columns, more than the limit of %u features",
+							 shown, width, cx->limits.max_features);
 	return SP_OK;
 }
 
@@ -170,7 +170,8 @@ sp_onnx_column_names(SpOnnx *onnx, SpStr name, uint32_t width, SpStr *names)
 		return SP_OK;
 	}
 	if (!sp_add_size(name.size, 12, &room) || name.size > onnx->cx->limits.max_string)
-		return sp_fail(onnx->cx, SP_ERR_LIMIT, "the name of an ONNX input is too long");
+		return sp_fail_limit(onnx->cx, "max_string_length", "the name of an ONNX input has %zu bytes, more than the limit of %u",
+							 name.size, onnx->cx->limits.max_string);
 	SP_TRY(sp_alloc_array(onnx->cx, width, room, (void **) &text));
 	for (uint32_t at = 0; at < width; at++, text += room)
 	{
@@ -207,8 +208,8 @@ sp_onnx_inputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 	if (count == 0)
 		return sp_fail(onnx->cx, SP_ERR_FORMAT, "the ONNX graph has no input");
 	if (total > onnx->cx->limits.max_features)
-		return sp_fail(onnx->cx, SP_ERR_LIMIT, "the ONNX graph has %zu columns, more than the limit of %u features",
-					   total, onnx->cx->limits.max_features);
+		return sp_fail_limit(onnx->cx, "max_features", "the ONNX graph has %zu columns, more than the limit of %u features",
+							 total, onnx->cx->limits.max_features);
 	SP_TRY(sp_onnx_names(onnx, (uint32_t) total, &names));
 	for (size_t i = 0; i < count; i++)
 	{

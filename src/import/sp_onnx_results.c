@@ -43,7 +43,7 @@ sp_onnx_set_labels(SpOnnx *onnx, const SpOnnxList *list, size_t count)
 	char	   *text;
 
 	if (count > onnx->cx->limits.max_labels)
-		return sp_fail(onnx->cx, SP_ERR_LIMIT, "model has %zu labels, more than the limit of %u", count, onnx->cx->limits.max_labels);
+		return sp_fail_limit(onnx->cx, "max_labels", "model has %zu labels, more than the limit of %u", count, onnx->cx->limits.max_labels);
 	SP_TRY(sp_onnx_memory(onnx, count, sizeof(SpStr), (void **) &labels));
 	SP_TRY(sp_onnx_memory(onnx, count, SP_ONNX_LABEL_SIZE, (void **) &text));
 	for (size_t at = 0; at < count; at++, text += SP_ONNX_LABEL_SIZE)
@@ -69,7 +69,7 @@ sp_onnx_distinct(SpOnnx *onnx, const SpOnnxList *from, SpOnnxList *to)
 	void	   *memory;
 
 	if (from->count > onnx->cx->limits.max_labels)
-		return sp_fail(onnx->cx, SP_ERR_LIMIT, "model has %zu labels, more than the limit of %u", from->count, onnx->cx->limits.max_labels);
+		return sp_fail_limit(onnx->cx, "max_labels", "model has %zu labels, more than the limit of %u", from->count, onnx->cx->limits.max_labels);
 	SP_TRY(sp_onnx_memory(onnx, from->count, from->texts ? sizeof(SpStr) : sizeof(double), &memory));
 	*to = (SpOnnxList) {.numbers = from->texts ? NULL : memory, .texts = from->texts ? memory : NULL};
 	for (size_t at = 0; at < from->count; at++)

@@ -99,8 +99,8 @@ sp_onnx_scan_field(SpOnnxScan *scan)
 
 	/* unpacked, a tree node takes a dozen fields; whoever needs more can raise the limit */
 	if (scan->n_fields > cx->limits.max_nodes + SP_ONNX_MAX_PARTS)
-		return sp_fail(cx, SP_ERR_LIMIT, "the ONNX file has more than %llu fields",
-					   (unsigned long long) cx->limits.max_nodes + SP_ONNX_MAX_PARTS);
+		return sp_fail_limit(cx, "max_nodes", "the ONNX file has more than %llu fields",
+							 (unsigned long long) cx->limits.max_nodes + SP_ONNX_MAX_PARTS);
 	field = protobuf_c_message_descriptor_get_field(scan->types[scan->depth - 1], wire.number);
 	if (field == NULL || field->type == PROTOBUF_C_TYPE_MESSAGE)
 	{

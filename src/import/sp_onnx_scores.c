@@ -59,8 +59,9 @@ sp_onnx_read_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *int
 							ints_name);
 	count = strings ? strings->n_strings : ints->n_ints;
 	if (count > cx->limits.max_labels)
-		return sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "%zu labels are more than the limit of %u",
-							count, cx->limits.max_labels);
+		return sp_over_limit(cx, "max_labels",
+								 sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "%zu labels are more than the limit of %u",
+							count, cx->limits.max_labels));
 	SP_TRY(sp_alloc_array(cx, count, sizeof(SpStr), &memory));
 	*labels = memory;
 	*n_labels = (uint32_t) count;

@@ -72,8 +72,8 @@ SpStatus
 sp_onnx_memory(SpOnnx *onnx, size_t count, size_t size, void **memory)
 {
 	if (count > onnx->cx->limits.max_elements)
-		return sp_fail(onnx->cx, SP_ERR_LIMIT, "a tensor of the ONNX graph has %zu elements, more than the limit of %llu",
-					   count, (unsigned long long) onnx->cx->limits.max_elements);
+		return sp_fail_limit(onnx->cx, "max_elements", "a tensor of the ONNX graph has %zu elements, more than the limit of %llu",
+							 count, (unsigned long long) onnx->cx->limits.max_elements);
 	return sp_alloc_array(onnx->cx, count, size, memory);
 }
 

@@ -193,8 +193,9 @@ sp_onnx_attribute_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *node, const cha
 	if (floats == NULL)
 		return SP_OK;
 	if (floats->n_floats > onnx->cx->limits.max_elements)
-		return sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "attribute %s has %zu elements, more than the limit of %llu",
-							name, floats->n_floats, (unsigned long long) onnx->cx->limits.max_elements);
+		return sp_over_limit(onnx->cx, "max_elements",
+								 sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "attribute %s has %zu elements, more than the limit of %llu",
+							name, floats->n_floats, (unsigned long long) onnx->cx->limits.max_elements));
 	SP_TRY(sp_alloc_array(onnx->cx, floats->n_floats, sizeof(double), &memory));
 	*numbers = memory;
 	*count = floats->n_floats;
@@ -218,8 +219,9 @@ sp_onnx_tensor_size(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__T
 			return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "a tensor has an impossible shape");
 	}
 	if (*count > onnx->cx->limits.max_elements)
-		return sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "a tensor has %zu elements, more than the limit of %llu",
-							*count, (unsigned long long) onnx->cx->limits.max_elements);
+		return sp_over_limit(onnx->cx, "max_elements",
+								 sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "a tensor has %zu elements, more than the limit of %llu",
+							*count, (unsigned long long) onnx->cx->limits.max_elements));
 	return SP_OK;
 }
 

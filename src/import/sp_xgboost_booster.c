@@ -25,8 +25,8 @@ sp_xgb_read_tree_info(SpXgboost *xgb, SpTokens *tokens)
 			return sp_wrong_kind(cx, &token, "tree_info", "an array of output numbers");
 		/* a tree has at least one node */
 		if (xgb->n_tree_info >= cx->limits.max_nodes)
-			return sp_fail(cx, SP_ERR_LIMIT, "the model has more trees than the limit of %llu nodes",
-						   (unsigned long long) cx->limits.max_nodes);
+			return sp_fail_limit(cx, "max_nodes", "the model has more trees than the limit of %llu nodes",
+								 (unsigned long long) cx->limits.max_nodes);
 		SP_TRY(sp_grow_array(cx, (void **) &xgb->tree_info, &xgb->tree_info_capacity,
 							 xgb->n_tree_info + 1, sizeof(int32_t)));
 		xgb->tree_info[xgb->n_tree_info++] = (int32_t) token.integer;
@@ -48,8 +48,8 @@ sp_xgb_read_floats(SpXgboost *xgb, SpTokens *tokens, const char *what, SpXgbFloa
 		if (token.kind != SP_TOKEN_NUMBER)
 			return sp_wrong_kind(xgb->cx, &token, what, "an array of numbers");
 		if (floats->count >= xgb->cx->limits.max_elements)
-			return sp_fail(xgb->cx, SP_ERR_LIMIT, "%s has more numbers than the limit of %llu", what,
-						   (unsigned long long) xgb->cx->limits.max_elements);
+			return sp_fail_limit(xgb->cx, "max_elements", "%s has more numbers than the limit of %llu", what,
+								 (unsigned long long) xgb->cx->limits.max_elements);
 		SP_TRY(sp_grow_array(xgb->cx, (void **) &floats->at, &floats->capacity, floats->count + 1,
 							 sizeof(float)));
 		floats->at[floats->count++] = sp_token_f32(&token);
@@ -74,8 +74,8 @@ sp_xgb_read_iterations(SpXgboost *xgb, SpTokens *tokens)
 			(xgb->n_iterations > 0 && token.integer < xgb->iterations[xgb->n_iterations - 1]))
 			return sp_wrong_kind(cx, &token, "iteration_indptr", "an array of ascending tree numbers");
 		if (xgb->n_iterations > cx->limits.max_nodes)
-			return sp_fail(cx, SP_ERR_LIMIT, "the model has more iterations than the limit of %llu nodes",
-						   (unsigned long long) cx->limits.max_nodes);
+			return sp_fail_limit(cx, "max_nodes", "the model has more iterations than the limit of %llu nodes",
+								 (unsigned long long) cx->limits.max_nodes);
 		SP_TRY(sp_grow_array(cx, (void **) &xgb->iterations, &xgb->iterations_capacity,
 							 xgb->n_iterations + 1, sizeof(int32_t)));
 		xgb->iterations[xgb->n_iterations++] = (int32_t) token.integer;

@@ -27,8 +27,8 @@ sp_xgb_read_integers(SpContext *cx, SpTokens *tokens, const char *what, uint32_t
 		if (token.kind != SP_TOKEN_NUMBER || !token.is_integer || token.integer < 0 || token.integer > max)
 			return sp_fail_at(cx, token.offset, "\"%s\" is not an array of numbers from 0 to %u", what, max);
 		if (integers->count >= cx->limits.max_elements)
-			return sp_fail(cx, SP_ERR_LIMIT, "%s has more numbers than the limit of %llu", what,
-						   (unsigned long long) cx->limits.max_elements);
+			return sp_fail_limit(cx, "max_elements", "%s has more numbers than the limit of %llu", what,
+								 (unsigned long long) cx->limits.max_elements);
 		SP_TRY(sp_grow_array(cx, (void **) &integers->at, &integers->capacity, integers->count + 1,
 							 sizeof(uint32_t)));
 		integers->at[integers->count++] = (uint32_t) token.integer;

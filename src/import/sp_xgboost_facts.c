@@ -36,8 +36,8 @@ sp_xgb_add_base_score(SpXgboost *xgb, const SpToken *token)
 	if (token->kind != SP_TOKEN_NUMBER)
 		return sp_fail(xgb->cx, SP_ERR_FORMAT, "base_score is not a number");
 	if (xgb->n_base_score >= xgb->cx->limits.max_labels)
-		return sp_fail(xgb->cx, SP_ERR_LIMIT, "base_score has more numbers than the limit of %u classes",
-					   xgb->cx->limits.max_labels);
+		return sp_fail_limit(xgb->cx, "max_labels", "base_score has more numbers than the limit of %u classes",
+							 xgb->cx->limits.max_labels);
 	SP_TRY(sp_grow_array(xgb->cx, (void **) &xgb->base_score, &xgb->base_score_capacity,
 						 xgb->n_base_score + 1, sizeof(float)));
 	xgb->base_score[xgb->n_base_score++] = sp_token_f32(token);
@@ -158,8 +158,8 @@ sp_xgb_read_names(SpXgboost *xgb, SpTokens *tokens)
 		if (token.kind != SP_TOKEN_STRING)
 			return sp_wrong_kind(cx, &token, "feature_names", "an array of strings");
 		if (xgb->n_names >= cx->limits.max_features)
-			return sp_fail(cx, SP_ERR_LIMIT, "the model has more feature names than the limit of %u",
-						   cx->limits.max_features);
+			return sp_fail_limit(cx, "max_features", "the model has more feature names than the limit of %u",
+								 cx->limits.max_features);
 		SP_TRY(sp_copy_str(cx, token.text, &copy));
 		SP_TRY(sp_grow_array(cx, (void **) &xgb->names, &xgb->names_capacity, xgb->n_names + 1,
 							 sizeof(SpStr)));

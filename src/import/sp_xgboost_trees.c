@@ -134,8 +134,8 @@ sp_xgb_read_array(SpXgbTrees *trees, int array)
 		if (token.kind == SP_TOKEN_ARRAY_END)
 			return SP_OK;
 		if (*count >= trees->nodes_left)
-			return sp_fail(cx, SP_ERR_LIMIT, "the model has more than %llu tree nodes",
-						   (unsigned long long) cx->limits.max_nodes);
+			return sp_fail_limit(cx, "max_nodes", "the model has more than %llu tree nodes",
+								 (unsigned long long) cx->limits.max_nodes);
 		SP_TRY(sp_grow_array(cx, (void **) &trees->nodes, &trees->nodes_capacity, *count + 1,
 							 sizeof(SpNode)));
 		SP_TRY(sp_xgb_read_element(trees, array, &token, &trees->nodes[*count]));
@@ -175,8 +175,8 @@ sp_xgb_read_vectors(SpXgbTrees *trees, int member)
 		if (trees->xgb->num_target < 2)
 			continue;
 		if (floats->count >= cx->limits.max_elements)
-			return sp_fail(cx, SP_ERR_LIMIT, "a tree has more weights than the limit of %llu",
-						   (unsigned long long) cx->limits.max_elements);
+			return sp_fail_limit(cx, "max_elements", "a tree has more weights than the limit of %llu",
+								 (unsigned long long) cx->limits.max_elements);
 		SP_TRY(sp_grow_array(cx, (void **) &floats->at, &floats->capacity, floats->count + 1, sizeof(float)));
 		floats->at[floats->count++] = sp_token_f32(&token);
 	}
@@ -310,8 +310,8 @@ sp_xgb_vector_leaf(SpXgbTrees *trees, SpNode *node, uint32_t *n_weights)
 		return sp_fail(cx, SP_ERR_FORMAT, "leaf %u has no weights", node->right);
 	if ((uint64_t) *n_weights + trees->leaf_size > cx->limits.max_elements ||
 		*n_weights > UINT32_MAX - trees->leaf_size)
-		return sp_fail(cx, SP_ERR_LIMIT, "a tree has more leaf weights than the limit of %llu",
-					   (unsigned long long) cx->limits.max_elements);
+		return sp_fail_limit(cx, "max_elements", "a tree has more leaf weights than the limit of %llu",
+							 (unsigned long long) cx->limits.max_elements);
 	SP_TRY(sp_grow_array(cx, (void **) &trees->weights, &trees->weights_capacity,
 						 (size_t) *n_weights + trees->leaf_size, sizeof(SpLeafWeight)));
 	node->left = *n_weights;

@@ -118,8 +118,8 @@ sp_builder_labels(SpBuilder *builder, SpType label_type, const SpStr *labels, ui
 	if (n_labels == 0)
 		return sp_fail(cx, SP_ERR_FORMAT, "list of labels is empty");
 	if (n_labels > cx->limits.max_labels)
-		return sp_fail(cx, SP_ERR_LIMIT, "model has %u labels, more than the limit of %u",
-					   n_labels, cx->limits.max_labels);
+		return sp_fail_limit(cx, "max_labels", "model has %u labels, more than the limit of %u",
+							 n_labels, cx->limits.max_labels);
 	SP_TRY(sp_alloc_array(cx, n_labels, sizeof(char *), &copies));
 	builder->has_labels = true;
 	builder->model->label_type = label_type;
@@ -191,8 +191,8 @@ sp_builder_input(SpBuilder *builder, SpType type, uint32_t width, const SpStr *n
 	if (type < SP_TYPE_F32 || type > SP_TYPE_STRING)
 		return sp_fail(cx, SP_ERR_FORMAT, "inputs of type %d are not possible", (int) type);
 	if (n_features > cap)
-		return sp_fail(cx, SP_ERR_LIMIT, "model has %llu features, more than the limit of %u",
-					   (unsigned long long) n_features, cap);
+		return sp_fail_limit(cx, "max_features", "model has %llu features, more than the limit of %u",
+							 (unsigned long long) n_features, cap);
 	SP_TRY(add_value(builder, type, width, value));
 	SP_TRY(sp_grow_array(cx, (void **) &model->features, &builder->features_capacity,
 						 n_features, sizeof(SpFeature)));
@@ -254,8 +254,8 @@ sp_builder_numbers(SpBuilder *builder, const double *numbers, size_t count, SpTy
 	void	   *memory;
 
 	if (count > builder->cx->limits.max_elements)
-		return sp_fail(builder->cx, SP_ERR_LIMIT, "%s has %zu elements, more than the limit of %llu",
-					   what, count, (unsigned long long) builder->cx->limits.max_elements);
+		return sp_fail_limit(builder->cx, "max_elements", "%s has %zu elements, more than the limit of %llu",
+							 what, count, (unsigned long long) builder->cx->limits.max_elements);
 	SP_TRY(sp_alloc_array(builder->cx, count, sizeof(double), &memory));
 	*copy = memory;
 	if (numbers == NULL)

@@ -323,8 +323,8 @@ plan_image(SpPacker *packer, ImagePlan *plan)
 	/* whole lines, so that kernels may read a vector past the last number */
 	sp_pack_reserve(packer, SP_IMAGE_ALIGN, 1, SP_IMAGE_ALIGN);
 	if (packer->size > cx->limits.max_image || packer->size > SIZE_MAX - SP_IMAGE_ALIGN)
-		return sp_fail(cx, SP_ERR_LIMIT, "model needs %llu bytes in memory, more than the limit of %llu",
-					   (unsigned long long) packer->size, (unsigned long long) cx->limits.max_image);
+		return sp_fail_limit(cx, "max_image_size", "model needs %llu bytes in memory, more than the limit of %llu",
+							 (unsigned long long) packer->size, (unsigned long long) cx->limits.max_image);
 	head->size = packer->size;
 	head->cost = packer->cost;
 	return SP_OK;

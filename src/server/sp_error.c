@@ -6,6 +6,7 @@
 #include "mb/pg_wchar.h"
 
 #include "server/sp_error.h"
+#include "server/sp_memory.h"
 
 static int
 status_sqlstate(SpStatus status)
@@ -47,6 +48,12 @@ sp_raise(const SpContext *cx, const char *subject)
 
 	if (error->status == SP_ERR_CANCELLED)
 		PG_RE_THROW();
+	if (error->status == SP_ERR_MEMORY && sp_context_exceeded(cx) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("importing the model takes more than %zu MB of memory",
+						sp_context_exceeded(cx) / (1024 * 1024)),
+				 errhint("An administrator can raise smartpouch.import_memory_multiple.")));
 	if (error->offset != SP_NO_OFFSET)
 		detail = psprintf("%s%sThe problem is at byte %llu of the file.", detail,
 						  detail[0] ? " " : "", (unsigned long long) error->offset);

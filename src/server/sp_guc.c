@@ -10,14 +10,19 @@
 #include "server/sp_guc.h"
 
 char	   *sp_cluster_id_setting;
+int			sp_import_memory_multiple;
 int			sp_model_memory;
 int			sp_max_model_size;
 int			sp_shared_model_memory;
 int			sp_upload_timeout;
 
+static int	max_elements;
 static int	max_features;
+static int	max_image_size;
 static int	max_labels;
+static int	max_nesting;
 static int	max_nodes;
+static int	max_string_length;
 static int	max_tree_depth;
 
 #define SIMD_AUTO (-1)
@@ -70,10 +75,26 @@ sp_guc_init(void)
 							   &sp_cluster_id_setting,
 							   "", PGC_SIGHUP, 0,
 							   check_cluster_id, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.import_memory_multiple",
+							"Sets how many times the size of a model file its import may take in memory.",
+							"64 MB more are allowed to every file.",
+							&sp_import_memory_multiple,
+							64, 1, 10000, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_elements",
+							"Sets the maximum number of elements of a tensor or weight matrix.",
+							NULL, &max_elements,
+							250000000, 1, INT_MAX, PGC_SUSET, 0,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_features",
 							"Sets the maximum number of features of a model.",
 							NULL, &max_features,
 							65536, 1, SP_FEATURES_CAP, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_image_size",
+							"Sets the maximum memory of a loaded model.",
+							NULL, &max_image_size,
+							2 * 1024 * 1024, 1, INT_MAX, PGC_SUSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_labels",
 							"Sets the maximum number of labels of a classifier.",
@@ -85,10 +106,20 @@ sp_guc_init(void)
 							NULL, &sp_max_model_size,
 							1024 * 1024, 1, INT_MAX, PGC_SUSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_nesting",
+							"Sets the maximum depth of objects and arrays in a JSON or UBJSON file.",
+							NULL, &max_nesting,
+							64, 1, 10000, PGC_SUSET, 0,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_nodes",
 							"Sets the maximum number of tree nodes of a model.",
 							NULL, &max_nodes,
 							50000000, 1, INT_MAX, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_string_length",
+							"Sets the maximum length of the name of a feature, a label or a category.",
+							NULL, &max_string_length,
+							1024, 1, 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_tree_depth",
 							"Sets the maximum number of splits on one path through a tree.",
@@ -131,8 +162,12 @@ void
 sp_guc_limits(SpLimits *limits)
 {
 	sp_limits_default(limits);
+	limits->max_elements = max_elements;
 	limits->max_features = max_features;
+	limits->max_image = (uint64_t) max_image_size * 1024;
 	limits->max_labels = max_labels;
+	limits->max_nesting = max_nesting;
 	limits->max_nodes = max_nodes;
+	limits->max_string = max_string_length;
 	limits->max_tree_depth = max_tree_depth;
 }

@@ -20,26 +20,47 @@ typedef struct SpBlock
 	Size		padding;		/* keeps what follows aligned to 16 */
 } SpBlock;
 
+/* What an allocator hands out, counted with the blocks' heads. */
+typedef struct SpRegion
+{
+	MemoryContext mcx;
+	Size		used;
+	Size		limit;
+	bool		is_exceeded;	/* more than the limit was asked for */
+} SpRegion;
+
 static void *
 bridge_alloc(void *arg, size_t size)
 {
+	SpRegion   *region = arg;
 	SpBlock    *block;
 
 	if (!sp_add_size(size, sizeof(SpBlock), &size) || !AllocHugeSizeIsValid(size))
 		return NULL;
-	block = MemoryContextAllocExtended(arg, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	if (size > region->limit || region->used > region->limit - size)
+	{
+		region->is_exceeded = true;
+		return NULL;
+	}
+	block = MemoryContextAllocExtended(region->mcx, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 	if (block == NULL)
 		return NULL;
 	block->size = size - sizeof(SpBlock);
+	region->used += size;
 	return block + 1;
 }
 
 static void
 bridge_release(void *arg, void *pointer)
 {
-	(void) arg;
-	if (pointer)
-		pfree((SpBlock *) pointer - 1);
+	SpRegion   *region = arg;
+	SpBlock    *block;
+
+	if (pointer == NULL)
+		return;
+	block = (SpBlock *) pointer - 1;
+	region->used -= block->size + sizeof(SpBlock);
+	pfree(block);
 }
 
 static void *
@@ -85,15 +106,43 @@ sp_interrupted(void *arg)
 void
 sp_context_init(SpContext *cx, MemoryContext mcx)
 {
+	SpRegion   *region = MemoryContextAllocZero(mcx, sizeof(SpRegion));
+
+	region->mcx = mcx;
+	region->limit = SIZE_MAX;
 	memset(cx, 0, sizeof(*cx));
 	cx->alloc.alloc = bridge_alloc;
 	cx->alloc.resize = bridge_resize;
 	cx->alloc.release = bridge_release;
-	cx->alloc.arg = mcx;
+	cx->alloc.arg = region;
 	cx->stop = sp_interrupted;
 	cx->position = SP_NO_OFFSET;
 	cx->error.offset = SP_NO_OFFSET;
 	sp_guc_limits(&cx->limits);
+}
+
+void
+sp_context_move(SpContext *cx, MemoryContext mcx)
+{
+	((SpRegion *) cx->alloc.arg)->mcx = mcx;
+}
+
+void
+sp_context_bound(SpContext *cx, Size file_size)
+{
+	SpRegion   *region = cx->alloc.arg;
+
+	if (!sp_mul_size(file_size, (size_t) sp_import_memory_multiple, &region->limit) ||
+		!sp_add_size(region->limit, SP_IMPORT_MEMORY, &region->limit))
+		region->limit = SIZE_MAX;
+}
+
+Size
+sp_context_exceeded(const SpContext *cx)
+{
+	const SpRegion *region = cx->alloc.arg;
+
+	return region->is_exceeded ? region->limit : 0;
 }
 
 void *

@@ -15,6 +15,20 @@
  */
 extern void sp_context_init(SpContext *cx, MemoryContext mcx);
 
+/* From here on memory comes from mcx; what was allocated stays where it is. */
+extern void sp_context_move(SpContext *cx, MemoryContext mcx);
+
+/*
+ * The memory that importing a file of that size may take: SP_IMPORT_MEMORY and
+ * the file's size as often as smartpouch.import_memory_multiple says.  Past it
+ * the allocator says that memory is short, and sp_raise says which limit it was.
+ */
+#define SP_IMPORT_MEMORY ((Size) 64 * 1024 * 1024)
+extern void sp_context_bound(SpContext *cx, Size file_size);
+
+/* The bound, if more was asked for, else 0. */
+extern Size sp_context_exceeded(const SpContext *cx);
+
 /*
  * The stop callback for SpContext and SpEval: handles pending interrupts and
  * says true when one of them ends the statement.  The caller of the pure code
