@@ -66,7 +66,7 @@ sp_builder_category(SpBuilder *builder, SpStr text, int64_t *number)
 	if (*slot == 0)
 	{
 		if (model->n_categories >= builder->cx->limits.max_features)
-			return sp_fail(builder->cx, SP_ERR_LIMIT, "model has more categories than the limit of %u",
+			return sp_fail_limit(builder->cx, "max_features", "model has more categories than the limit of %u",
 						   builder->cx->limits.max_features);
 		SP_TRY(sp_grow_array(builder->cx, (void **) &model->categories, &builder->categories_capacity,
 							 (size_t) model->n_categories + 1, sizeof(char *)));
