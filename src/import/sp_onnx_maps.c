@@ -50,8 +50,8 @@ sp_onnx_vocabulary(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpStr **keys, si
 	if (*count == 0 || (strings && ints && strings->n_strings > 0 && ints->n_ints > 0))
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "there must be either a string_vocabulary or an int64_vocabulary");
 	if (*count > onnx->cx->limits.max_features)
-		return sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "%zu keys are more than the limit of %u features",
-							*count, onnx->cx->limits.max_features);
+		return sp_over_limit(onnx->cx, "max_features", sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "%zu keys are more than the limit of %u features",
+							*count, onnx->cx->limits.max_features));
 	*elem = strings && strings->n_strings > 0 ? SP_ONNX_STRING : SP_ONNX_INT64;
 	SP_TRY(sp_alloc_array(onnx->cx, *count, sizeof(SpStr), (void **) keys));
 	SP_TRY(sp_alloc_array(onnx->cx, *count, SP_ONNX_KEY_SIZE, (void **) &text));
