@@ -130,8 +130,10 @@ SERVER_OBJS = \
 
 REGISTRY_OBJS = \
 	src/registry/sp_reference.o \
+	src/registry/sp_registry_blob.o \
 	src/registry/sp_registry_golden.o \
 	src/registry/sp_registry_read.o \
+	src/registry/sp_registry_scan.o \
 	src/registry/sp_registry_tables.o \
 	src/registry/sp_registry_upload.o \
 	src/registry/sp_registry_write.o

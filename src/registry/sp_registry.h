@@ -131,15 +131,6 @@ extern bool sp_registry_rows_hold(const SpFoundRows *rows, Snapshot snapshot);
 /* Raise the error for anything but SP_FOUND: 42704 or 55000. */
 extern void sp_registry_not_found(SpFound found, const SpReference *reference) SP_NORETURN;
 
-/*
- * The bytes of a blob, in mcx (over 1 GB possible).  Raises XX001 when pieces
- * are missing or the hash does not match.
- */
-extern char *sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
-
-/* As sp_registry_blob, but NULL for what is damaged. */
-extern char *sp_registry_try_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
-
 /* Everything that serves a stage; palloc'd. */
 typedef struct SpDeployed
 {
@@ -149,9 +140,6 @@ typedef struct SpDeployed
 
 /* *lost counts deployments and aliases whose model or version is not there. */
 extern SpDeployed *sp_registry_deployed(Snapshot snapshot, int *count, int *lost);
-
-/* Are all pieces of a blob there, by their sizes? Reads no bytes. */
-extern bool sp_registry_blob_is_whole(const uint8 *sha256, int64 size, Snapshot snapshot);
 
 /* Models whose owner means no role of this cluster. */
 extern int	sp_registry_unowned(Snapshot snapshot);
@@ -174,6 +162,20 @@ typedef struct SpGoldenRow
 } SpGoldenRow;
 
 extern SpGoldenRow *sp_registry_golden(const SpFoundRows *rows, Snapshot snapshot, int *count);
+
+/* ---- sp_registry_blob.c ---- */
+
+/*
+ * The bytes of a blob, in mcx (over 1 GB possible).  Raises XX001 when pieces
+ * are missing or the hash does not match.
+ */
+extern char *sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
+
+/* As sp_registry_blob, but NULL for what is damaged. */
+extern char *sp_registry_try_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
+
+/* Are all pieces of a blob there, by their sizes? Reads no bytes. */
+extern bool sp_registry_blob_is_whole(const uint8 *sha256, int64 size, Snapshot snapshot);
 
 /* ---- sp_registry_write.c ---- */
 

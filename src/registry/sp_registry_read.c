@@ -5,8 +5,6 @@
  */
 #include "server/sp_compat.h"
 
-#include "access/detoast.h"
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -18,17 +16,13 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "registry/sp_registry.h"
+#include "registry/sp_registry_scan.h"
 #include "server/sp_role.h"
 
 /* Columns in the order of sql/install/10_tables.sql. */
 enum
 {
 	MODEL_ID = 1, MODEL_NAME, MODEL_OWNER_OID, MODEL_OWNER_NAME, MODEL_OWNER_CLUSTER
-};
-enum
-{
-	BLOB_SHA256 = 1, BLOB_SEQ, BLOB_BYTES
 };
 enum
 {
@@ -48,89 +42,31 @@ enum
 /* The default ladder; a row in the table stage replaces it. */
 static const char *const default_stages[] = {"development", "testing", "staging", SP_PRODUCTION};
 
-/* One open index scan. */
-typedef struct Scan
-{
-	Relation	relation;
-	SysScanDesc scan;
-} Scan;
-
 static void
-scan_begin(Scan *scan, SpTable table, SpIndex index, Snapshot snapshot, int n_keys, ScanKey keys)
-{
-	Oid			index_oid = sp_registry_index(index);
-
-	scan->relation = table_open(sp_registry_table(table), AccessShareLock);
-	scan->scan = systable_beginscan(scan->relation, index_oid, true, snapshot, n_keys, keys);
-}
-
-static HeapTuple
-scan_next(Scan *scan)
-{
-	return systable_getnext(scan->scan);
-}
-
-static void
-scan_end(Scan *scan)
-{
-	systable_endscan(scan->scan);
-	table_close(scan->relation, AccessShareLock);
-}
-
-/* All columns read here are declared NOT NULL. */
-static Datum
-column(Scan *scan, HeapTuple tuple, AttrNumber attribute)
-{
-	bool		isnull;
-	Datum		datum = heap_getattr(tuple, attribute, RelationGetDescr(scan->relation), &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column %d of \"%s\"", attribute,
-			 RelationGetRelationName(scan->relation));
-	return datum;
-}
-
-static void
-copy_text(char *target, Size size, Datum datum)
-{
-	text_to_cstring_buffer(DatumGetTextPP(datum), target, size);
-}
-
-static void
-copy_hash(uint8 *target, Datum datum)
-{
-	bytea	   *hash = DatumGetByteaPP(datum);
-
-	if (VARSIZE_ANY_EXHDR(hash) != SP_SHA256_SIZE)
-		elog(ERROR, "hash of unexpected length");
-	memcpy(target, VARDATA_ANY(hash), SP_SHA256_SIZE);
-}
-
-static void
-read_model(Scan *scan, HeapTuple tuple, SpModelRow *model)
+read_model(SpScan *scan, HeapTuple tuple, SpModelRow *model)
 {
 	memset(model, 0, sizeof(*model));
-	model->id = *DatumGetUUIDP(column(scan, tuple, MODEL_ID));
-	copy_text(model->name, sizeof(model->name), column(scan, tuple, MODEL_NAME));
-	model->owner_oid = DatumGetObjectId(column(scan, tuple, MODEL_OWNER_OID));
-	copy_text(model->owner_cluster, sizeof(model->owner_cluster),
-			  column(scan, tuple, MODEL_OWNER_CLUSTER));
+	model->id = *DatumGetUUIDP(sp_scan_column(scan, tuple, MODEL_ID));
+	sp_copy_text(model->name, sizeof(model->name), sp_scan_column(scan, tuple, MODEL_NAME));
+	model->owner_oid = DatumGetObjectId(sp_scan_column(scan, tuple, MODEL_OWNER_OID));
+	sp_copy_text(model->owner_cluster, sizeof(model->owner_cluster),
+			  sp_scan_column(scan, tuple, MODEL_OWNER_CLUSTER));
 }
 
 static bool
 find_model(SpIndex index, ScanKey key, Snapshot snapshot, SpModelRow *model, ItemPointer tid)
 {
-	Scan		scan;
+	SpScan		scan;
 	HeapTuple	tuple;
 
-	scan_begin(&scan, SP_TABLE_MODEL, index, snapshot, 1, key);
-	tuple = scan_next(&scan);
+	sp_scan_begin(&scan, SP_TABLE_MODEL, index, snapshot, 1, key);
+	tuple = sp_scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
 	{
 		read_model(&scan, tuple, model);
 		*tid = tuple->t_self;
 	}
-	scan_end(&scan);
+	sp_scan_end(&scan);
 	return HeapTupleIsValid(tuple);
 }
 
@@ -161,32 +97,32 @@ sp_registry_find_model(const char *name, Snapshot snapshot, SpModelRow *model)
 }
 
 static void
-read_version(Scan *scan, HeapTuple tuple, SpVersionRow *version)
+read_version(SpScan *scan, HeapTuple tuple, SpVersionRow *version)
 {
 	memset(version, 0, sizeof(*version));
-	version->model_id = *DatumGetUUIDP(column(scan, tuple, VERSION_MODEL_ID));
-	version->version = DatumGetInt32(column(scan, tuple, VERSION_VERSION));
-	copy_hash(version->program, column(scan, tuple, VERSION_PROGRAM));
-	version->program_bytes = DatumGetInt64(column(scan, tuple, VERSION_PROGRAM_BYTES));
-	copy_hash(version->artifact, column(scan, tuple, VERSION_ARTIFACT));
-	version->artifact_bytes = DatumGetInt64(column(scan, tuple, VERSION_ARTIFACT_BYTES));
+	version->model_id = *DatumGetUUIDP(sp_scan_column(scan, tuple, VERSION_MODEL_ID));
+	version->version = DatumGetInt32(sp_scan_column(scan, tuple, VERSION_VERSION));
+	sp_copy_hash(version->program, sp_scan_column(scan, tuple, VERSION_PROGRAM));
+	version->program_bytes = DatumGetInt64(sp_scan_column(scan, tuple, VERSION_PROGRAM_BYTES));
+	sp_copy_hash(version->artifact, sp_scan_column(scan, tuple, VERSION_ARTIFACT));
+	version->artifact_bytes = DatumGetInt64(sp_scan_column(scan, tuple, VERSION_ARTIFACT_BYTES));
 }
 
 static bool
 find_version(SpIndex index, int n_keys, ScanKey keys, Snapshot snapshot, SpVersionRow *version,
 			 ItemPointer tid)
 {
-	Scan		scan;
+	SpScan		scan;
 	HeapTuple	tuple;
 
-	scan_begin(&scan, SP_TABLE_VERSION, index, snapshot, n_keys, keys);
-	tuple = scan_next(&scan);
+	sp_scan_begin(&scan, SP_TABLE_VERSION, index, snapshot, n_keys, keys);
+	tuple = sp_scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
 	{
 		read_version(&scan, tuple, version);
 		*tid = tuple->t_self;
 	}
-	scan_end(&scan);
+	sp_scan_end(&scan);
 	return HeapTupleIsValid(tuple);
 }
 
@@ -195,41 +131,41 @@ static int32
 find_target(SpTable table, SpIndex index, const char *name, Snapshot snapshot, SpFoundRows *rows)
 {
 	ScanKeyData keys[2];
-	Scan		scan;
+	SpScan		scan;
 	HeapTuple	tuple;
 	int32		version = 0;
 
 	ScanKeyInit(&keys[0], TARGET_MODEL_ID, BTEqualStrategyNumber, F_UUID_EQ,
 				UUIDPGetDatum(&rows->model.id));
 	ScanKeyInit(&keys[1], TARGET_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	scan_begin(&scan, table, index, snapshot, 2, keys);
-	tuple = scan_next(&scan);
+	sp_scan_begin(&scan, table, index, snapshot, 2, keys);
+	tuple = sp_scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
 	{
-		version = DatumGetInt32(column(&scan, tuple, TARGET_VERSION));
+		version = DatumGetInt32(sp_scan_column(&scan, tuple, TARGET_VERSION));
 		rows->target_tid = tuple->t_self;
 		rows->target_table = table;
 		strlcpy(rows->target, name, sizeof(rows->target));
 	}
-	scan_end(&scan);
+	sp_scan_end(&scan);
 	return version;
 }
 
 bool
 sp_registry_is_stage(const char *name, Snapshot snapshot)
 {
-	Scan		scan;
+	SpScan		scan;
 	HeapTuple	tuple;
 	bool		own_ladder = false;
 	bool		found = false;
 
-	scan_begin(&scan, SP_TABLE_STAGE, SP_INDEX_STAGE, snapshot, 0, NULL);
-	while (!found && HeapTupleIsValid(tuple = scan_next(&scan)))
+	sp_scan_begin(&scan, SP_TABLE_STAGE, SP_INDEX_STAGE, snapshot, 0, NULL);
+	while (!found && HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 	{
 		own_ladder = true;
-		found = strcmp(TextDatumGetCString(column(&scan, tuple, 1)), name) == 0;
+		found = strcmp(TextDatumGetCString(sp_scan_column(&scan, tuple, 1)), name) == 0;
 	}
-	scan_end(&scan);
+	sp_scan_end(&scan);
 	for (Size i = 0; !own_ladder && i < lengthof(default_stages); i++)
 		found = found || strcmp(default_stages[i], name) == 0;
 	return found;
@@ -279,22 +215,22 @@ bool
 sp_registry_program_is_committed(const uint8 *program, Snapshot snapshot)
 {
 	ScanKeyData key;
-	Scan		scan;
+	SpScan		scan;
 	HeapTuple	tuple;
 	bool		committed = false;
 
 	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(program));
-	scan_begin(&scan, SP_TABLE_VERSION, SP_INDEX_VERSION_PROGRAM, snapshot, 1, &key);
-	while (!committed && HeapTupleIsValid(tuple = scan_next(&scan)))
+	sp_scan_begin(&scan, SP_TABLE_VERSION, SP_INDEX_VERSION_PROGRAM, snapshot, 1, &key);
+	while (!committed && HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 		committed = !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
-	scan_end(&scan);
+	sp_scan_end(&scan);
 	return committed;
 }
 
 /* One row by its place, held in a buffer. */
 typedef struct Row
 {
-	Scan		scan;			/* only its relation */
+	SpScan		scan;			/* only its relation */
 	HeapTupleData tuple;
 	Buffer		buffer;
 } Row;
@@ -355,9 +291,9 @@ target_holds(const SpFoundRows *rows, Snapshot snapshot)
 
 	if (!row_begin(&row, rows->target_table, &rows->target_tid, snapshot))
 		return false;
-	model_id = *DatumGetUUIDP(column(&row.scan, &row.tuple, TARGET_MODEL_ID));
-	copy_text(name, sizeof(name), column(&row.scan, &row.tuple, TARGET_NAME));
-	version = DatumGetInt32(column(&row.scan, &row.tuple, TARGET_VERSION));
+	model_id = *DatumGetUUIDP(sp_scan_column(&row.scan, &row.tuple, TARGET_MODEL_ID));
+	sp_copy_text(name, sizeof(name), sp_scan_column(&row.scan, &row.tuple, TARGET_NAME));
+	version = DatumGetInt32(sp_scan_column(&row.scan, &row.tuple, TARGET_VERSION));
 	row_end(&row);
 	return version == rows->version.version && strcmp(name, rows->target) == 0 &&
 		memcmp(&model_id, &rows->model.id, sizeof(model_id)) == 0;
@@ -374,16 +310,16 @@ sp_registry_rows_hold(const SpFoundRows *rows, Snapshot snapshot)
 static int
 walk_targets(SpTable table, SpIndex index, Snapshot snapshot, SpDeployed **deployed, int *count)
 {
-	Scan		scan;
+	SpScan		scan;
 	HeapTuple	tuple;
 	int			capacity = 0;
 	int			lost = 0;
 
-	scan_begin(&scan, table, index, snapshot, 0, NULL);
-	while (HeapTupleIsValid(tuple = scan_next(&scan)))
+	sp_scan_begin(&scan, table, index, snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 	{
-		pg_uuid_t	id = *DatumGetUUIDP(column(&scan, tuple, TARGET_MODEL_ID));
-		int32		number = DatumGetInt32(column(&scan, tuple, TARGET_VERSION));
+		pg_uuid_t	id = *DatumGetUUIDP(sp_scan_column(&scan, tuple, TARGET_MODEL_ID));
+		int32		number = DatumGetInt32(sp_scan_column(&scan, tuple, TARGET_VERSION));
 		ItemPointerData tid;
 		SpModelRow	model;
 		SpVersionRow version;
@@ -403,7 +339,7 @@ walk_targets(SpTable table, SpIndex index, Snapshot snapshot, SpDeployed **deplo
 			(*deployed)[(*count)++].version = version;
 		}
 	}
-	scan_end(&scan);
+	sp_scan_end(&scan);
 	return lost;
 }
 
@@ -421,19 +357,19 @@ sp_registry_deployed(Snapshot snapshot, int *count, int *lost)
 int
 sp_registry_unowned(Snapshot snapshot)
 {
-	Scan		scan;
+	SpScan		scan;
 	HeapTuple	tuple;
 	int			unowned = 0;
 
-	scan_begin(&scan, SP_TABLE_MODEL, SP_INDEX_MODEL_ID, snapshot, 0, NULL);
-	while (HeapTupleIsValid(tuple = scan_next(&scan)))
+	sp_scan_begin(&scan, SP_TABLE_MODEL, SP_INDEX_MODEL_ID, snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 	{
 		SpModelRow	model;
 
 		read_model(&scan, tuple, &model);
 		unowned += !sp_role_exists(model.owner_oid, model.owner_cluster);
 	}
-	scan_end(&scan);
+	sp_scan_end(&scan);
 	return unowned;
 }
 
@@ -441,7 +377,7 @@ SpGoldenRow *
 sp_registry_golden(const SpFoundRows *rows, Snapshot snapshot, int *count)
 {
 	ScanKeyData keys[2];
-	Scan		scan;
+	SpScan		scan;
 	HeapTuple	tuple;
 	int			capacity = 16;
 	SpGoldenRow *golden = palloc(capacity * sizeof(SpGoldenRow));
@@ -451,20 +387,20 @@ sp_registry_golden(const SpFoundRows *rows, Snapshot snapshot, int *count)
 				UUIDPGetDatum(&rows->model.id));
 	ScanKeyInit(&keys[1], GOLDEN_VERSION, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(rows->version.version));
-	scan_begin(&scan, SP_TABLE_GOLDEN, SP_INDEX_GOLDEN, snapshot, 2, keys);
-	while (HeapTupleIsValid(tuple = scan_next(&scan)))
+	sp_scan_begin(&scan, SP_TABLE_GOLDEN, SP_INDEX_GOLDEN, snapshot, 2, keys);
+	while (HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 	{
 		SpGoldenRow *next;
 
 		if (*count == capacity)
 			golden = repalloc(golden, mul_size(capacity *= 2, sizeof(SpGoldenRow)));
 		next = &golden[(*count)++];
-		next->seq = DatumGetInt32(column(&scan, tuple, GOLDEN_SEQ));
-		next->features = DatumGetJsonbPCopy(column(&scan, tuple, GOLDEN_FEATURES));
-		next->expected = DatumGetJsonbPCopy(column(&scan, tuple, GOLDEN_EXPECTED));
-		next->tolerance = DatumGetFloat8(column(&scan, tuple, GOLDEN_TOLERANCE));
+		next->seq = DatumGetInt32(sp_scan_column(&scan, tuple, GOLDEN_SEQ));
+		next->features = DatumGetJsonbPCopy(sp_scan_column(&scan, tuple, GOLDEN_FEATURES));
+		next->expected = DatumGetJsonbPCopy(sp_scan_column(&scan, tuple, GOLDEN_EXPECTED));
+		next->tolerance = DatumGetFloat8(sp_scan_column(&scan, tuple, GOLDEN_TOLERANCE));
 	}
-	scan_end(&scan);
+	sp_scan_end(&scan);
 	return golden;
 }
 
@@ -500,80 +436,4 @@ sp_registry_not_found(SpFound found, const SpReference *reference)
 			 errmsg("model \"%s\" does not exist", reference->model),
 			 errhint("The view smartpouch.models lists the models of this database.")));
 	pg_unreachable();
-}
-
-/*
- * Go through the pieces in order, copying them to bytes if that is not NULL;
- * false when they do not add up to size.
- */
-static bool
-read_pieces(const uint8 *sha256, char *bytes, int64 size, Snapshot snapshot)
-{
-	ScanKeyData key;
-	Scan		scan;
-	HeapTuple	tuple;
-	int64		done = 0;
-	int32		seq = 0;
-	bool		good = true;
-
-	ScanKeyInit(&key, BLOB_SHA256, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(sha256));
-	scan_begin(&scan, SP_TABLE_BLOB, SP_INDEX_BLOB, snapshot, 1, &key);
-	while (good && HeapTupleIsValid(tuple = scan_next(&scan)))
-	{
-		Datum		datum = column(&scan, tuple, BLOB_BYTES);
-		int64		length = (int64) toast_raw_datum_size(datum) - VARHDRSZ;
-
-		CHECK_FOR_INTERRUPTS();
-		good = DatumGetInt32(column(&scan, tuple, BLOB_SEQ)) == seq++ && length <= size - done;
-		if (good && bytes != NULL)
-		{
-			bytea	   *piece = DatumGetByteaPP(datum);
-
-			memcpy(bytes + done, VARDATA_ANY(piece), length);
-			if (PointerGetDatum(piece) != datum)
-				pfree(piece);
-		}
-		done += length;
-	}
-	scan_end(&scan);
-	return good && done == size;
-}
-
-bool
-sp_registry_blob_is_whole(const uint8 *sha256, int64 size, Snapshot snapshot)
-{
-	return read_pieces(sha256, NULL, size, snapshot);
-}
-
-char *
-sp_registry_try_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx)
-{
-	char	   *bytes;
-	uint8		actual[SP_SHA256_SIZE];
-
-	if (!sp_registry_blob_is_whole(sha256, size, snapshot))
-		return NULL;
-	bytes = MemoryContextAllocHuge(mcx, (Size) size);
-	if (read_pieces(sha256, bytes, size, snapshot))
-	{
-		sp_sha256(bytes, (Size) size, actual);
-		if (memcmp(actual, sha256, SP_SHA256_SIZE) == 0)
-			return bytes;
-	}
-	pfree(bytes);
-	return NULL;
-}
-
-char *
-sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx)
-{
-	char	   *bytes = sp_registry_try_blob(sha256, size, snapshot, mcx);
-
-	if (bytes == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stored bytes with SHA-256 %s are damaged", sp_hash_hex(sha256)),
-				 errdetail("Pieces in table smartpouch.blob are missing or do not have this hash."),
-				 errhint("Import the same file again, or restore the table from a backup.")));
-	return bytes;
 }

@@ -1,0 +1,38 @@
+/*
+ * src/registry/sp_registry_scan.h
+ *
+ * One open index scan over a table of the registry, for the files that read it.
+ */
+#ifndef SP_REGISTRY_SCAN_H
+#define SP_REGISTRY_SCAN_H
+
+#include "server/sp_compat.h"
+
+#include "access/genam.h"
+#include "access/skey.h"
+#include "utils/rel.h"
+
+#include "registry/sp_registry.h"
+
+typedef struct SpScan
+{
+	Relation	relation;
+	SysScanDesc scan;
+} SpScan;
+
+/* snapshot NULL: the latest committed state and our own changes */
+extern void sp_scan_begin(SpScan *scan, SpTable table, SpIndex index, Snapshot snapshot, int n_keys,
+						  ScanKey keys);
+
+/* The next row, good until the one after it; NULL after the last. */
+extern HeapTuple sp_scan_next(SpScan *scan);
+extern void sp_scan_end(SpScan *scan);
+
+/* A column that is declared NOT NULL. */
+extern Datum sp_scan_column(SpScan *scan, HeapTuple tuple, AttrNumber attribute);
+
+/* A text or hash in memory of the caller's. */
+extern void sp_copy_text(char *target, Size size, Datum datum);
+extern void sp_copy_hash(uint8 *target, Datum datum);
+
+#endif
