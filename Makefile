@@ -131,6 +131,7 @@ SERVER_OBJS = \
 REGISTRY_OBJS = \
 	src/registry/sp_reference.o \
 	src/registry/sp_registry_blob.o \
+	src/registry/sp_registry_evaluation.o \
 	src/registry/sp_registry_golden.o \
 	src/registry/sp_registry_read.o \
 	src/registry/sp_registry_scan.o \
@@ -147,10 +148,14 @@ CACHE_OBJS = \
 AUTH_OBJS =
 
 OPS_OBJS = \
-	src/ops/sp_health.o
+	src/ops/sp_health.o \
+	src/ops/sp_score_errors.o \
+	src/ops/sp_score_labels.o \
+	src/ops/sp_score_ranking.o
 
 API_OBJS = \
 	src/api/sp_api_cache.o \
+	src/api/sp_api_evaluate.o \
 	src/api/sp_api_golden.o \
 	src/api/sp_api_import.o \
 	src/api/sp_api_model.o \
@@ -158,14 +163,18 @@ API_OBJS = \
 	src/api/sp_api_predict.o \
 	src/api/sp_api_predict_batch.o \
 	src/api/sp_api_predict_json.o \
+	src/api/sp_api_score.o \
 	src/api/sp_api_trigger.o \
 	src/api/sp_arguments.o \
 	src/api/sp_call_site.o \
+	src/api/sp_evaluate.o \
 	src/api/sp_features.o \
 	src/api/sp_features_row.o \
 	src/api/sp_golden.o \
 	src/api/sp_import_options.o \
-	src/api/sp_result.o
+	src/api/sp_label_text.o \
+	src/api/sp_result.o \
+	src/api/sp_score_json.o
 
 # Pure C: no server header; also linked into unit tests and benchmarks.
 PURE_OBJS = $(BASE_OBJS) $(IR_OBJS) $(IMPORT_OBJS) $(KERNEL_OBJS)
@@ -189,6 +198,8 @@ INSTALL_SQL = \
 	sql/install/20_triggers.sql \
 	sql/install/30_models.sql \
 	sql/install/35_golden.sql \
+	sql/install/36_scores.sql \
+	sql/install/37_evaluations.sql \
 	sql/install/40_predict.sql \
 	sql/install/50_operation.sql \
 	sql/install/55_cache.sql \

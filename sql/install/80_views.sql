@@ -38,6 +38,11 @@ FROM (VALUES ('development', 1), ('testing', 2), ('staging', 3), ('production', 
 WHERE NOT EXISTS (SELECT FROM smartpouch.stage);
 COMMENT ON VIEW smartpouch.stages IS 'the ladder of stages, lowest first';
 
+CREATE VIEW smartpouch.evaluations AS
+SELECT m.name AS model, e.version, e.dataset, e.metrics, e.recorded_at, e.recorded_by, e.seq
+FROM smartpouch.evaluation e JOIN smartpouch.model m ON m.id = e.model_id;
+COMMENT ON VIEW smartpouch.evaluations IS 'what was measured of versions';
+
 CREATE VIEW smartpouch.history AS
 SELECT COALESCE(m.name, e.model) AS model, e.at, e.action, e.version, e.stage,
 	e.replaced_version, e.detail, e.note, e.session_role, e.acting_role, e.client_address, e.seq

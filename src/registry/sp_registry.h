@@ -216,6 +216,10 @@ extern void sp_registry_drop_alias(const char *model, const char *alias);
 extern int32 sp_registry_add_golden(const SpFoundRows *rows, const SpGoldenRow *golden);
 extern void sp_registry_drop_golden(const SpFoundRows *rows, int32 seq);
 
+/* ---- sp_registry_evaluation.c ---- */
+
+extern void sp_registry_record_evaluation(const SpFoundRows *rows, const char *dataset, Jsonb *metrics);
+
 /* ---- sp_registry_upload.c ---- */
 
 extern int64 sp_registry_upload_begin(const char *name);

@@ -13,6 +13,7 @@ char	   *sp_cluster_id_setting;
 int			sp_import_memory_multiple;
 int			sp_model_memory;
 int			sp_max_model_size;
+int			sp_max_score_labels;
 int			sp_shared_model_memory;
 int			sp_upload_timeout;
 
@@ -115,6 +116,12 @@ sp_guc_init(void)
 							"Sets the maximum number of tree nodes of a model.",
 							NULL, &max_nodes,
 							50000000, 1, INT_MAX, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_score_labels",
+							"Sets the maximum number of different labels that predictions and truths are compared by.",
+							"Counting them takes 8 bytes for each pair of labels.",
+							&sp_max_score_labels,
+							1000, 2, 10000, PGC_SUSET, 0,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_string_length",
 							"Sets the maximum length of the name of a feature, a label or a category.",
