@@ -370,7 +370,7 @@ property: build/bench/test_kernels ## compare all kernels with each other over 1
 build/bench/test_kernels: test/unit/test_kernels.c $(BENCH_OBJS) $(ALL_HEADERS) $(wildcard test/unit/*.h)
 	$(CC) $(BENCH_CFLAGS) -Itest/unit -o $@ $< $(BENCH_OBJS) $(PURE_LIBS)
 
-bench: ## time the kernels and SQL beside xgboost on the same rows (needs Python with venv)
+bench: ## time kernels and SQL beside the libraries that made the models (needs Python with venv)
 	@bench/run
 	@bench/sql
 

@@ -2,15 +2,17 @@
  * bench/bench_kernel.c
  *
  * Times the kernels on a model file, without a server: imports and packs the
- * file, compares its raw output, or else its first probability or its value,
- * with a reference, then times blocks of several sizes over the rows.
+ * file, compares one of its outputs with a reference, then times blocks of several
+ * sizes over the rows.
  *
- * usage: bench_kernel [--rounds N] [--json] [--simd LEVEL] [--block N] MODEL ROWS.f32 MARGIN.f32
+ * usage: bench_kernel [--rounds N] [--json] [--simd LEVEL] [--block N] [--output NAME] MODEL ROWS.f32 EXPECTED.f32
  *
- * ROWS holds float32 rows side by side, MARGIN one float32 a row.  Without
- * LEVEL (portable, avx2 or avx512) all that the processor has take their turn.
- * Each round runs over as many rows as take about a tenth of a second; the
- * median, smallest and largest of the rounds are printed in microseconds a row.
+ * ROWS holds float32 rows side by side, EXPECTED the numbers of the output for
+ * each row, or the first of them.  The output is raw, probabilities or value, by
+ * default the first of these that the model has.  Without LEVEL (portable, avx2 or
+ * avx512) all that the processor has take their turn.  Each round runs over as
+ * many rows as take about a tenth of a second; the median, smallest and largest of
+ * the rounds are printed in microseconds a row.
  * The last line of a level is for single rows whose model is not in the first
  * two caches: median, 10th and 90th percentile of the calls.
  */
@@ -24,10 +26,11 @@
 #include "ir/sp_pack.h"
 #include "kernel/sp_eval.h"
 
-#define USAGE "bench_kernel [--rounds N] [--json] [--simd LEVEL] [--block N] MODEL ROWS.f32 MARGIN.f32"
+#define USAGE "bench_kernel [--rounds N] [--json] [--simd LEVEL] [--block N] [--output NAME] " \
+	"MODEL ROWS.f32 EXPECTED.f32"
 #define MIN_ROUNDS 7
 #define ROUND_SECONDS 0.1
-#define TOLERANCE 1e-5
+#define TOLERANCE 2e-5			/* long float32 sums */
 #define EVICT_BYTES (16 * 1024 * 1024)
 #define EVICTED_CALLS 401
 
@@ -96,9 +99,10 @@ typedef struct Bench
 	SpImage    *image;
 	SpOutput	output;
 	const float *rows;
-	const float *margins;
+	const float *expected;
 	uint32_t	n_rows;
 	uint32_t	width;
+	uint32_t	n_expected;		/* for each row */
 	bool		has_missing;
 } Bench;
 
@@ -109,14 +113,30 @@ check(Bench *bench, SpStatus status, const char *what)
 		die(what, bench->cx.error.message);
 }
 
+/* By its name, or if that is NULL the first that the model has. */
+static SpOutput
+find_output(const SpModel *model, const char *name)
+{
+	static const char *const names[SP_N_OUTPUTS] = {
+		[SP_OUTPUT_RAW] = "raw", [SP_OUTPUT_PROBABILITIES] = "probabilities", [SP_OUTPUT_VALUE] = "value"
+	};
+
+	for (int output = SP_N_OUTPUTS - 1; output >= 0; output--)
+		if (names[output] != NULL && model->outputs[output] != SP_NO_VALUE &&
+			(name == NULL || strcmp(name, names[output]) == 0))
+			return (SpOutput) output;
+	die("output", "the model does not have it");
+	return SP_OUTPUT_VALUE;
+}
+
 static void
-load(Bench *bench, const char *model_path, const char *rows_path, const char *margins_path)
+load(Bench *bench, const char *output, const char *model_path, const char *rows_path, const char *expected_path)
 {
 	SpContext  *cx = &bench->cx;
 	SpFormat	format;
 	SpModel    *model;
 	size_t		size;
-	size_t		n_margins;
+	size_t		n_expected;
 	void	   *bytes = read_file(model_path, &size);
 	double		begin = seconds();
 	double		imported;
@@ -130,17 +150,17 @@ load(Bench *bench, const char *model_path, const char *rows_path, const char *ma
 			model_path, (unsigned long long) model->n_trees, (unsigned long long) model->n_nodes,
 			(double) bench->image->size / 1e6, (imported - begin) * 1e3, (seconds() - imported) * 1e3);
 	free(bytes);
-	bench->output = SP_OUTPUT_RAW;
-	if (model->outputs[bench->output] == SP_NO_VALUE)
-		bench->output = SP_OUTPUT_PROBABILITIES;
-	if (model->outputs[bench->output] == SP_NO_VALUE)
-		bench->output = SP_OUTPUT_VALUE;
+	bench->output = find_output(model, output);
 	bench->width = model->n_features;
 	bench->rows = read_file(rows_path, &size);
-	bench->margins = read_file(margins_path, &n_margins);
+	bench->expected = read_file(expected_path, &n_expected);
+	n_expected /= sizeof(float);
 	bench->n_rows = (uint32_t) (size / sizeof(float) / bench->width);
-	if (bench->n_rows == 0 || n_margins / sizeof(float) != bench->n_rows)
-		die(margins_path, "does not have one margin for each row");
+	if (bench->n_rows == 0 || n_expected == 0 || n_expected % bench->n_rows != 0)
+		die(expected_path, "does not have as many numbers for each row");
+	bench->n_expected = (uint32_t) (n_expected / bench->n_rows);
+	if (bench->n_expected > model->values[model->outputs[bench->output]].width)
+		die(expected_path, "has more numbers for each row than the model's output");
 	for (size_t at = 0; at < (size_t) bench->n_rows * bench->width; at++)
 		bench->has_missing = bench->has_missing || isnan(bench->rows[at]);
 }
@@ -180,10 +200,10 @@ largest_difference(Bench *bench, uint32_t capacity)
 		uint32_t	n = bench->n_rows - first < capacity ? bench->n_rows - first : capacity;
 
 		predict(bench, eval, first, n);
-		for (uint32_t row = 0; row < n; row++)
+		for (uint32_t at = 0; at < n * bench->n_expected; at++)
 		{
-			double		expected = bench->margins[first + row];
-			double		got = sp_eval_output_number(eval, bench->output, row, 0);
+			double		expected = bench->expected[first * bench->n_expected + at];
+			double		got = sp_eval_output_number(eval, bench->output, at / bench->n_expected, at % bench->n_expected);
 
 			/* NaN is a difference, too */
 			if (!(fabs(got - expected) / fmax(1, fabs(expected)) <= largest))
@@ -321,6 +341,7 @@ main(int argc, char **argv)
 	int			rounds = MIN_ROUNDS;
 	bool		json = false;
 	uint32_t	only = 0;
+	const char *output = NULL;
 	SpSimd		lowest = SP_SIMD_PORTABLE;
 	SpSimd		highest = sp_simd_best();
 	int			at = 1;
@@ -333,6 +354,8 @@ main(int argc, char **argv)
 			rounds = atoi(argv[++at]);
 		else if (strcmp(argv[at], "--block") == 0 && at + 1 < argc)
 			only = (uint32_t) atoi(argv[++at]);
+		else if (strcmp(argv[at], "--output") == 0 && at + 1 < argc)
+			output = argv[++at];
 		else if (strcmp(argv[at], "--simd") == 0 && at + 1 < argc)
 			lowest = highest = find_simd(argv[++at]);
 		else
@@ -340,7 +363,7 @@ main(int argc, char **argv)
 	}
 	if (argc - at != 3 || rounds < 1)
 		die("usage", USAGE);
-	load(&bench, argv[at], argv[at + 1], argv[at + 2]);
+	load(&bench, output, argv[at], argv[at + 1], argv[at + 2]);
 	for (SpSimd simd = lowest; simd <= highest; simd++)
 		time_level(&bench, simd, only, rounds, json);
 	return 0;

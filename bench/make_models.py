@@ -4,21 +4,42 @@
 usage: make_models.py DIRECTORY
 
 Writes, unless they are there already:
-  m1.json       XGBoost, binary:logistic, 500 trees of depth 6, 28 features
-  m1.rows.f32   20,000 held-out rows, float32, row by row
-  m1.margin.f32 xgboost's margin for each row
-  m1_missing.*  the same with every tenth value missing, in training and rows
+  m1.json     XGBoost, binary:logistic, 500 trees of depth 6, 28 features
+  m1_missing  the same with every tenth value missing, in training and rows
+  m2.onnx     random forest, 6 classes, 200 trees of depth 16 at most, 561 features
+  m3.onnx     scaler and network 561-256-256-6 with ReLU
+  m4.onnx     scaler and logistic regression, 561 features, 6 classes
+  m5.onnx     support vector machine with RBF kernel, 561 features, 6 classes
+  layer.onnx  one product with a 561 x 256 matrix
+and for each of them
+  NAME.rows.f32      held-out rows, float32, row by row
+  NAME.expected.f32  what the training library says of each row
+  NAME.joblib        the fitted scikit-learn model (m2 ... m5)
+  NAME.cut.onnx      the ONNX file without what only the label needs (m2 ... m5, layer)
 Everything follows from seed 7.
 """
 import pathlib
 import sys
 
+import joblib
 import numpy as np
+import onnx
 import xgboost as xgb
+from skl2onnx import to_onnx
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 SEED = 7
 N_ROWS = 100_000
 N_TRAIN = 80_000
+N_WINDOWS = 10_000
+N_TRAIN_WINDOWS = 8_000
+N_SIGNALS = 561
+N_CLASSES = 6
 
 
 def columns(rng, n):
@@ -58,8 +79,36 @@ def outcome(rng, x):
     return (rng.random(len(x)) < probability).astype(np.int32)
 
 
-def make(directory, name, x, y):
-    if (directory / f"{name}.margin.f32").exists():
+def windows(rng, n):
+    """
+    Windows of motion sensors, reduced to 561 numbers within -1 and 1: 3 kinds of rest
+    and 3 of movement, by 30 persons who each do them in their own way.
+    """
+    n_factors = 40
+    kind = rng.integers(0, N_CLASSES, size=n)
+    moves = kind >= N_CLASSES // 2
+    centres = 1.1 * rng.normal(size=(2, n_factors)).repeat(N_CLASSES // 2, axis=0)
+    centres += np.where(np.arange(N_CLASSES) < N_CLASSES // 2, 0.38, 0.47)[:, None] * rng.normal(size=centres.shape)
+    habits = 0.45 * rng.normal(size=(30, n_factors))
+    factors = centres[kind] + habits[rng.integers(0, 30, size=n)]
+    factors += np.where(moves, 0.75, 0.55)[:, None] * rng.normal(size=factors.shape)
+    loadings = rng.normal(size=(n_factors, N_SIGNALS)) * (rng.random((n_factors, N_SIGNALS)) < 0.2)
+    signals = 0.35 * factors @ loadings + 0.4 * rng.normal(size=N_SIGNALS)
+    return np.tanh(signals + 0.35 * rng.normal(size=signals.shape)).astype(np.float32), kind
+
+
+def is_made(directory, name):
+    return (directory / f"{name}.expected.f32").exists()
+
+
+def write(directory, name, rows, expected):
+    rows.tofile(directory / f"{name}.rows.f32")
+    # the last file written is the one that says all are there
+    np.asarray(expected, dtype=np.float32).tofile(directory / f"{name}.expected.f32")
+
+
+def make_booster(directory, name, x, y):
+    if is_made(directory, name):
         return
     parameters = {
         "objective": "binary:logistic", "max_depth": 6, "eta": 0.08, "subsample": 0.9,
@@ -68,13 +117,58 @@ def make(directory, name, x, y):
     booster = xgb.train(parameters, xgb.DMatrix(x[:N_TRAIN], y[:N_TRAIN]), num_boost_round=500)
     held_out = x[N_TRAIN:]
     booster.save_model(directory / f"{name}.json")
-    held_out.tofile(directory / f"{name}.rows.f32")
     margin = booster.predict(xgb.DMatrix(held_out), output_margin=True)
-    # the last file written is the one that says all are there
-    margin.astype(np.float32).tofile(directory / f"{name}.margin.f32")
+    write(directory, name, held_out, margin)
     accuracy = ((margin > 0) == y[N_TRAIN:]).mean()
     n_nodes = sum(tree.count("\n") for tree in booster.get_dump())
     print(f"{name}: held-out accuracy {accuracy:.3f}, {n_nodes} nodes")
+
+
+def describe(model):
+    if isinstance(model, RandomForestClassifier):
+        return f"{sum(tree.tree_.node_count for tree in model.estimators_)} nodes"
+    if isinstance(model, SVC):
+        return f"{model.n_support_.sum()} support vectors"
+    return "scaled"
+
+
+def save_onnx(directory, name, graph):
+    onnx.save(graph, directory / f"{name}.onnx")
+    result = graph.graph.output[-1].name
+    onnx.utils.extract_model(directory / f"{name}.onnx", directory / f"{name}.cut.onnx", ["X"], [result])
+
+
+def make_classifier(directory, name, model, x, y):
+    if is_made(directory, name):
+        return
+    model.fit(x[:N_TRAIN_WINDOWS], y[:N_TRAIN_WINDOWS])
+    held_out = x[N_TRAIN_WINDOWS:]
+    options = {id(model): {"zipmap": False}}
+    save_onnx(directory, name, to_onnx(model, x[:1], options=options))
+    if isinstance(model, RandomForestClassifier):
+        model.n_jobs = 1
+    joblib.dump(model, directory / f"{name}.joblib")
+    says = model.decision_function if isinstance(model, SVC) else model.predict_proba
+    write(directory, name, held_out, says(held_out))
+    accuracy = (model.predict(held_out) == y[N_TRAIN_WINDOWS:]).mean()
+    print(f"{name}: held-out accuracy {accuracy:.3f}, {describe(model)}")
+
+
+def make_layer(directory, rng, x):
+    if is_made(directory, "layer"):
+        return
+    weights = (rng.normal(size=(N_SIGNALS, 256)) / np.sqrt(N_SIGNALS)).astype(np.float32)
+    node = onnx.helper.make_node("MatMul", ["X", "weights"], ["y"])
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, width])
+        for name, width in (("X", N_SIGNALS), ("y", 256))
+    ]
+    graph = onnx.helper.make_graph(
+        [node], "layer", values[:1], values[1:], [onnx.numpy_helper.from_array(weights, "weights")])
+    save_onnx(directory, "layer", onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9))
+    held_out = x[N_TRAIN_WINDOWS:]
+    write(directory, "layer", held_out, held_out.astype(np.float64) @ weights)
 
 
 def main():
@@ -83,10 +177,19 @@ def main():
     rng = np.random.default_rng(SEED)
     x = columns(rng, N_ROWS)
     y = outcome(rng, x)
-    make(directory, "m1", x, y)
+    make_booster(directory, "m1", x, y)
     holes = x.copy()
     holes[rng.random(x.shape) < 0.1] = np.nan
-    make(directory, "m1_missing", holes, y)
+    make_booster(directory, "m1_missing", holes, y)
+    x, y = windows(rng, N_WINDOWS)
+    for name, model in (
+        ("m2", RandomForestClassifier(200, max_depth=16, n_jobs=-1, random_state=SEED)),
+        ("m3", make_pipeline(StandardScaler(), MLPClassifier((256, 256), max_iter=12, random_state=SEED))),
+        ("m4", make_pipeline(StandardScaler(), LogisticRegression(max_iter=60))),
+        ("m5", SVC(gamma="scale")),
+    ):
+        make_classifier(directory, name, model, x, y)
+    make_layer(directory, rng, x)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ usage: table.py SAMPLES.jsonl BENCH.json
 A sample is one JSON object a line: round, model, way, block, median, min, max in
 microseconds a row.  The table has the median over the rounds of the medians,
 the smallest and largest of everything, and how many times faster that median
-is than xgboost's inplace_predict with at least as many rows a call.  Then come
-the bars that the kernels have to reach; xgboost's best batch is the fastest of
-its ways.
+is than the library that the model is measured by: with one row a call than its single
+rows, else than its fastest way and size of blocks.  Then come the bars that the
+kernels have to reach.
 """
 import json
 import os
@@ -16,23 +16,36 @@ import platform
 import statistics
 import sys
 
-REFERENCE = "xgboost inplace_predict"
-HEADINGS = ("model", "way", "rows a call", "median us/row", "min", "max", "x xgboost")
+# by what the names of its ways begin with
+PEERS = {
+    "m1": "xgboost", "m1_missing": "xgboost", "m2": "onnxruntime", "m3": "onnxruntime", "m4": "onnxruntime",
+    "m5": "scikit-learn", "layer": "OpenBLAS",
+}
+HEADINGS = ("model", "way", "rows a call", "median us/row", "min", "max", "times as fast")
+LEVELS = ("avx512", "avx2", "portable")
 
-# model, way, rows a call, at least so many times as fast as xgboost's best batch, or at most so many us/row
+# model, level (None: the best that the processor has), rows a call, at least so many times as
+# fast as the peer, or at most so many us/row
 BARS = (
-    ("m1", "kernel avx512", 128, 12, None),
-    ("m1", "kernel portable", 128, 2.8, None),
-    ("m1", "kernel avx512", 1, None, 1.6),
-    ("m1", "kernel portable", 1, None, 3.3),
+    ("m1", "avx512", 128, 12, None),
+    ("m1", "portable", 128, 2.8, None),
+    ("m1", "avx512", 1, None, 1.6),
+    ("m1", "portable", 1, None, 3.3),
+    ("m2", None, 128, 3.5, None),
+    ("m2", None, 1, 4, None),
+    ("m3", None, 128, 1.0, None),
+    ("m3", None, 1, 1.0, None),
+    ("m4", None, 128, 3, None),
+    ("m4", None, 1, 3, None),
+    ("m5", None, 128, 15, None),
 )
 
 
-def reference_median(results, model, block):
-    """xgboost's median with the next larger block that was timed, which is to its advantage."""
-    medians = {b: r["median"] for (m, way, b), r in results.items() if m == model and way == REFERENCE}
-    larger = [b for b in medians if b >= block]
-    return medians[min(larger)] if larger else None
+def peer_median(results, model, block):
+    return min(
+        (r["median"] for (m, way, b), r in results.items()
+         if m == model and way.startswith(PEERS[model]) and (b == 1) == (block == 1)),
+        default=None)
 
 
 def summarize(samples):
@@ -47,49 +60,57 @@ def summarize(samples):
             "max": max(sample["max"] for sample in group),
             "rounds": len(group),
         }
-    for (model, way, block), result in results.items():
-        reference = reference_median(results, model, block)
-        if reference:
-            result["times_xgboost"] = reference / result["median"]
+    for (model, _, block), result in results.items():
+        peer = peer_median(results, model, block)
+        if peer:
+            result["times_as_fast"] = peer / result["median"]
     return results
+
+
+def print_rows(lines, left):
+    """The first columns are aligned at their left, the others at their right."""
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+    for line in lines:
+        cells = [cell.ljust(width) if at < left else cell.rjust(width)
+                 for at, (cell, width) in enumerate(zip(line, widths))]
+        print("  ".join(cells).rstrip())
 
 
 def print_table(results):
     lines = [HEADINGS]
     for (model, way, block), result in results.items():
-        times = result.get("times_xgboost")
+        times = result.get("times_as_fast")
         lines.append((
             model, way, str(block), f"{result['median']:.2f}", f"{result['min']:.2f}", f"{result['max']:.2f}",
-            f"{times:.1f}" if times else "",
+            f"{times:.2f}" if times else "",
         ))
-    widths = [max(len(line[at]) for line in lines) for at in range(len(HEADINGS))]
-    for line in lines:
-        cells = [cell.ljust(width) if at < 2 else cell.rjust(width) for at, (cell, width) in enumerate(zip(line, widths))]
-        print("  ".join(cells).rstrip())
+    print_rows(lines, 2)
 
 
 def check_bars(results):
     """The bars of what was timed, each with what was measured and whether that reaches it."""
     checked = []
-    for model, way, block, times, most in BARS:
-        if (model, way, block) not in results:
+    for model, wanted, block, times, most in BARS:
+        levels = [wanted] if wanted else LEVELS
+        level = next((level for level in levels if (model, f"kernel {level}", block) in results), None)
+        if level is None:
             continue
-        median = results[(model, way, block)]["median"]
-        batch = min(r["median"] for (m, w, _), r in results.items() if m == model and w.startswith("xgboost"))
-        measured = median if times is None else batch / median
+        result = results[(model, f"kernel {level}", block)]
+        measured = result["times_as_fast"] if times else result["median"]
         checked.append({
-            "model": model, "way": way, "block": block,
-            "bar": f">= {times}x xgboost's best batch" if times else f"<= {most} us/row",
-            "measured": measured, "met": measured <= most if times is None else measured >= times,
+            "model": model, "level": level, "block": block,
+            "bar": f">= {times}x {PEERS[model]}" if times else f"<= {most} us/row",
+            "measured": measured, "met": measured >= times if times else measured <= most,
         })
     return checked
 
 
 def print_bars(bars):
+    lines = [("kernel", "level", "bar", "rows a call", "measured", "")]
     for bar in bars:
-        verdict = "met" if bar["met"] else "MISSED"
-        print(f"{bar['model']}, {bar['way']}, {bar['block']} rows a call: {bar['bar']}: "
-              f"{bar['measured']:.2f}, {verdict}")
+        lines.append((bar["model"], bar["level"], bar["bar"], str(bar["block"]), f"{bar['measured']:.2f}",
+                      "met" if bar["met"] else "MISSED"))
+    print_rows(lines, 3)
 
 
 def processor():

@@ -190,7 +190,7 @@ class Bench:
     def kernel(self, model, simd, block):
         """Microseconds a row of the kernel alone, on the core of the backend."""
         model_file = self.directory / f"{model}.json"
-        margin = self.directory / f"{model}.margin.f32"
+        margin = self.directory / f"{model}.expected.f32"
         if not margin.exists():
             booster = xgb.Booster(params={"nthread": 1}, model_file=str(model_file))
             rows = np.fromfile(self.directory / "m1.rows.f32", dtype=np.float32).reshape(-1, N_FEATURES)
