@@ -52,7 +52,8 @@ IR_OBJS = \
 	src/ir/sp_pack_slices.o \
 	src/ir/sp_pack_split.o \
 	src/ir/sp_pack_tiles.o \
-	src/ir/sp_pack_trees.o
+	src/ir/sp_pack_trees.o \
+	src/ir/sp_row_cost.o
 
 IMPORT_OBJS = \
 	src/import/sp_catboost_facts.o \
@@ -263,7 +264,7 @@ EXTRA_CLEAN = $(GENERATED_C) $(GENERATED_H)
 
 # ---------------------------------------------------------------- targets --
 .PHONY: parity property all install installcheck uninstall clean help demo test psql start stop status \
-	unit regress isolation pgtap tap bench lint dist matrix clean-private unit-programs \
+	unit regress isolation pgtap tap bench row-cost lint dist matrix clean-private unit-programs \
 	fuzz fuzz-programs
 
 all: ## build the extension (plain PGXS)
@@ -373,6 +374,9 @@ build/bench/test_kernels: test/unit/test_kernels.c $(BENCH_OBJS) $(ALL_HEADERS) 
 bench: ## time kernels and SQL beside the libraries that made the models (needs Python with venv)
 	@bench/run
 	@bench/sql
+
+row-cost: build/bench/bench_row_cost ## compare the estimated costs of models with measured times
+	@$< $(wildcard test/data/*/model.* build/bench/m*.json build/bench/m*.onnx)
 
 $(BENCH_PROGRAMS): build/bench/%: bench/%.c $(BENCH_OBJS) $(ALL_HEADERS) $(wildcard bench/*.h)
 	$(CC) $(BENCH_CFLAGS) -Ibench -Itest/unit -o $@ $< $(BENCH_OBJS) $(PURE_LIBS)

@@ -7,8 +7,10 @@ CREATE FUNCTION variant(pattern text, replacement text) RETURNS bytea LANGUAGE s
 	FROM tiny WHERE name = 'regression' $$;
 
 -- what inspect_model says of a good one
--- (memory_bytes depends on the layout of this build)
-SELECT jsonb_pretty(smartpouch.inspect_model(artifact) - 'memory_bytes') FROM tiny WHERE name = 'classifier';
+-- (memory_bytes depends on the layout of this build, row_cost_ns on its prices)
+SELECT jsonb_pretty(smartpouch.inspect_model(artifact) - '{memory_bytes,row_cost_ns}'::text[]) FROM tiny WHERE name = 'classifier';
+SELECT key, (value #>> '{}')::bigint BETWEEN 1 AND 100000 AS plausible
+FROM tiny, jsonb_each(smartpouch.inspect_model(artifact)) WHERE name = 'classifier' AND key IN ('memory_bytes', 'row_cost_ns');
 SELECT smartpouch.inspect_model(artifact, 'onnx') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.inspect_model(NULL) IS NULL AS "null";
 

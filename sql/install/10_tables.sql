@@ -42,6 +42,8 @@ CREATE TABLE smartpouch.version (
 	program_bytes bigint NOT NULL CONSTRAINT version_program_bytes_check CHECK (program_bytes > 0),
 	artifact_sha256 bytea NOT NULL CONSTRAINT version_artifact_check CHECK (octet_length(artifact_sha256) = 32),
 	artifact_bytes bigint NOT NULL CONSTRAINT version_artifact_bytes_check CHECK (artifact_bytes > 0),
+	memory_bytes bigint NOT NULL CONSTRAINT version_memory_check CHECK (memory_bytes > 0),
+	row_cost_ns bigint NOT NULL CONSTRAINT version_row_cost_check CHECK (row_cost_ns > 0),
 	source_format text NOT NULL,
 	producer text NOT NULL,
 	objective text NOT NULL,

@@ -21,6 +21,7 @@
 #include "base/sp_bytes.h"
 #include "import/sp_import.h"
 #include "ir/sp_pack.h"
+#include "ir/sp_row_cost.h"
 #include "registry/sp_registry.h"
 #include "server/sp_error.h"
 #include "server/sp_guc.h"
@@ -141,7 +142,7 @@ read_model(SpContext *cx, const Artifact *artifact, SpFormat *format)
 }
 
 static void
-describe(const SpModel *model, SpNewVersion *version)
+describe(const SpModel *model, const SpImage *image, SpNewVersion *version)
 {
 	const char **names = palloc(mul_size(model->n_features, sizeof(char *)));
 	const char **types = palloc(mul_size(model->n_features, sizeof(char *)));
@@ -161,6 +162,8 @@ describe(const SpModel *model, SpNewVersion *version)
 	version->trees = (int64) model->n_trees;
 	version->nodes = (int64) model->n_nodes;
 	version->parameters = (int64) model->n_parameters;
+	version->memory_bytes = (int64) image->size;
+	version->row_cost = sp_row_cost(image);
 }
 
 /* The golden rows of the options, against the model that is to become a version. */
@@ -225,7 +228,7 @@ import(const char *name, const Artifact *artifact)
 	if (sp_model_write(&cx, model, &writer) != SP_OK || sp_pack(&cx, model, &image) != SP_OK)
 		sp_raise(&cx, NULL);
 	check_golden(name, image, &artifact->options);
-	describe(model, &version);
+	describe(model, image, &version);
 	version.golden = artifact->options.golden;
 	version.n_golden = artifact->options.n_golden;
 	version.program = writer.data;
@@ -364,6 +367,7 @@ model_json(const SpModel *model, SpFormat format, const SpImage *image)
 	push_count(&state, "nodes", model->n_nodes);
 	push_count(&state, "parameters", model->n_parameters);
 	push_count(&state, "memory_bytes", image->size);
+	push_count(&state, "row_cost_ns", (uint64) sp_row_cost(image));
 	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 

@@ -12,7 +12,7 @@
 #include "ir/sp_model.h"
 
 #define SP_IMAGE_MAGIC 0x53504d49	/* "SPMI" */
-#define SP_IMAGE_VERSION 3
+#define SP_IMAGE_VERSION 4
 #define SP_IMAGE_ALIGN 64
 
 typedef struct SpImageFeature
@@ -69,7 +69,6 @@ typedef struct SpImage
 	uint64_t	categories;		/* offset of SpImageCategory[n_categories], sorted by their bytes */
 	uint32_t	n_categories;
 	uint32_t	reserved2;
-	uint64_t	cost;			/* estimated node visits and multiplications for one row */
 } SpImage;
 
 static inline const void *

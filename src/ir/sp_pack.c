@@ -9,9 +9,6 @@
 #include "ir/sp_pack_internal.h"
 #include "ir/sp_tiles.h"
 
-/* Softmax, norms and other elementwise functions, in multiplications per number. */
-#define SIMPLE_COST 8
-
 /* One per step: where its parameters go. */
 typedef struct StepPlan
 {
@@ -88,34 +85,6 @@ has_panels(SpOp op)
 	return op == SP_OP_CONV || op == SP_OP_RECURRENT;
 }
 
-/* Multiplications of a general step for one row. */
-static uint64_t
-general_cost(const SpPacker *packer, const SpStep *step)
-{
-	const SpGeneral *general = &step->u.general;
-	uint64_t	width = packer->model->values[step->out].width;
-
-	switch (step->op)
-	{
-		case SP_OP_MATRIX:
-			return width * general->dims[0];
-		case SP_OP_KERNEL:
-			return general->n_numbers + width * SIMPLE_COST;
-		case SP_OP_PRODUCT:
-			return width * general->dims[2];
-		case SP_OP_RECURRENT:
-			return (uint64_t) general->dims[0] * (general->n_numbers + width * SIMPLE_COST);
-		case SP_OP_CONV:
-			return width * (general->dims[0] / general->dims[5]) * general->dims[2];
-		case SP_OP_TOPK:
-			return width * general->dims[1];
-		case SP_OP_COUPLE:
-			return width * width * 100;
-		default:
-			return width + (uint64_t) packer->model->values[step->in].width;
-	}
-}
-
 /* Numbers that are a matrix in panels (sp_tiles.h). */
 static bool
 has_tiles(const SpStep *step)
@@ -160,7 +129,6 @@ plan_general(SpPacker *packer, const SpStep *step, StepPlan *plan)
 		packed->numbers = sp_pack_reserve(packer, has_panels(step->op) ? sp_pack_panels_count(packer, step) :
 										  general->n_numbers, sp_pack_number_size(packed->number_type),
 										  SP_IMAGE_ALIGN);
-	packer->cost += general_cost(packer, step);
 	return SP_OK;
 }
 
@@ -208,19 +176,16 @@ plan_step(SpPacker *packer, const SpStep *step, StepPlan *plan)
 				.weights = sp_pack_tiles_reserve(packer, input.width, step->u.linear.n_out, input.type),
 				.bias = sp_pack_line_reserve(packer, step->u.linear.n_out, input.type)
 			};
-			packer->cost += (uint64_t) input.width * step->u.linear.n_out;
 			return SP_OK;
 		case SP_OP_SCALE:
 			plan->params = sp_pack_reserve(packer, 1, sizeof(SpPackedScale), SP_IMAGE_ALIGN);
 			plan->u.scale.offset = sp_pack_reserve(packer, input.width, size, SP_IMAGE_ALIGN);
 			plan->u.scale.scale = sp_pack_reserve(packer, input.width, size, SP_IMAGE_ALIGN);
-			packer->cost += input.width;
 			return SP_OK;
 		default:
 			if (SP_OP_IS_GENERAL(step->op))
 				return plan_general(packer, step, plan);
 			plan->params = sp_pack_reserve(packer, 1, sizeof(SpPackedSimple), SP_IMAGE_ALIGN);
-			packer->cost += (uint64_t) input.width * SIMPLE_COST;
 			return SP_OK;
 	}
 }
@@ -326,7 +291,6 @@ plan_image(SpPacker *packer, ImagePlan *plan)
 		return sp_fail_limit(cx, "max_image_size", "model needs %llu bytes in memory, more than the limit of %llu",
 							 (unsigned long long) packer->size, (unsigned long long) cx->limits.max_image);
 	head->size = packer->size;
-	head->cost = packer->cost;
 	return SP_OK;
 }
 

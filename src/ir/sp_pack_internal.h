@@ -18,7 +18,6 @@ typedef struct SpPacker
 	SpContext  *cx;
 	const SpModel *model;
 	uint64_t	size;			/* reserved so far; stays at UINT64_MAX once it overflows */
-	uint64_t	cost;
 	char	   *image;			/* NULL while planning */
 } SpPacker;
 

@@ -251,12 +251,8 @@ sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan)
 	SP_TRY(sp_pack_sets_plan(packer, trees, plan));
 	plan->drop_zeros = can_drop_zeros(trees);
 	reserve_arrays(packer, packed, n_slots, choose_kinds(trees, &facts, plan));
-	for (uint32_t tree = 0; tree < trees->n_trees; tree++)
-		packer->cost += trees->depth[tree] + 1;
 	if (trees->linear)
 		packed->terms = sp_pack_reserve(packer, trees->n_terms, sizeof(SpPackedTerm), SP_IMAGE_ALIGN);
-	packer->cost += (uint64_t) packed->n_columns - packed->n_flags;
-	packer->cost += (trees->n_weights + (uint64_t) trees->n_terms) / (facts.n_leaves / trees->n_trees + 1);
 	return sp_pack_slices_plan(packer, trees, plan);
 }
 

@@ -89,6 +89,7 @@ typedef struct SpVersionRow
 	int64		program_bytes;
 	uint8		artifact[SP_SHA256_SIZE];
 	int64		artifact_bytes;
+	int64		row_cost;		/* nanoseconds, sp_row_cost.h */
 } SpVersionRow;
 
 typedef enum SpFound
@@ -198,6 +199,8 @@ typedef struct SpNewVersion
 	int64		trees;
 	int64		nodes;
 	int64		parameters;
+	int64		memory_bytes;
+	int64		row_cost;		/* nanoseconds, sp_row_cost.h */
 } SpNewVersion;
 
 /* The next version of model name, which is made if it is new; returns its number. 42501 for a model of others. */

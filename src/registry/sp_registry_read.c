@@ -27,7 +27,7 @@ enum
 enum
 {
 	VERSION_MODEL_ID = 1, VERSION_VERSION, VERSION_PROGRAM, VERSION_PROGRAM_BYTES,
-	VERSION_ARTIFACT, VERSION_ARTIFACT_BYTES
+	VERSION_ARTIFACT, VERSION_ARTIFACT_BYTES, VERSION_MEMORY_BYTES, VERSION_ROW_COST
 };
 enum
 {
@@ -106,6 +106,7 @@ read_version(SpScan *scan, HeapTuple tuple, SpVersionRow *version)
 	version->program_bytes = DatumGetInt64(sp_scan_column(scan, tuple, VERSION_PROGRAM_BYTES));
 	sp_copy_hash(version->artifact, sp_scan_column(scan, tuple, VERSION_ARTIFACT));
 	version->artifact_bytes = DatumGetInt64(sp_scan_column(scan, tuple, VERSION_ARTIFACT_BYTES));
+	version->row_cost = DatumGetInt64(sp_scan_column(scan, tuple, VERSION_ROW_COST));
 }
 
 static bool

@@ -226,7 +226,7 @@ insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, c
 	uint8		program[SP_SHA256_SIZE];
 	uint8		artifact[SP_SHA256_SIZE];
 	Oid			types[] = {
-		UUIDOID, INT4OID, BYTEAOID, INT8OID, BYTEAOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+		UUIDOID, INT4OID, BYTEAOID, INT8OID, BYTEAOID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 		TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID, INT8OID, INT8OID, INT8OID, TEXTOID
 	};
 	char		nulls[lengthof(types) + 1];
@@ -240,6 +240,7 @@ insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, c
 		UUIDPGetDatum(&model->id), Int32GetDatum(number),
 		sp_hash_datum(program), Int64GetDatum((int64) version->program_bytes),
 		sp_hash_datum(artifact), Int64GetDatum((int64) version->artifact_bytes),
+		Int64GetDatum(version->memory_bytes), Int64GetDatum(version->row_cost),
 		CStringGetTextDatum(version->source_format), CStringGetTextDatum(version->producer),
 		CStringGetTextDatum(version->objective), CStringGetTextDatum(version->task),
 		version->feature_names, version->feature_types, version->labels,
@@ -250,12 +251,12 @@ insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, c
 
 	memset(nulls, ' ', lengthof(types));
 	nulls[lengthof(types)] = '\0';
-	nulls[12] = version->labels ? ' ' : 'n';
+	nulls[14] = version->labels ? ' ' : 'n';
 	sp_write_sql("INSERT INTO smartpouch.version (model_id, version, program_sha256, program_bytes,"
-				 " artifact_sha256, artifact_bytes, source_format, producer, objective, task,"
+				 " artifact_sha256, artifact_bytes, memory_bytes, row_cost_ns, source_format, producer, objective, task,"
 				 " feature_names, feature_types, labels, accepts_missing, trees, nodes, parameters,"
-				 " imported_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-				 " $14, $15, $16, $17, $18)", lengthof(types), types, values, nulls);
+				 " imported_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+				 "  $16, $17, $18, $19, $20)", lengthof(types), types, values, nulls);
 }
 
 int32

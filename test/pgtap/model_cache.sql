@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(14);
+SELECT plan(16);
 \i tiny.inc
 
 SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' \gset
@@ -12,6 +12,11 @@ SELECT is(smartpouch.evict_model('m:1'), false, 'so nothing is evicted');
 SELECT is(smartpouch.warm_model('m:1'), false, 'what is not committed is loaded, but not shared');
 SELECT is((SELECT concat_ws(' ', versions, shared, pins, hits, loads) FROM smartpouch.model_cache
 	WHERE NOT shared AND database = current_database()), '{m:1} f 0 0 1', 'the view has it');
+SELECT is((SELECT bytes FROM smartpouch.model_cache WHERE NOT shared),
+	(SELECT memory_bytes FROM smartpouch.versions WHERE model = 'm'), 'with the bytes that the version foretold');
+SELECT is((SELECT jsonb_build_object('memory_bytes', memory_bytes, 'row_cost_ns', row_cost_ns) FROM smartpouch.versions WHERE model = 'm'),
+	(SELECT i - (SELECT array_agg(key) FROM jsonb_object_keys(i) key WHERE key NOT IN ('memory_bytes', 'row_cost_ns'))
+		FROM tiny, smartpouch.inspect_model(artifact) i WHERE name = 'regression'), 'and inspect_model does');
 SELECT is(smartpouch.predict('m:1', ARRAY[40, 60]), 1.75::float8, 'it answers');
 SELECT is((SELECT hits FROM smartpouch.model_cache WHERE NOT shared), 1::bigint, 'the prediction has found it loaded');
 SELECT is((SELECT c.sha256 FROM smartpouch.model_cache c WHERE NOT shared),
