@@ -29,7 +29,6 @@ import time
 import numpy as np
 import psycopg
 import xgboost as xgb
-
 from table import processor
 
 N_ROWS = 100_000
