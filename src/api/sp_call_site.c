@@ -12,66 +12,20 @@
 #include "server/sp_error.h"
 #include "server/sp_memory.h"
 
-/* Runs when fn_mcxt goes, after an error too. */
-static void
-release_model(void *arg)
+/* A larger evaluator is made anew for each statement. */
+#define MAX_KEPT_BYTES (256 * 1024)
+
+/*
+ * What a site for one row leaves with a loaded model for the next one: making
+ * it, and the plan of the row, takes several times as long as the prediction.
+ */
+typedef struct SpKept
 {
-	SpCallSite *site = arg;
-
-	if (site->model)
-		sp_model_unpin(site->model);
-	site->model = NULL;
-}
-
-SpCallSite *
-sp_call_site(FunctionCallInfo fcinfo, uint32 capacity)
-{
-	SpCallSite *site = fcinfo->flinfo->fn_extra;
-	MemoryContext mcx;
-
-	if (likely(site != NULL))
-		return site;
-	mcx = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "smartpouch call site",
-								ALLOCSET_SMALL_SIZES);
-	site = MemoryContextAllocZero(mcx, sizeof(SpCallSite));
-	site->mcx = mcx;
-	site->model_mcx = AllocSetContextCreate(mcx, "smartpouch call site model",
-											ALLOCSET_SMALL_SIZES);
-	site->capacity = capacity;
-	site->release.func = release_model;
-	site->release.arg = site;
-	MemoryContextRegisterResetCallback(mcx, &site->release);
-	fcinfo->flinfo->fn_extra = site;
-	return site;
-}
-
-/* Pin the model that site->resolved names and make what goes with it; eval last, as the sign that all is there. */
-static void
-serve(SpCallSite *site)
-{
-	const SpFoundRows *rows = &site->resolved.rows;
-	MemoryContext old;
+	SpFoundRows rows;			/* the version that the binder names */
 	SpEval	   *eval;
-	Size		size;
-
-	release_model(site);
-	site->eval = NULL;
-	site->outputs = 0;
-	MemoryContextReset(site->model_mcx);
-	site->model = sp_model_pin(&rows->version, ActiveSnapshotSet() ? GetActiveSnapshot() : NULL);
-	size = sp_eval_size(site->model->image, site->capacity);
-	if (size == 0 || !AllocHugeSizeIsValid(size))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("model \"%s\" needs too much memory for one block of rows", rows->model.name)));
-	old = MemoryContextSwitchTo(site->model_mcx);
-	eval = sp_eval_init(sp_palloc_aligned(site->model_mcx, size, SP_IMAGE_ALIGN),
-						site->model->image, site->capacity, sp_interrupted, NULL);
-	sp_binder_init(&site->binder, site->model_mcx, site->model->image, eval,
-				   psprintf("model \"%s\" version %d", rows->model.name, rows->version.version));
-	MemoryContextSwitchTo(old);
-	site->eval = eval;
-}
+	SpBinder	binder;
+	uint32		outputs;
+} SpKept;
 
 static bool
 same_version(const SpFoundRows *a, const SpFoundRows *b)
@@ -80,11 +34,122 @@ same_version(const SpFoundRows *a, const SpFoundRows *b)
 		strcmp(a->model.name, b->model.name) == 0;
 }
 
+/* Leave what is complete with the model, unless another site has done so. */
+static void
+keep(SpCallSite *site)
+{
+	SpKept	   *kept = site->kept;
+
+	kept->rows = site->resolved.rows;
+	kept->eval = site->eval;
+	kept->binder = site->binder;
+	kept->outputs = site->outputs;
+	site->model->kept = kept;
+	site->model->kept_mcx = site->model_mcx;
+}
+
+/* Runs when the site goes, after an error too. */
+static void
+release_model(void *arg)
+{
+	SpCallSite *site = arg;
+
+	if (site->eval != NULL && site->capacity == 1 && site->model->kept == NULL &&
+		MemoryContextMemAllocated(site->model_mcx, true) <= MAX_KEPT_BYTES)
+		keep(site);
+	else if (site->model_mcx != NULL)
+		MemoryContextDelete(site->model_mcx);
+	if (site->model)
+		sp_model_unpin(site->model);
+	site->model_mcx = NULL;
+	site->eval = NULL;
+	site->model = NULL;
+}
+
+SpCallSite *
+sp_call_site_make(MemoryContext parent, uint32 capacity)
+{
+	MemoryContext mcx = AllocSetContextCreate(parent, "smartpouch call site", ALLOCSET_SMALL_SIZES);
+	SpCallSite *site = MemoryContextAllocZero(mcx, sizeof(SpCallSite));
+
+	site->mcx = mcx;
+	site->capacity = capacity;
+	site->release.func = release_model;
+	site->release.arg = site;
+	MemoryContextRegisterResetCallback(mcx, &site->release);
+	return site;
+}
+
+SpCallSite *
+sp_call_site(FunctionCallInfo fcinfo, uint32 capacity)
+{
+	if (unlikely(fcinfo->flinfo->fn_extra == NULL))
+		fcinfo->flinfo->fn_extra = sp_call_site_make(fcinfo->flinfo->fn_mcxt, capacity);
+	return fcinfo->flinfo->fn_extra;
+}
+
+/* Take what an earlier site has left with the model. */
+static bool
+take_kept(SpCallSite *site)
+{
+	SpKept	   *kept = site->model->kept;
+
+	if (kept == NULL || site->capacity != 1 || !same_version(&kept->rows, &site->resolved.rows))
+		return false;
+	site->model_mcx = site->model->kept_mcx;
+	site->kept = kept;
+	site->binder = kept->binder;
+	/* what a type's number stands for is looked up in each statement */
+	site->binder.kind = SP_FEATURES_UNKNOWN;
+	site->outputs = kept->outputs;
+	site->eval = kept->eval;
+	site->model->kept = NULL;
+	return true;
+}
+
+/* Make an evaluator and a binder for the pinned model. */
+static void
+equip(SpCallSite *site)
+{
+	const SpFoundRows *rows = &site->resolved.rows;
+	MemoryContext old;
+	SpEval	   *eval;
+	Size		size;
+
+	/* of the model, which outlives the site: children would be gone before the site is told to let go */
+	site->model_mcx = AllocSetContextCreate(site->model->mcx, "smartpouch evaluator", ALLOCSET_SMALL_SIZES);
+	size = sp_eval_size(site->model->image, site->capacity);
+	if (size == 0 || !AllocHugeSizeIsValid(size))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("model \"%s\" needs too much memory for one block of rows", rows->model.name)));
+	old = MemoryContextSwitchTo(site->model_mcx);
+	site->kept = palloc(sizeof(SpKept));
+	eval = sp_eval_init(sp_palloc_aligned(site->model_mcx, size, SP_IMAGE_ALIGN),
+						site->model->image, site->capacity, sp_interrupted, NULL);
+	sp_binder_init(&site->binder, site->model_mcx, site->model->image, eval,
+				   psprintf("model \"%s\" version %d", rows->model.name, rows->version.version));
+	MemoryContextSwitchTo(old);
+	site->outputs = 0;
+	site->eval = eval;
+}
+
+/* Pin the model that site->resolved names and have what goes with it; eval is set last, as the sign that all is there. */
+static void
+serve(SpCallSite *site)
+{
+	site->model = sp_model_pin(&site->resolved.rows.version, ActiveSnapshotSet() ? GetActiveSnapshot() : NULL);
+	if (!take_kept(site))
+		equip(site);
+}
+
 static void
 move_to(SpCallSite *site, const SpResolved *resolved)
 {
 	bool		same = site->eval != NULL && same_version(&resolved->rows, &site->resolved.rows);
 
+	if (!same)
+		release_model(site);
 	site->resolved = *resolved;
 	if (!same)
 		serve(site);

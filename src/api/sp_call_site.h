@@ -17,7 +17,8 @@
 typedef struct SpCallSite
 {
 	MemoryContext mcx;			/* child of fn_mcxt */
-	MemoryContext model_mcx;	/* what belongs to the pinned model; reset with it */
+	MemoryContext model_mcx;	/* evaluator and plan, a child of the model's context; NULL without them */
+	struct SpKept *kept;		/* there, for what is left to the next site */
 	MemoryContextCallback release;
 	Size		ref_size;
 	char		ref[SP_REFERENCE_SIZE];
@@ -31,6 +32,9 @@ typedef struct SpCallSite
 
 /* The call site of this call, made at its first; evaluators for capacity rows. */
 extern SpCallSite *sp_call_site(FunctionCallInfo fcinfo, uint32 capacity);
+
+/* One that lives in a child of parent; released with it. */
+extern SpCallSite *sp_call_site_make(MemoryContext parent, uint32 capacity);
 
 /* Make the site serve what the reference (or hash) means to this statement. */
 extern void sp_call_site_use(SpCallSite *site, text *ref);

@@ -473,7 +473,6 @@ make_plan(SpBinder *binder, Oid argtype)
 						OidIsValid(argtype) ? format_type_be(argtype) : "unknown"),
 				 errhint("Pass an array of numbers, a row, or jsonb.")));
 	binder->argtype = argtype;
-	binder->row_id = 0;
 }
 
 bool

@@ -192,6 +192,7 @@ add(const uint8 *program, MemoryContext mcx, const SpImage *image, const SpShare
 	if (shared != NULL)
 		model->shared = *shared;
 	model->changes = sp_shared_changes();
+	model->kept = NULL;
 	MemoryContextSetParent(mcx, CacheMemoryContext);
 	total_size += model->size;
 	return model;

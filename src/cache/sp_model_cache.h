@@ -34,6 +34,8 @@ typedef struct SpLoadedModel
 	bool		is_shared;
 	SpSharedImage shared;
 	uint64		changes;		/* of the shared cache when this was loaded as our own */
+	void	   *kept;			/* what a user of the model has left for the next one, or NULL */
+	MemoryContext kept_mcx;		/* where that is, a child of mcx */
 } SpLoadedModel;
 
 /* Once per process, from _PG_init. */

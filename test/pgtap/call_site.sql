@@ -1,0 +1,51 @@
+-- What one statement leaves with a loaded model for the next: other types,
+-- other shapes of rows, other versions of the same content, errors in between.
+\set ON_ERROR_STOP 1
+\set QUIET 1
+BEGIN;
+SELECT plan(17);
+\i tiny.inc
+
+SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' \gset
+SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' \gset
+SELECT smartpouch.import_model('n', artifact) FROM tiny WHERE name = 'regression' \gset
+CREATE TABLE person (id integer, age real, weight real);
+INSERT INTO person VALUES (1, 40, 60), (2, 20, 80);
+
+SELECT is(smartpouch.predict('m:1', p), 1.75::float8, 'a row') FROM person p WHERE id = 1;
+SELECT is(smartpouch.predict('m:1', p), 0::float8, 'a row of the same shape') FROM person p WHERE id = 2;
+SELECT is(smartpouch.predict('m:1', ARRAY[40, 60]), 1.75::float8, 'then an array of integers');
+SELECT is(smartpouch.predict('m:1', ARRAY[20, 80]::numeric[]), 0::float8, 'of numeric');
+SELECT is(smartpouch.predict('m:1', '{"age": 40, "weight": 60}'::jsonb), 1.75::float8, 'and jsonb');
+SELECT is(smartpouch.predict('m:1', p), 1.75::float8, 'a row again') FROM person p WHERE id = 1;
+
+-- the shape changes between statements
+ALTER TABLE person RENAME COLUMN age TO height;
+ALTER TABLE person RENAME COLUMN weight TO age;
+ALTER TABLE person RENAME COLUMN height TO weight;
+SELECT is(smartpouch.predict('m:1', p), 2::float8 - 0.25, 'renamed columns are found by name') FROM person p WHERE id = 1;
+SELECT is(smartpouch.predict('m:1', p), 2::float8 - 0.25, 'whatever came before') FROM person p WHERE id = 2;
+ALTER TABLE person ALTER COLUMN age TYPE numeric;
+SELECT is(smartpouch.predict('m:1', p), 1.75::float8, 'a column of another type') FROM person p WHERE id = 1;
+ALTER TABLE person ADD COLUMN unused text DEFAULT 'x', DROP COLUMN id;
+SELECT is(sum(smartpouch.predict('m:1', p)), 3.5::float8, 'columns that come and go') FROM person p;
+ALTER TABLE person DROP COLUMN age;
+SELECT throws_like($$ SELECT smartpouch.predict('m:1', p) FROM person p $$,
+	'%no column for 1 of the 2 features of model "m" version 1%', 'a column that is gone');
+SELECT is(smartpouch.predict('m:1', q), 1.75::float8, 'after an error another row')
+FROM (SELECT 60::smallint AS weight, 40::bigint AS age) q;
+
+-- versions and models of the same content
+SELECT throws_like($$ SELECT smartpouch.predict('m:2', ARRAY[1]) $$, 'model "m" version 2 needs 2 features%', 'messages name the version');
+SELECT throws_like($$ SELECT smartpouch.predict('n:1', ARRAY[1]) $$, 'model "n" version 1 needs 2 features%', 'and the model');
+SELECT throws_like($$ SELECT smartpouch.predict('m:1', ARRAY[1]) $$, 'model "m" version 1 needs 2 features%', 'of this statement');
+
+-- several sites at once, and one inside another
+SELECT is(smartpouch.predict('m:1', ARRAY[smartpouch.predict('m:1', ARRAY[40, 60]) + smartpouch.predict('m:1', ARRAY[20, 80]), 80]),
+	0::float8, 'sites of one statement do not share');
+CREATE FUNCTION nested(integer) RETURNS double precision LANGUAGE plpgsql AS $$ BEGIN
+	RETURN smartpouch.predict('m:1', ARRAY[$1, 60]) + CASE WHEN $1 > 38 THEN nested($1 - 1) ELSE 0 END; END $$;
+SELECT is(nested(40), 3 * 1.75::float8, 'nor do nested calls');
+
+SELECT * FROM finish();
+ROLLBACK;
