@@ -37,12 +37,12 @@ Columns of `expected.csv` (`ort.csv` has no `truth` and no `raw_`):
 | `raw_0` ... | scores before the link function, where the source library gives them |
 
 Numbers are written in the shortest form that reads back to the same float32 (XGBoost, and the
-rows of float32 models) or float64 (scikit-learn, LightGBM). A prediction agrees with the expected number
+rows of float32 models) or float64 (scikit-learn, LightGBM, CatBoost). A prediction agrees with the expected number
 `e` if it differs by at most `tolerance * max(1, |e|)`; labels must be equal.
 
-Rows: XGBoost and LightGBM models, the HistGradientBoosting models and the converted XGBoost models accept
+Rows: XGBoost, LightGBM and CatBoost models, the HistGradientBoosting models and the converted XGBoost models accept
 missing values (`accepts_missing`); about 5% of the cells are blank in a third of their rows, and
-one row is all blank. Expected numbers come from XGBoost, LightGBM or scikit-learn itself, never from
+one row is all blank. Expected numbers come from XGBoost, LightGBM, CatBoost or scikit-learn itself, never from
 onnxruntime, except for the networks, which no library made. scikit-learn is given rows rounded to float32 (training and held-out) wherever the
 ONNX input is float32.
 

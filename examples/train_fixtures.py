@@ -1,7 +1,8 @@
 """Make the fixtures under test/data/ that belong to the libraries of this environment.
 
-    python train_fixtures.py xgboost newest|1.6|2.0|3.0
-    python train_fixtures.py lightgbm
+    python train_fixtures.py xgboost newest|1.0|1.3|1.6|1.7|2.0|2.1|3.0
+    python train_fixtures.py lightgbm newest|3.3
+    python train_fixtures.py catboost
     python train_fixtures.py onnx
     python train_fixtures.py network
     python train_fixtures.py readme
@@ -18,7 +19,10 @@ def main(what, version=None):
         xgboost_fixtures.make_fixtures(version)
     elif what == "lightgbm":
         import lightgbm_fixtures
-        lightgbm_fixtures.make_fixtures()
+        lightgbm_fixtures.make_fixtures(version)
+    elif what == "catboost":
+        import catboost_fixtures
+        catboost_fixtures.make_fixtures()
     elif what == "onnx":
         import onnx_fixtures
         onnx_fixtures.make_fixtures()

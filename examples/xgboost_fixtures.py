@@ -6,7 +6,7 @@ the XGBoost that trained the model.
 
 Why: the model files of XGBoost changed over the years, so the same script runs
 under several XGBoost versions; each recipe belongs to one of them.  Only functions
-present in all of these versions are used.
+present in the recipe's version are used.
 """
 
 import os
@@ -44,6 +44,7 @@ class Recipe:
     params: dict = field(default_factory=dict)
     feature_names_in_file: bool = True
     trainer: str = "booster"  # or "classifier": through XGBClassifier
+    categorical: tuple = ()
     note: str = None
 
 
@@ -99,15 +100,44 @@ RECIPES = {
         Recipe("xgb_digits_softprob_ubj", datasets.digits, "multi:softprob", "model.ubj",
                rounds=25, feature_names_in_file=False),
     ],
+    # Before 1.4 a file has no feature names.
+    "1.0": [
+        Recipe("xgb10_cancer_logistic", datasets.cancer, "binary:logistic", rounds=20,
+               params={"base_score": 0.3}, feature_names_in_file=False),
+        Recipe("xgb10_dart_wine", datasets.wine, "multi:softprob", rounds=12,
+               params={"booster": "dart", "rate_drop": 0.3}, feature_names_in_file=False),
+        Recipe("xgb10_gblinear_diabetes", datasets.diabetes, "reg:squarederror",
+               params={"booster": "gblinear"}, feature_names_in_file=False),
+    ],
+    "1.3": [
+        Recipe("xgb13_diabetes_gamma", datasets.diabetes, "reg:gamma", rounds=20,
+               params={"base_score": 120.0}, feature_names_in_file=False),
+        Recipe("xgb13_wine_parallel_trees", datasets.wine, "multi:softmax", rounds=4,
+               params={"num_parallel_tree": 3, "subsample": 0.7, "colsample_bynode": 0.6},
+               feature_names_in_file=False),
+    ],
     "1.6": [
         Recipe("xgb16_cancer_logistic", datasets.cancer, "binary:logistic",
                trainer="classifier", feature_names_in_file=False),
         Recipe("xgb16_digits_softprob", datasets.digits, "multi:softprob", rounds=15),
         Recipe("xgb16_cancer_ubj", datasets.cancer, "binary:logistic", "model.ubj"),
     ],
+    "1.7": [
+        Recipe("xgb17_diabetes_categories", datasets.diabetes, "reg:squarederror", rounds=20,
+               categorical=("age", "sex"), params={"tree_method": "hist"},
+               note="age and sex are trained as categories."),
+        Recipe("xgb17_wine_softprob_ubj", datasets.wine, "multi:softprob", "model.ubj", rounds=15),
+    ],
     "2.0": [
         Recipe("xgb20_diabetes_squarederror", datasets.diabetes, "reg:squarederror"),
         Recipe("xgb20_wine_softprob_ubj", datasets.wine, "multi:softprob", "model.ubj"),
+    ],
+    "2.1": [
+        Recipe("xgb21_diabetes_categories_ubj", datasets.diabetes, "reg:absoluteerror", "model.ubj",
+               rounds=20, categorical=("age", "sex"), params={"max_cat_to_onehot": 100},
+               note="age and sex are trained as categories, split one against the rest."),
+        Recipe("xgb21_dart_cancer", datasets.cancer, "binary:logistic", rounds=15,
+               params={"booster": "dart", "rate_drop": 0.3}),
     ],
     "3.0": [
         Recipe("xgb30_cancer_logistic", datasets.cancer, "binary:logistic",
@@ -138,15 +168,23 @@ def group_sizes(count):
     return sizes + ([count % GROUP_SIZE] if count % GROUP_SIZE else [])
 
 
-def training_matrix(recipe, data, rows, target):
+def columns(recipe, data):
+    """What a matrix of this recipe is told about its columns."""
     names = data.feature_names if recipe.feature_names_in_file else None
+    if not recipe.categorical:
+        return {"feature_names": names}
+    types = ["c" if name in recipe.categorical else "q" for name in data.feature_names]
+    return {"feature_names": names, "feature_types": types, "enable_categorical": True}
+
+
+def training_matrix(recipe, data, rows, target):
     if recipe.objective == "survival:aft":
-        matrix = xgboost.DMatrix(rows, feature_names=names)
+        matrix = xgboost.DMatrix(rows, **columns(recipe, data))
         matrix.set_float_info("label_lower_bound", target)
         upper = np.where(target >= CENSOR_ABOVE, np.inf, target)
         matrix.set_float_info("label_upper_bound", upper)
         return matrix
-    matrix = xgboost.DMatrix(rows, label=target, feature_names=names)
+    matrix = xgboost.DMatrix(rows, label=target, **columns(recipe, data))
     if recipe.objective.startswith("rank:"):
         matrix.set_group(group_sizes(len(rows)))
     return matrix
@@ -181,9 +219,8 @@ def train(recipe, data, rows, target):
     return model
 
 
-def answers(recipe, booster, rows, truth):
-    names = booster.feature_names
-    matrix = xgboost.DMatrix(rows, feature_names=names)
+def answers(recipe, booster, data, rows, truth):
+    matrix = xgboost.DMatrix(rows, **columns(recipe, data))
     prediction = booster.predict(matrix)
     expected = Expected(truth=list(truth), raw=booster.predict(matrix, output_margin=True))
     if recipe.objective == "binary:logistic":
@@ -257,7 +294,7 @@ def make_fixture(recipe):
     booster = xgboost.Booster(model_file=path)
     if bool(booster.feature_names) != recipe.feature_names_in_file:
         raise ValueError(f"{recipe.name}: feature names in the file are not as declared")
-    expected = answers(recipe, booster, rows, truth)
+    expected = answers(recipe, booster, data, rows, truth)
 
     classifies = recipe.objective in CLASS_OBJECTIVES
     description = {

@@ -45,4 +45,6 @@ SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [1]}') F
 SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": [1, 2]}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": [1, 2], "expected": {"value": 1}, "tolerance": "big"}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('gold', artifact, options => '{"iterations": 0}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"start_iteration": -1}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"start_iteration": 9}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('gold', artifact, options => '{"best_iteration": 1}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE

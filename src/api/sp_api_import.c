@@ -123,6 +123,7 @@ artifact_arguments(FunctionCallInfo fcinfo, int first, Artifact *artifact)
 	artifact->overrides.labels = strings_argument(fcinfo, first + 2, "labels",
 												  &artifact->overrides.n_labels);
 	sp_import_options(PG_ARGISNULL(first + 3) ? NULL : PG_GETARG_JSONB_P(first + 3), &artifact->options);
+	artifact->overrides.first_iteration = artifact->options.first_iteration;
 	artifact->overrides.n_iterations = artifact->options.iterations;
 	artifact->overrides.best_iteration = artifact->options.best_iteration;
 }

@@ -62,16 +62,18 @@ read_golden(const JsonbValue *value, SpImportOptions *parsed)
 		read_golden_row(getIthJsonbValueFromContainer(array, (uint32) i), &parsed->golden[i]);
 }
 
+/* A whole number of least (0 or 1) or more. */
 static uint32
-read_iterations(const JsonbValue *value)
+read_count(const char *name, const JsonbValue *value, int least)
 {
 	double		number;
 
 	if (value->type != jbvNumeric || !sp_json_value_number(value, false, &number) ||
-		number < 1 || number > PG_INT32_MAX || number != floor(number))
+		number < least || number > PG_INT32_MAX || number != floor(number))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("import option \"iterations\" must be a positive integer")));
+				 errmsg("import option \"%s\" must be %s", name,
+						least > 0 ? "a positive integer" : "an integer of 0 or more")));
 	return (uint32) number;
 }
 
@@ -108,13 +110,15 @@ sp_import_options(Jsonb *options, SpImportOptions *parsed)
 		if (strcmp(name, "golden") == 0)
 			read_golden(&value, parsed);
 		else if (strcmp(name, "iterations") == 0)
-			parsed->iterations = read_iterations(&value);
+			parsed->iterations = read_count(name, &value, 1);
+		else if (strcmp(name, "start_iteration") == 0)
+			parsed->first_iteration = read_count(name, &value, 0);
 		else if (strcmp(name, "best_iteration") == 0)
 			parsed->best_iteration = read_boolean(name, &value);
 		else
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("unknown import option \"%s\"", name),
-					 errhint("Options are golden, iterations and best_iteration.")));
+					 errhint("Options are golden, start_iteration, iterations and best_iteration.")));
 	}
 }

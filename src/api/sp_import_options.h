@@ -6,7 +6,8 @@
  *	golden	array of {"features": ..., "expected": {...}, "tolerance": 1e-6}:
  *			rows that the model must answer so, or the import is refused; kept
  *			with the version
- *	iterations	of a boosted model, only the first so many
+ *	start_iteration	of a boosted model, the first one that counts (from 0)
+ *	iterations	only so many, from there on
  *	best_iteration	true: only those up to the best one that the file notes
  */
 #ifndef SP_IMPORT_OPTIONS_H
@@ -22,6 +23,7 @@ typedef struct SpImportOptions
 {
 	SpGoldenRow *golden;
 	int			n_golden;
+	uint32		first_iteration;
 	uint32		iterations;		/* 0: all */
 	bool		best_iteration;
 } SpImportOptions;

@@ -3,7 +3,7 @@
  *
  * A CatBoost JSON model but for its trees: features, loss, labels, bias.
  */
-#include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 #include "import/sp_catboost_internal.h"
@@ -16,18 +16,36 @@ static const SpCatLoss sp_cat_losses[] = {
 	{"MAE", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
 	{"MAPE", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
 	{"Quantile", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"LogLinQuantile", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"GroupQuantile", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
 	{"Expectile", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
 	{"Huber", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"LogCosh", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
 	{"Lq", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
 	{"MultiRMSE", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"MultiRMSEWithMissingValues", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
 	{"MultiQuantile", SP_TASK_REGRESSION, SP_CAT_IDENTITY},
+	{"RMSEWithUncertainty", SP_TASK_REGRESSION, SP_CAT_UNCERTAINTY},
 	{"Poisson", SP_TASK_REGRESSION, SP_CAT_EXP},
 	{"Tweedie", SP_TASK_REGRESSION, SP_CAT_EXP},
+	/* several labels of a row are probabilities side by side */
+	{"MultiLogloss", SP_TASK_REGRESSION, SP_CAT_SIGMOID},
+	{"MultiCrossEntropy", SP_TASK_REGRESSION, SP_CAT_SIGMOID},
+	{"Cox", SP_TASK_SURVIVAL, SP_CAT_IDENTITY},
+	{"SurvivalAft", SP_TASK_SURVIVAL, SP_CAT_IDENTITY},
 	{"QueryRMSE", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"QuerySoftMax", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"QueryCrossEntropy", SP_TASK_RANKING, SP_CAT_IDENTITY},
 	{"YetiRank", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"YetiRankPairwise", SP_TASK_RANKING, SP_CAT_IDENTITY},
 	{"PairLogit", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"PairLogitPairwise", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"LambdaMart", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"StochasticFilter", SP_TASK_RANKING, SP_CAT_IDENTITY},
+	{"StochasticRank", SP_TASK_RANKING, SP_CAT_IDENTITY},
 	{"Logloss", SP_TASK_CLASSIFICATION, SP_CAT_SIGMOID},
 	{"CrossEntropy", SP_TASK_CLASSIFICATION, SP_CAT_SIGMOID},
+	{"Focal", SP_TASK_CLASSIFICATION, SP_CAT_SIGMOID},
 	{"MultiClass", SP_TASK_CLASSIFICATION, SP_CAT_SOFTMAX},
 	{"MultiClassOneVsAll", SP_TASK_CLASSIFICATION, SP_CAT_ONE_VS_ALL},
 };
@@ -147,22 +165,23 @@ sp_cat_read_labels(SpCatboost *cat, SpTokens *tokens)
 		SP_TRY(sp_array_open(cx, tokens, "class_names"));
 		for (;;)
 		{
-			char		number[24];
 			SpStr		text;
 			const char *copy;
 
 			SP_TRY(sp_tokens_next(tokens, &token));
 			if (token.kind == SP_TOKEN_ARRAY_END)
 				break;
-			if (token.kind != SP_TOKEN_STRING && !(token.kind == SP_TOKEN_NUMBER && token.is_integer))
-				return sp_wrong_kind(cx, &token, "class_names", "an array of strings or whole numbers");
+			text = token.text;
+			/* truth values are the classes 0 and 1, as for every other library */
+			if (token.kind == SP_TOKEN_TRUE || token.kind == SP_TOKEN_FALSE)
+				text = token.kind == SP_TOKEN_TRUE ? SP_STR("1") : SP_STR("0");
+			else if (token.kind != SP_TOKEN_STRING && token.kind != SP_TOKEN_NUMBER)
+				return sp_wrong_kind(cx, &token, "class_names", "an array of strings, numbers or truth values");
 			if (cat->n_labels >= cx->limits.max_labels)
 				return sp_fail_limit(cx, "max_labels", "the model has more classes than the limit of %u",
 									 cx->limits.max_labels);
-			text = token.text;
-			cat->has_text_label = cat->has_text_label || token.kind == SP_TOKEN_STRING;
-			if (token.kind == SP_TOKEN_NUMBER)
-				text = (SpStr) {number, (size_t) snprintf(number, sizeof(number), "%lld", (long long) token.integer)};
+			cat->has_text_label = cat->has_text_label || token.kind == SP_TOKEN_STRING ||
+				(token.kind == SP_TOKEN_NUMBER && !token.is_integer);
 			SP_TRY(sp_copy_str(cx, text, &copy));
 			SP_TRY(sp_grow_array(cx, (void **) &cat->labels, &cat->labels_capacity, cat->n_labels + 1, sizeof(SpStr)));
 			cat->labels[cat->n_labels++] = (SpStr) {copy, text.size};
@@ -247,8 +266,9 @@ sp_cat_read_bias(SpCatboost *cat, SpTokens *tokens)
 		else if (!has_scale)
 		{
 			has_scale = true;
-			if (token.number != 1)
-				return sp_fail(cx, SP_ERR_UNSUPPORTED, "CatBoost models with the scale %g are not supported", token.number);
+			cat->scale = token.number;
+			if (!isfinite(cat->scale))
+				return sp_wrong_kind(cx, &token, "scale_and_bias", "an array of finite numbers");
 		}
 		else
 		{
@@ -273,6 +293,8 @@ sp_cat_check(SpCatboost *cat)
 		return sp_fail(cat->cx, SP_ERR_FORMAT, "the model has no features");
 	if (cat->n_targets == 0)
 		return sp_fail(cat->cx, SP_ERR_FORMAT, "scale_and_bias has no bias");
+	if (cat->loss->link == SP_CAT_UNCERTAINTY && cat->n_targets != 2)
+		return sp_fail(cat->cx, SP_ERR_FORMAT, "loss function %s has %u outputs", cat->loss->name, cat->n_targets);
 	if (cat->loss->task != SP_TASK_CLASSIFICATION)
 		return SP_OK;
 	if (!is_multi && cat->n_targets != 1)
@@ -307,34 +329,74 @@ sp_cat_read_facts(SpCatboost *cat)
 			SP_TRY(sp_cat_read_info(cat, tokens));
 		else if (which == 2)
 			SP_TRY(sp_cat_read_bias(cat, tokens));
-		else if (which == 4)
-		{
-			sp_fail(cx, SP_ERR_UNSUPPORTED, "CatBoost models with trees that are not symmetric are not supported");
-			return sp_fail_hint(cx, "Train with grow_policy SymmetricTree.");
-		}
 		else
 		{
+			cat->is_nested = cat->is_nested || which == 4;
 			SP_TRY(sp_tokens_next(tokens, &token));
 			SP_TRY(sp_tokens_skip(tokens, &token));
 		}
 	}
-	SP_TRY(sp_members_require(&members, 15));
+	SP_TRY(sp_members_require(&members, cat->is_nested ? 23 : 15));
+	if (cat->is_nested && members.seen & 8)
+		return sp_fail(cx, SP_ERR_FORMAT, "the model has both oblivious_trees and trees");
 	SP_TRY(sp_tokens_next(tokens, &token));
 	sp_tokens_close(tokens);
 	return sp_cat_check(cat);
 }
 
-SpStatus
-sp_cat_outputs(SpCatboost *cat, SpBuilder *builder, uint32_t sum)
+/* Scale and bias of a model that was given others: predict() rounds after each. */
+static SpStatus
+sp_cat_rescale(SpCatboost *cat, SpBuilder *builder, uint32_t *sum)
 {
-	uint32_t	value = sum;
+	void	   *memory;
+	double	   *scales;
+	uint32_t	i;
+
+	if (cat->scale == 1)
+		return SP_OK;
+	SP_TRY(sp_alloc_array(cat->cx, cat->n_targets, sizeof(double), &memory));
+	scales = memory;
+	for (i = 0; i < cat->n_targets; i++)
+		scales[i] = cat->scale;
+	SP_TRY(sp_builder_scale(builder, *sum, NULL, scales, sum));
+	for (i = 0; i < cat->n_targets; i++)
+	{
+		scales[i] = 1;
+		cat->bias[i] = -cat->bias[i];
+	}
+	SP_TRY(sp_builder_scale(builder, *sum, cat->bias, scales, sum));
+	sp_free(cat->cx, scales);
+	return SP_OK;
+}
+
+/* RMSEWithUncertainty: mean and logarithm of the standard deviation to mean and variance. */
+static SpStatus
+sp_cat_variance(SpBuilder *builder, uint32_t sum, uint32_t *value)
+{
+	uint32_t	first = 0;
+	uint32_t	second = 1;
+	uint32_t	parts[2];
+	double		two = 2;
+
+	SP_TRY(sp_builder_general(builder, SP_OP_GATHER, &(SpGeneral) {
+		.n_inputs = 1, .inputs = &sum, .n_indices = 1, .indices = &first
+	}, &parts[0]));
+	SP_TRY(sp_builder_general(builder, SP_OP_GATHER, &(SpGeneral) {
+		.n_inputs = 1, .inputs = &sum, .n_indices = 1, .indices = &second
+	}, &parts[1]));
+	SP_TRY(sp_builder_scale(builder, parts[1], NULL, &two, &parts[1]));
+	SP_TRY(sp_builder_map(builder, parts[1], SP_MAP_EXP, &parts[1]));
+	return sp_builder_general(builder, SP_OP_CONCAT, &(SpGeneral) {
+		.n_inputs = 2, .inputs = parts, .dims = {1}
+	}, value);
+}
+
+static SpStatus
+sp_cat_classifier(SpCatboost *cat, SpBuilder *builder, uint32_t sum)
+{
+	uint32_t	value;
 	uint32_t	label;
 
-	SP_TRY(sp_builder_output(builder, SP_OUTPUT_RAW, sum));
-	if (cat->loss->link == SP_CAT_EXP)
-		SP_TRY(sp_builder_map(builder, sum, SP_MAP_EXP, &value));
-	if (cat->loss->task != SP_TASK_CLASSIFICATION)
-		return sp_builder_output(builder, SP_OUTPUT_VALUE, value);
 	if (cat->n_labels > 0)
 		SP_TRY(sp_builder_labels(builder, cat->has_text_label ? SP_TYPE_STRING : SP_TYPE_I64, cat->labels,
 								 (uint32_t) cat->n_labels));
@@ -353,4 +415,21 @@ sp_cat_outputs(SpCatboost *cat, SpBuilder *builder, uint32_t sum)
 		SP_TRY(sp_builder_argmax(builder, sum, &label));
 	SP_TRY(sp_builder_output(builder, SP_OUTPUT_PROBABILITIES, value));
 	return sp_builder_output(builder, SP_OUTPUT_LABEL, label);
+}
+
+SpStatus
+sp_cat_outputs(SpCatboost *cat, SpBuilder *builder, uint32_t sum)
+{
+	uint32_t	value;
+
+	SP_TRY(sp_cat_rescale(cat, builder, &sum));
+	SP_TRY(sp_builder_output(builder, SP_OUTPUT_RAW, sum));
+	if (cat->loss->task == SP_TASK_CLASSIFICATION)
+		return sp_cat_classifier(cat, builder, sum);
+	value = sum;
+	if (cat->loss->link == SP_CAT_UNCERTAINTY)
+		SP_TRY(sp_cat_variance(builder, sum, &value));
+	else if (cat->loss->link != SP_CAT_IDENTITY)
+		SP_TRY(sp_builder_map(builder, sum, cat->loss->link == SP_CAT_EXP ? SP_MAP_EXP : SP_MAP_SIGMOID, &value));
+	return sp_builder_output(builder, SP_OUTPUT_VALUE, value);
 }

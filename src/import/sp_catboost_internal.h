@@ -6,6 +6,7 @@
 #ifndef SP_CATBOOST_INTERNAL_H
 #define SP_CATBOOST_INTERNAL_H
 
+#include "base/sp_tokens.h"
 #include "ir/sp_builder.h"
 
 typedef enum SpCatLink
@@ -14,7 +15,8 @@ typedef enum SpCatLink
 	SP_CAT_EXP,
 	SP_CAT_SIGMOID,
 	SP_CAT_SOFTMAX,
-	SP_CAT_ONE_VS_ALL
+	SP_CAT_ONE_VS_ALL,
+	SP_CAT_UNCERTAINTY			/* a mean, and the logarithm of a standard deviation made a variance */
 } SpCatLink;
 
 typedef struct SpCatLoss
@@ -43,10 +45,57 @@ typedef struct SpCatboost
 	double	   *bias;
 	size_t		bias_capacity;
 	uint32_t	n_targets;		/* biases */
+	double		scale;
+	bool		is_nested;		/* trees are objects within objects, not oblivious */
 } SpCatboost;
+
+/* CatBoost's own limit of the depth. */
+#define SP_CAT_MAX_DEPTH 16
+
+/* x > border */
+typedef struct SpCatSplit
+{
+	float		border;
+	uint32_t	feature;
+} SpCatSplit;
+
+/* A node whose object has begun. */
+typedef struct SpCatOpen
+{
+	uint32_t	node;
+	uint32_t	seen;			/* its members so far */
+} SpCatOpen;
+
+/* Reading trees; arrays keep their memory from tree to tree. */
+typedef struct SpCatTrees
+{
+	SpCatboost *cat;
+	SpTokens   *tokens;
+	SpBuilder  *builder;
+	uint32_t	tree;
+	uint32_t	depth;
+	SpCatSplit	splits[SP_CAT_MAX_DEPTH];	/* of an oblivious tree */
+	SpNode	   *nodes;
+	size_t		nodes_capacity;
+	uint32_t	n_nodes;
+	SpLeafWeight *weights;
+	size_t		weights_capacity;
+	uint32_t	n_weights;
+	SpCatOpen  *open;			/* of a nested tree: the path to the node that is read */
+	size_t		n_open;
+	size_t		open_capacity;
+} SpCatTrees;
 
 /* sp_catboost_facts.c: everything but the trees, and the steps after them. */
 extern SpStatus sp_cat_read_facts(SpCatboost *cat);
 extern SpStatus sp_cat_outputs(SpCatboost *cat, SpBuilder *builder, uint32_t sum);
+
+/* sp_import_catboost.c: the split that starts with this token; one leaf's values, or those of all leaves */
+extern SpStatus sp_cat_read_split(SpCatTrees *trees, const SpToken *start, SpCatSplit *split);
+extern SpStatus sp_cat_read_values(SpCatTrees *trees, const char *what);
+extern SpNode sp_cat_node(const SpCatTrees *trees, const SpCatSplit *split, uint32_t left, uint32_t right);
+
+/* sp_catboost_nested.c: the rest of a tree whose object has begun, into nodes and weights. */
+extern SpStatus sp_cat_read_nested(SpCatTrees *trees);
 
 #endif

@@ -51,6 +51,7 @@ static const SpRefused sp_refused[] = {
 	{SP_BYTES("\x80\x03"), "a pickle or joblib file", SP_HINT_PICKLE},
 	{SP_BYTES("\x80\x04"), "a pickle or joblib file", SP_HINT_PICKLE},
 	{SP_BYTES("\x80\x05"), "a pickle or joblib file", SP_HINT_PICKLE},
+	{SP_BYTES("ccopy_reg\n"), "a pickle or joblib file", SP_HINT_PICKLE},
 	{SP_BYTES("\x1f\x8b"), "a gzip file", SP_HINT_COMPRESSED},
 	{SP_BYTES("\x78\x01"), "a zlib file", SP_HINT_COMPRESSED},
 	{SP_BYTES("\x78\x5e"), "a zlib file", SP_HINT_COMPRESSED},
@@ -65,6 +66,8 @@ static const SpRefused sp_refused[] = {
 	{SP_BYTES("binf"), "an XGBoost model in the deprecated binary format", SP_HINT_XGBOOST},
 	{SP_BYTES("bs64\t"), "an XGBoost model in the deprecated binary format", SP_HINT_XGBOOST},
 	{SP_BYTES("CONFIG-offset:"), "an XGBoost memory snapshot", SP_HINT_XGBOOST},
+	{SP_BYTES("booster["), "a text dump of an XGBoost model, without the model's parameters",
+	"Save the model with save_model('model.ubj')."},
 	{SP_BYTES("CBM1"), "a CatBoost file", SP_HINT_CATBOOST},
 	{SP_BYTES("<?xml"), "an XML file (as PMML)", SP_HINT_NETWORK},
 	{SP_BYTES("<PMML"), "a PMML file", SP_HINT_NETWORK},
@@ -259,7 +262,8 @@ sp_import(SpContext *cx, SpFormat format, const void *bytes, size_t size,
 		case SP_FORMAT_LIGHTGBM:
 			return sp_import_lightgbm(cx, bytes, size, overrides, model);
 		case SP_FORMAT_ONNX:
-			if (overrides && (overrides->n_iterations > 0 || overrides->best_iteration))
+			if (overrides && (overrides->first_iteration > 0 || overrides->n_iterations > 0 ||
+							  overrides->best_iteration))
 				return sp_fail(cx, SP_ERR_VALUE, "an ONNX model has no iterations to choose from");
 			return sp_import_onnx(cx, bytes, size, overrides, model);
 		default:

@@ -1,12 +1,13 @@
 /*
  * src/import/sp_import_catboost.c
  *
- * CatBoost models as save_model(format='json') writes them: oblivious trees
- * over float features (catboost/libs/model/model_export/json_model_helpers.cpp).
+ * CatBoost models as save_model(format='json') writes them: trees over float
+ * features (catboost/libs/model/model_export/json_model_helpers.cpp).
  *
  * All splits of one level of an oblivious tree are the same, x > border, and
- * split number i gives bit i of the leaf's number.  Inputs are float32, leaves
- * and sums float64.  The file is read twice: facts, then trees.
+ * split number i gives bit i of the leaf's number; sp_catboost_nested.c reads
+ * the other trees.  Inputs are float32, leaves and sums float64.  The file is
+ * read twice: facts, then trees.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,29 +16,8 @@
 #include "import/sp_import.h"
 #include "import/sp_members.h"
 
-/* CatBoost's own limit of the depth. */
-#define SP_CAT_MAX_DEPTH 16
-
-typedef struct SpCatTrees
-{
-	SpCatboost *cat;
-	SpTokens   *tokens;
-	SpBuilder  *builder;
-	uint32_t	tree;
-	uint32_t	depth;
-	float		border[SP_CAT_MAX_DEPTH];
-	uint32_t	feature[SP_CAT_MAX_DEPTH];
-	double	   *values;
-	size_t		n_values;
-	size_t		values_capacity;
-	SpNode	   *nodes;
-	size_t		nodes_capacity;
-	SpLeafWeight *weights;
-	size_t		weights_capacity;
-} SpCatTrees;
-
-static SpStatus
-sp_cat_read_split(SpCatTrees *trees, const SpToken *start)
+SpStatus
+sp_cat_read_split(SpCatTrees *trees, const SpToken *start, SpCatSplit *split)
 {
 	static const char *const names[] = {"border", "float_feature_index", "split_type", NULL};
 	SpContext  *cx = trees->cat->cx;
@@ -47,9 +27,7 @@ sp_cat_read_split(SpCatTrees *trees, const SpToken *start)
 	int			which;
 
 	if (start->kind != SP_TOKEN_OBJECT)
-		return sp_wrong_kind(cx, start, "splits", "an array of objects");
-	if (trees->depth >= SP_CAT_MAX_DEPTH)
-		return sp_fail_at(cx, start->offset, "tree %u is more than %d splits deep", trees->tree, SP_CAT_MAX_DEPTH);
+		return sp_wrong_kind(cx, start, "split", "an object");
 	for (;;)
 	{
 		SP_TRY(sp_members_next(&members, &which));
@@ -67,15 +45,22 @@ sp_cat_read_split(SpCatTrees *trees, const SpToken *start)
 		else if (token.kind != SP_TOKEN_NUMBER)
 			return sp_wrong_kind(cx, &token, names[which], "a number");
 		else if (which == 0)
-			trees->border[trees->depth] = sp_token_f32(&token);
+			split->border = sp_token_f32(&token);
 		else if (!token.is_integer || token.integer < 0 || token.integer >= (int64_t) trees->cat->n_features)
 			return sp_fail_at(cx, token.offset, "a split is on feature %g of %zu", token.number, trees->cat->n_features);
 		else
-			trees->feature[trees->depth] = (uint32_t) token.integer;
+			split->feature = (uint32_t) token.integer;
 	}
-	SP_TRY(sp_members_require(&members, 7));
-	trees->depth++;
-	return SP_OK;
+	return sp_members_require(&members, 7);
+}
+
+SpNode
+sp_cat_node(const SpCatTrees *trees, const SpCatSplit *split, uint32_t left, uint32_t right)
+{
+	return (SpNode) {
+		.threshold = split->border, .feature = (int32_t) split->feature, .left = left, .right = right,
+		.flags = SP_NODE_LE | (trees->cat->missing_right[split->feature] ? 0 : SP_NODE_MISSING_LEFT)
+	};
 }
 
 static SpStatus
@@ -93,30 +78,48 @@ sp_cat_read_splits(SpCatTrees *trees)
 		SP_TRY(sp_tokens_next(trees->tokens, &token));
 		if (token.kind == SP_TOKEN_ARRAY_END)
 			return SP_OK;
-		SP_TRY(sp_cat_read_split(trees, &token));
+		if (trees->depth >= SP_CAT_MAX_DEPTH)
+			return sp_fail_at(trees->cat->cx, token.offset, "tree %u is more than %d splits deep", trees->tree,
+							  SP_CAT_MAX_DEPTH);
+		SP_TRY(sp_cat_read_split(trees, &token, &trees->splits[trees->depth]));
+		trees->depth++;
 	}
 }
 
+/* One number more; values go by leaf, then by target. */
 static SpStatus
-sp_cat_read_values(SpCatTrees *trees)
+sp_cat_add_value(SpCatTrees *trees, const SpToken *token, const char *what)
 {
 	SpContext  *cx = trees->cat->cx;
+
+	if (token->kind != SP_TOKEN_NUMBER)
+		return sp_wrong_kind(cx, token, what, "an array of numbers");
+	if (trees->n_weights >= cx->limits.max_elements || trees->n_weights == UINT32_MAX)
+		return sp_fail_limit(cx, "max_elements", "a tree has more leaf values than the limit of %llu",
+							 (unsigned long long) cx->limits.max_elements);
+	SP_TRY(sp_grow_array(cx, (void **) &trees->weights, &trees->weights_capacity, (size_t) trees->n_weights + 1,
+						 sizeof(SpLeafWeight)));
+	trees->weights[trees->n_weights] = (SpLeafWeight) {token->number, trees->n_weights % trees->cat->n_targets};
+	trees->n_weights++;
+	return SP_OK;
+}
+
+SpStatus
+sp_cat_read_values(SpCatTrees *trees, const char *what)
+{
 	SpToken		token;
 
-	SP_TRY(sp_array_open(cx, trees->tokens, "leaf_values"));
+	SP_TRY(sp_tokens_next(trees->tokens, &token));
+	if (token.kind == SP_TOKEN_NUMBER)
+		return sp_cat_add_value(trees, &token, what);
+	if (token.kind != SP_TOKEN_ARRAY)
+		return sp_wrong_kind(trees->cat->cx, &token, what, "an array of numbers");
 	for (;;)
 	{
 		SP_TRY(sp_tokens_next(trees->tokens, &token));
 		if (token.kind == SP_TOKEN_ARRAY_END)
 			return SP_OK;
-		if (token.kind != SP_TOKEN_NUMBER)
-			return sp_wrong_kind(cx, &token, "leaf_values", "an array of numbers");
-		if (trees->n_values >= cx->limits.max_elements)
-			return sp_fail_limit(cx, "max_elements", "a tree has more leaf values than the limit of %llu",
-								 (unsigned long long) cx->limits.max_elements);
-		SP_TRY(sp_grow_array(cx, (void **) &trees->values, &trees->values_capacity, trees->n_values + 1,
-							 sizeof(double)));
-		trees->values[trees->n_values++] = token.number;
+		SP_TRY(sp_cat_add_value(trees, &token, what));
 	}
 }
 
@@ -125,68 +128,70 @@ sp_cat_read_values(SpCatTrees *trees)
  * first, so that the leaves are in the order of their numbers.
  */
 static SpStatus
-sp_cat_add_tree(SpCatTrees *trees)
+sp_cat_make_oblivious(SpCatTrees *trees)
 {
 	SpContext  *cx = trees->cat->cx;
 	uint32_t	n_leaves = UINT32_C(1) << trees->depth;
 	uint32_t	dimension = trees->cat->n_targets;
 	uint32_t	level = trees->depth;
 
-	if (trees->n_values != (uint64_t) n_leaves * dimension)
-		return sp_fail(cx, SP_ERR_FORMAT, "tree %u has %zu leaf values for %u leaves of %u", trees->tree,
-					   trees->n_values, n_leaves, dimension);
-	SP_TRY(sp_grow_array(cx, (void **) &trees->nodes, &trees->nodes_capacity, 2 * (size_t) n_leaves - 1,
-						 sizeof(SpNode)));
-	SP_TRY(sp_grow_array(cx, (void **) &trees->weights, &trees->weights_capacity, trees->n_values,
-						 sizeof(SpLeafWeight)));
+	if (trees->n_weights != (uint64_t) n_leaves * dimension)
+		return sp_fail(cx, SP_ERR_FORMAT, "tree %u has %u leaf values for %u leaves of %u", trees->tree,
+					   trees->n_weights, n_leaves, dimension);
+	trees->n_nodes = 2 * n_leaves - 1;
+	SP_TRY(sp_grow_array(cx, (void **) &trees->nodes, &trees->nodes_capacity, trees->n_nodes, sizeof(SpNode)));
 	for (uint32_t node = 0; node < n_leaves - 1; node++)
 	{
 		/* the first node of each level is a power of two, less one */
 		if ((node & (node + 1)) == 0)
 			level--;
-		trees->nodes[node] = (SpNode) {
-			.threshold = trees->border[level], .feature = (int32_t) trees->feature[level],
-			.left = 2 * node + 1, .right = 2 * node + 2,
-			.flags = SP_NODE_LE | (trees->cat->missing_right[trees->feature[level]] ? 0 : SP_NODE_MISSING_LEFT)
-		};
+		trees->nodes[node] = sp_cat_node(trees, &trees->splits[level], 2 * node + 1, 2 * node + 2);
 	}
 	for (uint32_t leaf = 0; leaf < n_leaves; leaf++)
 		trees->nodes[n_leaves - 1 + leaf] =
 			(SpNode) {.feature = SP_LEAF, .left = leaf * dimension, .right = dimension};
-	for (size_t at = 0; at < trees->n_values; at++)
-		trees->weights[at] = (SpLeafWeight) {trees->values[at], (uint32_t) (at % dimension)};
-	return sp_builder_tree(trees->builder, trees->nodes, 2 * n_leaves - 1, trees->weights,
-						   (uint32_t) trees->n_values);
+	return SP_OK;
 }
 
 static SpStatus
-sp_cat_read_tree(SpCatTrees *trees)
+sp_cat_read_oblivious(SpCatTrees *trees)
 {
 	static const char *const names[] = {"splits", "leaf_values", NULL};
 	SpMembers	members = {.cx = trees->cat->cx, .tokens = trees->tokens, .what = "tree", .names = names};
 	int			which;
 
-	trees->depth = 0;
-	trees->n_values = 0;
 	for (;;)
 	{
 		SP_TRY(sp_members_next(&members, &which));
 		if (which == 0)
 			SP_TRY(sp_cat_read_splits(trees));
 		else if (which == 1)
-			SP_TRY(sp_cat_read_values(trees));
+			SP_TRY(sp_cat_read_values(trees, names[which]));
 		else
 			break;
 	}
 	SP_TRY(sp_members_require(&members, 2));
-	return sp_cat_add_tree(trees);
+	return sp_cat_make_oblivious(trees);
 }
 
 static SpStatus
-sp_cat_read_trees(SpCatboost *cat, SpBuilder *builder, uint32_t n_used)
+sp_cat_read_tree(SpCatTrees *trees, bool is_used)
 {
-	static const char *const names[] = {"oblivious_trees", NULL};
+	trees->depth = 0;
+	trees->n_nodes = 0;
+	trees->n_weights = 0;
+	SP_TRY(trees->cat->is_nested ? sp_cat_read_nested(trees) : sp_cat_read_oblivious(trees));
+	if (!is_used)
+		return SP_OK;
+	return sp_builder_tree(trees->builder, trees->nodes, trees->n_nodes, trees->weights, trees->n_weights);
+}
+
+static SpStatus
+sp_cat_read_trees(SpCatboost *cat, SpBuilder *builder, uint32_t first, uint32_t n_used)
+{
+	const char *const names[] = {cat->is_nested ? "trees" : "oblivious_trees", NULL};
 	SpCatTrees	trees = {.cat = cat, .builder = builder};
+	uint64_t	end = n_used > 0 ? (uint64_t) first + n_used : UINT64_MAX;
 	SpMembers	members;
 	SpToken		token;
 	int			which;
@@ -195,22 +200,23 @@ sp_cat_read_trees(SpCatboost *cat, SpBuilder *builder, uint32_t n_used)
 	SP_TRY(sp_members_open(&members, cat->cx, trees.tokens, "the document", names));
 	SP_TRY(sp_members_next(&members, &which));
 	SP_TRY(sp_members_require(&members, 1));
-	SP_TRY(sp_array_open(cat->cx, trees.tokens, "oblivious_trees"));
-	for (; n_used == 0 || trees.tree < n_used; trees.tree++)
+	SP_TRY(sp_array_open(cat->cx, trees.tokens, names[0]));
+	for (; trees.tree < end; trees.tree++)
 	{
 		SP_TRY(sp_tokens_next(trees.tokens, &token));
 		if (token.kind == SP_TOKEN_ARRAY_END)
 			break;
 		if (token.kind != SP_TOKEN_OBJECT)
-			return sp_wrong_kind(cat->cx, &token, "oblivious_trees", "an array of objects");
-		SP_TRY(sp_cat_read_tree(&trees));
+			return sp_wrong_kind(cat->cx, &token, names[0], "an array of objects");
+		SP_TRY(sp_cat_read_tree(&trees, trees.tree >= first));
 	}
-	if (trees.tree < n_used)
-		return sp_fail(cat->cx, SP_ERR_VALUE, "the model has %u iterations, fewer than %u", trees.tree, n_used);
+	if (n_used > 0 ? trees.tree < end : first > 0 && trees.tree <= first)
+		return sp_fail(cat->cx, SP_ERR_VALUE, "the model has %u iterations, fewer than %llu", trees.tree,
+					   n_used > 0 ? (unsigned long long) end : first + 1ULL);
 	sp_tokens_close(trees.tokens);
-	sp_free(cat->cx, trees.values);
 	sp_free(cat->cx, trees.nodes);
 	sp_free(cat->cx, trees.weights);
+	sp_free(cat->cx, trees.open);
 	return SP_OK;
 }
 
@@ -220,21 +226,25 @@ sp_import_catboost(SpContext *cx, const void *bytes, size_t size, const SpOverri
 {
 	SpCatboost	cat = {.cx = cx, .bytes = bytes, .size = size};
 	SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F64, .base_last = true};
+	uint32_t	first = overrides ? overrides->first_iteration : 0;
 	SpBuilder  *builder;
 	uint32_t	sum;
 
 	if (overrides && overrides->best_iteration)
 		return sp_fail(cx, SP_ERR_VALUE, "a CatBoost file does not note a best iteration");
 	SP_TRY(sp_cat_read_facts(&cat));
+	/* predict() adds the bias to sums that begin with the first tree, not to others */
+	for (uint32_t i = 0; first > 0 && i < cat.n_targets; i++)
+		cat.bias[i] = 0;
 	SP_TRY(sp_builder_new(cx, &builder));
 	SP_TRY(sp_builder_task(builder, cat.loss->task, true, true));
 	SP_TRY(sp_builder_origin(builder, SP_STR("catboost"), (SpStr) {cat.loss->name, strlen(cat.loss->name)}));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F32, (uint32_t) cat.n_features, cat.has_names ? cat.names : NULL,
 							&trees.in));
 	trees.n_targets = cat.n_targets;
-	trees.base = cat.bias;
+	trees.base = cat.scale == 1 ? cat.bias : NULL;
 	SP_TRY(sp_builder_trees_begin(builder, &trees));
-	SP_TRY(sp_cat_read_trees(&cat, builder, overrides ? overrides->n_iterations : 0));
+	SP_TRY(sp_cat_read_trees(&cat, builder, first, overrides ? overrides->n_iterations : 0));
 	SP_TRY(sp_builder_trees_end(builder, &sum));
 	SP_TRY(sp_cat_outputs(&cat, builder, sum));
 	return sp_builder_finish(builder, overrides, model);

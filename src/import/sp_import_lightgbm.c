@@ -168,10 +168,14 @@ sp_lgb_count_trees(SpLightgbm *lgb)
 	return SP_OK;
 }
 
+/* first and n_iterations as Booster.predict's start_iteration and num_iteration have them */
 static SpStatus
-sp_lgb_iterations(const SpLightgbm *lgb, const SpOverrides *overrides, uint32_t *n_iterations)
+sp_lgb_iterations(const SpLightgbm *lgb, const SpOverrides *overrides, uint32_t *first, uint32_t *n_iterations)
 {
-	*n_iterations = lgb->n_trees / lgb->trees_per_iteration;
+	uint32_t	n_all = lgb->n_trees / lgb->trees_per_iteration;
+
+	*first = 0;
+	*n_iterations = n_all;
 	if (overrides == NULL)
 		return SP_OK;
 	if (overrides->best_iteration)
@@ -179,11 +183,11 @@ sp_lgb_iterations(const SpLightgbm *lgb, const SpOverrides *overrides, uint32_t 
 		sp_fail(lgb->cx, SP_ERR_VALUE, "a LightGBM file does not note a best iteration");
 		return sp_fail_hint(lgb->cx, "Booster.save_model writes only the best iterations after early stopping.");
 	}
-	if (overrides->n_iterations > *n_iterations)
-		return sp_fail(lgb->cx, SP_ERR_VALUE, "the model has %u iterations, fewer than %u", *n_iterations,
-					   overrides->n_iterations);
-	if (overrides->n_iterations > 0)
-		*n_iterations = overrides->n_iterations;
+	if (overrides->first_iteration >= n_all || overrides->n_iterations > n_all - overrides->first_iteration)
+		return sp_fail(lgb->cx, SP_ERR_VALUE, "the model has %u iterations, fewer than %llu", n_all,
+					   overrides->first_iteration + (overrides->n_iterations > 0 ? overrides->n_iterations : 1ULL));
+	*first = overrides->first_iteration;
+	*n_iterations = overrides->n_iterations > 0 ? overrides->n_iterations : n_all - *first;
 	return SP_OK;
 }
 
@@ -193,10 +197,11 @@ sp_lgb_build(SpLightgbm *lgb, const SpOverrides *overrides, SpModel **model)
 	char		producer[16];
 	SpBuilder  *builder;
 	SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F64};
+	uint32_t	first;
 	uint32_t	n_iterations;
 	uint32_t	sum;
 
-	SP_TRY(sp_lgb_iterations(lgb, overrides, &n_iterations));
+	SP_TRY(sp_lgb_iterations(lgb, overrides, &first, &n_iterations));
 	snprintf(producer, sizeof(producer), "lightgbm %.*s", (int) lgb->version.size, lgb->version.data);
 	SP_TRY(sp_builder_new(lgb->cx, &builder));
 	SP_TRY(sp_builder_task(builder, lgb->task, true, true));
@@ -204,7 +209,8 @@ sp_lgb_build(SpLightgbm *lgb, const SpOverrides *overrides, SpModel **model)
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F64, lgb->num_feature, lgb->names, &trees.in));
 	trees.n_targets = lgb->trees_per_iteration;
 	SP_TRY(sp_builder_trees_begin(builder, &trees));
-	SP_TRY(sp_lgb_read_trees(lgb, builder, n_iterations * lgb->trees_per_iteration));
+	SP_TRY(sp_lgb_read_trees(lgb, builder, first * lgb->trees_per_iteration,
+							 (first + n_iterations) * lgb->trees_per_iteration));
 	SP_TRY(sp_builder_trees_end(builder, &sum));
 	SP_TRY(sp_lgb_outputs(lgb, builder, sum, n_iterations));
 	return sp_builder_finish(builder, overrides, model);

@@ -171,32 +171,40 @@ sp_xgb_trees_before(const SpXgboost *xgb, uint64_t n, uint32_t *n_trees)
 		return sp_fail(cx, SP_ERR_VALUE, "the model has %llu iterations, fewer than %llu",
 					   (unsigned long long) n_iterations, (unsigned long long) n);
 	*n_trees = xgb->n_iterations > 0 ? (uint32_t) xgb->iterations[n] : (uint32_t) (n * per_iteration);
-	if (*n_trees == 0 || *n_trees > xgb->num_trees)
+	if (*n_trees > xgb->num_trees)
 		return sp_fail(cx, SP_ERR_FORMAT, "iteration %llu ends with tree %u of %u", (unsigned long long) n,
 					   *n_trees, xgb->num_trees);
 	return SP_OK;
 }
 
+/* As iteration_range of Booster.predict: from the first iteration to before the end, 0 for all. */
 static SpStatus
 sp_xgb_choose_trees(SpXgboost *xgb, const SpOverrides *overrides)
 {
 	SpContext  *cx = xgb->cx;
+	uint64_t	first = overrides ? overrides->first_iteration : 0;
 	uint64_t	n = overrides ? overrides->n_iterations : 0;
 
-	xgb->n_used = xgb->num_trees;
+	xgb->first_used = 0;
+	xgb->end_used = xgb->num_trees;
 	if (overrides && overrides->best_iteration)
 	{
 		if (!xgb->has_best_iteration)
 			return sp_fail(cx, SP_ERR_VALUE, "the model was trained without early stopping: it has no best iteration");
-		if (n > 0)
+		if (first > 0 || n > 0)
 			return sp_fail(cx, SP_ERR_VALUE, "the best iteration and a number of iterations cannot both be asked for");
 		n = (uint64_t) xgb->best_iteration + 1;
 	}
-	if (n == 0)
+	if (first == 0 && n == 0)
 		return SP_OK;
 	if (xgb->booster == SP_XGB_GBLINEAR)
 		return sp_fail(cx, SP_ERR_VALUE, "a linear booster has no iterations to choose from");
-	return sp_xgb_trees_before(xgb, n, &xgb->n_used);
+	SP_TRY(sp_xgb_trees_before(xgb, first, &xgb->first_used));
+	if (n > 0)
+		SP_TRY(sp_xgb_trees_before(xgb, first + n, &xgb->end_used));
+	if (xgb->first_used >= xgb->end_used)
+		return sp_fail(cx, SP_ERR_VALUE, "the model has no trees from iteration %llu on", (unsigned long long) first);
+	return SP_OK;
 }
 
 static SpStatus

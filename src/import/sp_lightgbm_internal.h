@@ -90,7 +90,7 @@ extern SpStatus sp_lgb_objective(SpLightgbm *lgb);
 /* Steps after the sum of the trees, labels and outputs; n_iterations divides an average. */
 extern SpStatus sp_lgb_outputs(SpLightgbm *lgb, SpBuilder *builder, uint32_t sum, uint32_t n_iterations);
 
-/* sp_lightgbm_trees.c: reads the trees again and adds the first n_used */
-extern SpStatus sp_lgb_read_trees(SpLightgbm *lgb, SpBuilder *builder, uint32_t n_used);
+/* sp_lightgbm_trees.c: reads the trees again and adds those from first to before end */
+extern SpStatus sp_lgb_read_trees(SpLightgbm *lgb, SpBuilder *builder, uint32_t first, uint32_t end);
 
 #endif

@@ -373,22 +373,25 @@ sp_lgb_read_tree(SpLgbTrees *trees)
 }
 
 SpStatus
-sp_lgb_read_trees(SpLightgbm *lgb, SpBuilder *builder, uint32_t n_used)
+sp_lgb_read_trees(SpLightgbm *lgb, SpBuilder *builder, uint32_t first, uint32_t end)
 {
 	SpLgbTrees	trees = {.lgb = lgb, .cx = lgb->cx, .builder = builder};
 	SpStr		line;
 	bool		found;
 	int			i;
 
-	while (trees.tree < n_used)
+	while (trees.tree < end)
 	{
 		SP_TRY(sp_lgb_line(lgb, &line, &found));
 		if (!found)
 			return sp_fail(lgb->cx, SP_ERR_INTERNAL, "trees of the model were counted wrong");
 		if (line.size < 5 || memcmp(line.data, "Tree=", 5) != 0)
 			continue;
-		SP_TRY(sp_lgb_read_lines(&trees));
-		SP_TRY(sp_lgb_read_tree(&trees));
+		if (trees.tree >= first)
+		{
+			SP_TRY(sp_lgb_read_lines(&trees));
+			SP_TRY(sp_lgb_read_tree(&trees));
+		}
 		trees.tree++;
 	}
 	for (i = 0; i < SP_LGB_N_LINES; i++)

@@ -58,7 +58,8 @@ typedef struct SpXgboost
 	size_t		iterations_capacity;
 	bool		has_best_iteration;
 	uint32_t	best_iteration;
-	uint32_t	n_used;			/* trees that are imported */
+	uint32_t	first_used;		/* of the trees that are imported */
+	uint32_t	end_used;		/* after the last */
 	int32_t    *tree_info;		/* output group of every tree */
 	size_t		n_tree_info;
 	size_t		tree_info_capacity;

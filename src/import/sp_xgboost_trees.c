@@ -172,7 +172,7 @@ sp_xgb_read_vectors(SpXgbTrees *trees, int member)
 			return SP_OK;
 		if (token.kind != SP_TOKEN_NUMBER)
 			return sp_wrong_kind(cx, &token, sp_xgb_tree_members[member], "an array of numbers");
-		if (trees->xgb->num_target < 2)
+		if (sp_xgb_groups(trees->xgb) < 2)
 			continue;
 		if (floats->count >= cx->limits.max_elements)
 			return sp_fail_limit(cx, "max_elements", "a tree has more weights than the limit of %llu",
@@ -202,9 +202,9 @@ sp_xgb_read_tree_param(SpXgbTrees *trees)
 			trees->num_nodes = number;
 		else if (which == 1)
 			trees->num_deleted = number;
-		else if (number > 1 && number != trees->xgb->num_target)
-			return sp_fail(cx, SP_ERR_FORMAT, "size_leaf_vector is %u, num_target %u", number,
-						   trees->xgb->num_target);
+		else if (number > 1 && number != sp_xgb_groups(trees->xgb))
+			return sp_fail(cx, SP_ERR_FORMAT, "size_leaf_vector is %u, but there are %u outputs", number,
+						   sp_xgb_groups(trees->xgb));
 		else if (number > 1)
 			trees->leaf_size = number;
 	}
@@ -474,7 +474,7 @@ sp_xgb_read_trees(SpXgboost *xgb, SpBuilder *builder)
 		if (trees.tree >= xgb->num_trees)
 			return sp_fail_at(cx, token.offset, "there are more trees than num_trees, which is %u",
 							  xgb->num_trees);
-		if (trees.tree >= xgb->n_used)
+		if (trees.tree < xgb->first_used || trees.tree >= xgb->end_used)
 			SP_TRY(sp_tokens_skip(trees.tokens, &token));
 		else
 			SP_TRY(sp_xgb_in_tree(&trees, token.offset, sp_xgb_read_tree(&trees)));

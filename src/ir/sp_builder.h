@@ -114,8 +114,8 @@ extern SpValue sp_builder_value(const SpBuilder *builder, uint32_t value);
  * feature_names and labels, when not NULL, replace those of the file; a wrong
  * count, an empty or doubled one gives SP_ERR_VALUE.  Given labels make
  * label_type STRING unless all of them are integers.
- * n_iterations and best_iteration are for importers of boosted trees; others
- * refuse them (sp_import).
+ * The iterations are for importers of boosted trees; others refuse them
+ * (sp_import).
  */
 typedef struct SpOverrides
 {
@@ -123,7 +123,8 @@ typedef struct SpOverrides
 	uint32_t	n_feature_names;
 	const SpStr *labels;
 	uint32_t	n_labels;
-	uint32_t	n_iterations;	/* of boosting: only the first so many; 0 means all */
+	uint32_t	first_iteration;	/* of boosting, counted from 0 */
+	uint32_t	n_iterations;	/* only so many from there; 0 means all */
 	bool		best_iteration; /* only those up to the best one that the file notes */
 } SpOverrides;
 

@@ -7,6 +7,7 @@ Expected numbers come from the live Booster.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import lightgbm
@@ -46,9 +47,9 @@ def split_points(booster: lightgbm.Booster) -> list[tuple[int, float]]:
     return [each for each in found if np.isfinite(each[1])]
 
 
-def answers(booster: lightgbm.Booster, rows: Any, objective: str) -> Expected:
-    predicted = booster.predict(rows)
-    raw = booster.predict(rows, raw_score=True)
+def answers(booster: lightgbm.Booster, rows: Any, objective: str, **ranged: int) -> Expected:
+    predicted = booster.predict(rows, **ranged)
+    raw = booster.predict(rows, raw_score=True, **ranged)
     expected = Expected(raw=raw.reshape(len(rows), -1))
     if objective == "binary":
         expected.probabilities = np.column_stack([1 - predicted, predicted])
@@ -184,6 +185,21 @@ def wrapper_recipe(kind: type, source: Callable[[], data.Data], text_labels: boo
     return train
 
 
+def ranged_recipe(train_all: Callable[[], Trained], objective: str, first: int, count: int) -> Callable[[], Trained]:
+    """Some of the iterations of another combination, by the import's options."""
+
+    def train() -> Trained:
+        trained = train_all()
+        booster = lightgbm.Booster(model_str=trained.pushed.decode())
+        return replace(
+            trained,
+            expected=lambda given: answers(booster, given, objective, start_iteration=first, num_iteration=count),
+            options={"start_iteration": first, **({"iterations": count} if count > 0 else {})},
+        )
+
+    return train
+
+
 REGRESSION = [
     ("l2", "regression", data.regression, {}),
     ("l2_sqrt", "regression", data.positive, {"reg_sqrt": True}),
@@ -219,6 +235,9 @@ VARIANTS = {
     "constant": {"min_data_in_leaf": 100000},
     "extra_trees": {"extra_trees": True},
     "monotone": {"monotone_constraints": [1, -1, 0, 0, 0, 0]},
+    "bins": {"max_bin": 15, "min_data_in_bin": 5, "feature_fraction": 0.5, "path_smooth": 1.0, "lambda_l1": 0.5},
+    "interactions": {"interaction_constraints": [[0, 1], [2, 3, 4, 5]], "max_depth": 3},
+    "l2_linear_dart": {"linear_tree": True, "boosting": "dart", "values": MODEST},
 }
 
 
@@ -235,6 +254,19 @@ def register() -> None:
     add("rf_multiclass", "classification", recipe(data.classes, "multiclass", **VARIANTS["rf"]))
     add("dart_multiclass", "classification", recipe(data.classes, "multiclass", **VARIANTS["dart"]))
     add("zero_binary", "classification", recipe(data.classes_2, "binary", zero_as_missing=True, spoil=zeroed))
+    for short, source, objective, params, first, count in (
+        ("first", data.regression, "regression", {}, 0, 6),
+        ("from_third", data.regression, "regression", {}, 3, 0),
+        ("middle", data.cancer, "binary", {}, 5, 9),
+        ("multiclass", data.classes, "multiclass", {}, 2, 7),
+        ("dart", data.regression, "regression", VARIANTS["dart"], 0, 11),
+        ("rf", data.cancer, "binary", VARIANTS["rf"], 4, 8),
+        ("rf_first", data.regression, "regression", VARIANTS["rf"], 0, 7),
+        ("linear", data.regression, "regression", VARIANTS["linear"], 1, 5),
+        ("poisson", data.counts, "poisson", {}, 1, 12),
+    ):
+        task = "classification" if objective in ("binary", "multiclass") else "regression"
+        add(f"range_{short}", task, ranged_recipe(recipe(source, objective, **params), objective, first, count))
     add("digits", "classification", recipe(data.digits, "multiclass", rounds=8, spoil=plain))
     for objective in ("regression", "binary", "multiclass"):
         task = "regression" if objective == "regression" else "classification"

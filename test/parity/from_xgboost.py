@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,11 @@ def matrix(booster: Any, rows: np.ndarray) -> xgboost.DMatrix:
     )
 
 
-def answers(booster: Any, rows: np.ndarray) -> Expected:
-    """Outputs by the objective, from Booster.predict alone."""
+def answers(booster: Any, rows: np.ndarray, iterations: tuple[int, int] = (0, 0)) -> Expected:
+    """Outputs by the objective, from Booster.predict alone; (0, 0) are all iterations."""
     asked = matrix(booster, rows)
-    raw = booster.predict(asked, output_margin=True)
-    predicted = booster.predict(asked)
+    raw = booster.predict(asked, output_margin=True, iteration_range=iterations)
+    predicted = booster.predict(asked, iteration_range=iterations)
     objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
     expected = Expected(raw=raw.reshape(len(rows), -1))
     if objective == "binary:logistic" and predicted.ndim == 1:
@@ -216,18 +217,53 @@ def quantile_recipe(form: str) -> Callable[[], Trained]:
     return booster_recipe(data.regression, "reg:quantileerror", form, quantile_alpha=[0.1, 0.5, 0.9])
 
 
-def iteration_range_recipe(form: str) -> Callable[[], Trained]:
+def all_iterations_recipe(form: str) -> Callable[[], Trained]:
     """A Booster with a best iteration: predict() of the Booster uses all trees, and so does the file."""
 
     def train() -> Trained:
-        used = data.regression()
-        cut = len(used.X) * 3 // 4
-        watched = xgboost.DMatrix(used.X[cut:], used.y[cut:])
-        booster = xgboost.train(
-            {**COMMON, "learning_rate": 0.8}, xgboost.DMatrix(used.X[:cut], used.y[:cut]), 200,
-            evals=[(watched, "held")], early_stopping_rounds=5, verbose_eval=False,
+        booster, held = stopped_booster()
+        return finish(booster, held, form)
+
+    return train
+
+
+def stopped_booster() -> tuple[Any, np.ndarray]:
+    used = data.regression()
+    cut = len(used.X) * 3 // 4
+    watched = xgboost.DMatrix(used.X[cut:], used.y[cut:])
+    booster = xgboost.train(
+        {**COMMON, "learning_rate": 0.8}, xgboost.DMatrix(used.X[:cut], used.y[:cut]), 200,
+        evals=[(watched, "held")], early_stopping_rounds=5, verbose_eval=False,
+    )
+    return booster, used.held
+
+
+def best_iteration_recipe(form: str) -> Callable[[], Trained]:
+    """The import's option best_iteration, beside predict() up to the best one."""
+
+    def train() -> Trained:
+        booster, held = stopped_booster()
+        ranged = (0, booster.best_iteration + 1)
+        assert ranged[1] < booster.num_boosted_rounds()
+        trained = finish(booster, held, form)
+        return replace(
+            trained, expected=lambda rows: answers(booster, rows, ranged), options={"best_iteration": True}
         )
-        return finish(booster, used.held, form)
+
+    return train
+
+
+def ranged_recipe(train_all: Callable[[], Trained], ranged: tuple[int, int]) -> Callable[[], Trained]:
+    """Some of the iterations of another combination."""
+
+    def train() -> Trained:
+        trained = train_all()
+        booster = xgboost.Booster(model_file=bytearray(trained.pushed))
+        return replace(
+            trained,
+            expected=lambda rows: answers(booster, rows, ranged),
+            options={"start_iteration": ranged[0], "iterations": ranged[1] - ranged[0]},
+        )
 
     return train
 
@@ -257,6 +293,7 @@ def register() -> None:
     _trees()
     _boosters()
     _shapes()
+    _ranges()
     _categories()
     _wrappers()
 
@@ -269,16 +306,20 @@ def _trees() -> None:
             name = f"xgb_{form}_{'reg_' if task == 'regression' else ''}{short}"
             train = booster_recipe(source, objective, form, names=form == "ubj", **params)
             registry.add(name, shown, task, train, tolerance=FLOAT32)
-    train = booster_recipe(data.cancer, "binary:logitraw", "ubj")
-    registry.add("xgb_ubj_logitraw", "UBJSON", "score", train, tolerance=FLOAT32)
-    for kind in RANKING:
-        source = data.ranking if kind != "map" else binary_ranking
-        train = booster_recipe(source, f"rank:{kind}", "ubj")
-        registry.add(f"xgb_ubj_rank_{kind}", "UBJSON", "ranking", train, tolerance=FLOAT32)
-    registry.add("xgb_json_cox", "JSON", "survival", survival_recipe("survival:cox", "json"), tolerance=FLOAT32)
+    for form, shown, params in (("ubj", "UBJSON", {}), ("json", "JSON", {"base_score": 0.2})):
+        train = booster_recipe(data.cancer, "binary:logitraw", form, **params)
+        registry.add(f"xgb_{form}_logitraw", shown, "score", train, tolerance=FLOAT32)
+    for form, shown in forms:
+        for kind in RANKING:
+            source = data.ranking if kind != "map" else binary_ranking
+            train = booster_recipe(source, f"rank:{kind}", form)
+            registry.add(f"xgb_{form}_rank_{kind}", shown, "ranking", train, tolerance=FLOAT32)
+        registry.add(f"xgb_{form}_cox", shown, "survival", survival_recipe("survival:cox", form), tolerance=FLOAT32)
     for distribution in ("normal", "logistic", "extreme"):
         train = survival_recipe("survival:aft", "ubj", aft_loss_distribution=distribution)
         registry.add(f"xgb_ubj_aft_{distribution}", "UBJSON", "survival", train, tolerance=FLOAT32)
+    train = booster_recipe(data.regression, "reg:linear", "json")
+    registry.add("xgb_json_reg_linear", "JSON", "regression", train, tolerance=FLOAT32)
 
 
 def binary_ranking() -> data.Data:
@@ -329,16 +370,46 @@ def _shapes() -> None:
     }.items():
         train = booster_recipe(data.regression, "reg:squarederror", "ubj", **params)
         registry.add(f"xgb_ubj_{short}", "UBJSON", "regression", train, tolerance=FLOAT32)
-    registry.add("xgb_json_best_iteration", "JSON", "regression", iteration_range_recipe("json"), tolerance=FLOAT32)
+    registry.add("xgb_json_stopped_whole", "JSON", "regression", all_iterations_recipe("json"), tolerance=FLOAT32)
+    registry.add("xgb_json_best_iteration", "JSON, option best_iteration", "regression",
+                 best_iteration_recipe("json"), tolerance=FLOAT32)
     registry.add("xgb_ubj_digits", "UBJSON", "classification",
                  booster_recipe(data.digits, "multi:softprob", "ubj", 8), tolerance=FLOAT32)
     for strategy, short in (("one_output_per_tree", "trees"), ("multi_output_tree", "vector")):
         for form, shown in (("json", "JSON"), ("ubj", "UBJSON")):
             registry.add(f"xgb_{form}_multi_output_{short}", shown, "regression, 3 targets",
                          multi_recipe(strategy, form), tolerance=FLOAT32)
+    for form, shown in (("json", "JSON"), ("ubj", "UBJSON")):
+        train = booster_recipe(data.classes, "multi:softprob", form, multi_strategy="multi_output_tree",
+                               tree_method="hist")
+        registry.add(f"xgb_{form}_softprob_vector", shown, "classification", train, tolerance=FLOAT32)
     registry.add("xgb_ubj_multi_label", "UBJSON", "classification, 4 labels",
                  multi_recipe("one_output_per_tree", "ubj", "binary:logistic"), tolerance=FLOAT32)
     registry.add("xgb_ubj_quantiles", "UBJSON", "regression, 3 quantiles", quantile_recipe("ubj"), tolerance=FLOAT32)
+
+
+def _ranges() -> None:
+    """Parts of models: the import's options beside iteration_range of predict()."""
+    parallel = {"num_parallel_tree": 3, "subsample": 0.7, "colsample_bynode": 0.6}
+    dart = {"booster": "dart", "rate_drop": 0.3, "skip_drop": 0.2}
+    vectors = {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
+    for short, form, task, source, train, ranged in (
+        ("squarederror", "json", "regression", data.regression, ("reg:squarederror", {}), (0, 7)),
+        ("from_third", "ubj", "regression", data.regression, ("reg:squarederror", {}), (3, 20)),
+        ("logistic", "ubj", "classification", data.cancer, ("binary:logistic", {"base_score": 0.3}), (2, 9)),
+        ("softprob", "json", "classification", data.classes, ("multi:softprob", {}), (1, 6)),
+        ("dart", "ubj", "regression", data.regression, ("reg:squarederror", dart), (4, 15)),
+        ("dart_softprob", "json", "classification", data.classes, ("multi:softprob", dart), (0, 5)),
+        ("forest", "json", "regression", data.regression, ("reg:squarederror", parallel), (2, 5)),
+        ("forest_softprob", "ubj", "classification", data.classes, ("multi:softprob", parallel), (1, 4)),
+        ("vector_softprob", "ubj", "classification", data.classes, ("multi:softprob", vectors), (1, 8)),
+    ):
+        whole = booster_recipe(source, train[0], form, **train[1])
+        registry.add(f"xgb_{form}_range_{short}", f"{'JSON' if form == 'json' else 'UBJSON'}, some iterations", task,
+                     ranged_recipe(whole, ranged), tolerance=FLOAT32)
+    for strategy, short in (("one_output_per_tree", "trees"), ("multi_output_tree", "vector")):
+        registry.add(f"xgb_ubj_range_multi_output_{short}", "UBJSON, some iterations", "regression, 3 targets",
+                     ranged_recipe(multi_recipe(strategy, "ubj"), (2, 11)), tolerance=FLOAT32)
 
 
 def _categories() -> None:

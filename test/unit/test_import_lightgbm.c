@@ -228,7 +228,19 @@ test_iterations(void)
 	sp_test_context(&import.cx, &import.region);
 	ok(sp_import(&import.cx, SP_FORMAT_LIGHTGBM, SMALL, strlen(SMALL), &overrides, &import.used, &import.model) == SP_OK &&
 	   import.model->n_trees == 1, "the first iteration only");
-	overrides.n_iterations = 3;
+	overrides = (SpOverrides) {.first_iteration = 1};
+	ok(sp_import(&import.cx, SP_FORMAT_LIGHTGBM, SMALL, strlen(SMALL), &overrides, &import.used, &import.model) == SP_OK &&
+	   import.model->n_trees == 1, "from the second iteration on");
+	overrides.n_iterations = 2;
+	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_LIGHTGBM, SMALL, strlen(SMALL), &overrides, &import.used,
+									 &import.model), SP_ERR_VALUE, "2 iterations, fewer than 3", "an iteration too far");
+	overrides = (SpOverrides) {.first_iteration = 2};
+	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_LIGHTGBM, SMALL, strlen(SMALL), &overrides, &import.used,
+									 &import.model), SP_ERR_VALUE, "2 iterations, fewer than 3", "no iterations");
+	overrides = (SpOverrides) {.first_iteration = UINT32_MAX, .n_iterations = UINT32_MAX};
+	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_LIGHTGBM, SMALL, strlen(SMALL), &overrides, &import.used,
+									 &import.model), SP_ERR_VALUE, "2 iterations", "far too many iterations");
+	overrides = (SpOverrides) {.n_iterations = 3};
 	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_LIGHTGBM, SMALL, strlen(SMALL), &overrides, &import.used,
 									 &import.model), SP_ERR_VALUE, "2 iterations, fewer than 3", "too many iterations");
 	overrides = (SpOverrides) {.best_iteration = true};
@@ -252,5 +264,6 @@ main(int argc, char **argv)
 	sp_test_hostile("linear", SP_FORMAT_LIGHTGBM, LINEAR, strlen(LINEAR), true);
 	sp_test_fixture(data, "lgb_cancer_binary", "model.txt", SP_FORMAT_LIGHTGBM, "lightgbm v4");
 	sp_test_fixture(data, "lgb_diabetes_linear", "model.txt", SP_FORMAT_LIGHTGBM, "lightgbm v4");
+	sp_test_fixture(data, "lgb33_diabetes_categorical", "model.txt", SP_FORMAT_LIGHTGBM, "lightgbm v3");
 	return done_testing();
 }

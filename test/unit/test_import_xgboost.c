@@ -411,6 +411,15 @@ test_boosters(void)
 	overrides.n_iterations = 1;
 	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1, &overrides, &import.used,
 									 &import.model), SP_ERR_VALUE, "cannot both", "the best one and a number");
+	overrides = (SpOverrides) {.first_iteration = 1};
+	ok(sp_import(&import.cx, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1, &overrides, &import.used, &import.model) == SP_OK &&
+	   import.model->n_trees == 1 && import.model->steps[0].u.trees.weights[1].value == 2, "from the second iteration on");
+	overrides.first_iteration = 2;
+	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1, &overrides, &import.used,
+									 &import.model), SP_ERR_VALUE, "no trees from iteration 2 on", "no iterations");
+	overrides = (SpOverrides) {.first_iteration = UINT32_MAX, .n_iterations = UINT32_MAX};
+	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1, &overrides, &import.used,
+									 &import.model), SP_ERR_VALUE, "2 iterations", "far too many iterations");
 	overrides = (SpOverrides) {.n_iterations = 3};
 	fails_with(&import.cx, sp_import(&import.cx, SP_FORMAT_UNKNOWN, dart, sizeof(dart) - 1, &overrides, &import.used,
 									 &import.model), SP_ERR_VALUE, "2 iterations", "too many iterations");
@@ -491,6 +500,8 @@ test_detection(void)
 	detects(BYTES("\x1f\x8b\x08"), SP_ERR_UNSUPPORTED, "gzip");
 	detects(BYTES("PK\x03\x04"), SP_ERR_UNSUPPORTED, "zip archive");
 	detects(BYTES("\x89HDF\r\n\x1a\n"), SP_ERR_UNSUPPORTED, "HDF5");
+	detects(BYTES("ccopy_reg\n_reconstructor\n"), SP_ERR_UNSUPPORTED, "pickle");
+	detects(BYTES("booster[0]:\n0:[f0<1] yes=1,no=2,missing=1\n"), SP_ERR_UNSUPPORTED, "text dump");
 	detects(BYTES("binf\0\0\0"), SP_ERR_UNSUPPORTED, "deprecated binary");
 	detects(BYTES("tree\nversion=v4\n"), SP_ERR_FORMAT, "no trees");
 	detects(BYTES("{\"name\":\"tree\"}"), SP_ERR_UNSUPPORTED, "LightGBM");

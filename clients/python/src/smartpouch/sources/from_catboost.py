@@ -15,15 +15,16 @@ def convert(model: Any, sample: Any) -> Converted:
     """The JSON form of a fitted model."""
     if not model.is_fitted():
         raise UnsupportedModel("the model is not fitted", "Call fit() first")
+    loss = _loss(model)
     labels = None
-    if hasattr(model, "predict_proba"):
+    if loss in _CLASSIFIERS:
         labels = [plain_label(label) for label in model.classes_]
     return Converted(
         _json(model),
         feature_names=[str(name) for name in model.feature_names_],
         labels=labels,
         tolerance=FLOAT64,
-        reference=lambda rows: _answers(model, rows),
+        reference=lambda rows: _answers(model, loss, rows),
     )
 
 
@@ -35,10 +36,24 @@ def _json(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def _answers(model: Any, rows: Any) -> Answers:
-    if hasattr(model, "predict_proba"):
+# Losses of classifiers, and of several labels for each row.
+_CLASSIFIERS = {"Logloss", "CrossEntropy", "Focal", "MultiClass", "MultiClassOneVsAll"}
+_LABELS = {"MultiLogloss", "MultiCrossEntropy"}
+# What CatBoostRegressor.predict gives by default; the class CatBoost itself gives sums.
+_KINDS = {"Poisson": "Exponent", "Tweedie": "Exponent", "RMSEWithUncertainty": "RMSEWithUncertainty"}
+
+
+def _loss(model: Any) -> str:
+    """The loss function without its parameters."""
+    return str(model.get_all_params().get("loss_function", "RMSE")).partition(":")[0]
+
+
+def _answers(model: Any, loss: str, rows: Any) -> Answers:
+    if loss in _CLASSIFIERS:
         return Answers(
-            label=[plain_label(label) for label in model.predict(rows).ravel()],
-            probabilities=model.predict_proba(rows),
+            label=[plain_label(label) for label in model.predict(rows, prediction_type="Class").ravel()],
+            probabilities=model.predict(rows, prediction_type="Probability"),
         )
-    return Answers(value=model.predict(rows))
+    if loss in _LABELS:
+        return Answers(value=model.predict(rows, prediction_type="Probability"))
+    return Answers(value=model.predict(rows, prediction_type=_KINDS.get(loss, "RawFormulaVal")))
