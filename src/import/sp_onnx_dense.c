@@ -1,9 +1,8 @@
 /*
  * src/import/sp_onnx_dense.c
  *
- * Matrix products and normalizations at inference.
+ * Matrix products.
  */
-#include <math.h>
 #include <string.h>
 
 #include "import/sp_onnx_internal.h"
@@ -135,90 +134,4 @@ sp_onnx_gemm(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_ADD, a, c, &a));
 	}
 	return sp_onnx_define_output(onnx, node, 0, a);
-}
-
-/* A constant of one axis as [n, 1, 1 ...], to meet the second axis of a tensor. */
-static SpStatus
-sp_onnx_channel(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, const SpOnnxValue *value, SpOnnxValue *channel)
-{
-	SP_TRY(sp_onnx_fixed(onnx, node, input, channel));
-	if (channel->rank != 1 || value->rank < 2 || channel->dims[0] != value->dims[1] || channel->elem != value->elem)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "input %zu does not fit the channels", input);
-	channel->rank = value->rank - 1;
-	for (uint32_t at = 1; at < channel->rank; at++)
-		channel->dims[at] = 1;
-	return SP_OK;
-}
-
-/* onnxruntime/core/providers/cpu/nn/batch_norm.h: one factor and one offset for each channel */
-SpStatus
-sp_onnx_batch_norm(SpOnnx *onnx, const SpOnnx__NodeProto *node)
-{
-	SpOnnxValue value;
-	SpOnnxValue inputs[4];
-	int64_t		training;
-	double		epsilon;
-
-	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
-	SP_TRY(sp_onnx_float(onnx, node, "epsilon", 1e-5f, &epsilon));
-	SP_TRY(sp_onnx_attribute_int(onnx, node, "training_mode", 0, &training));
-	if (training != 0 || value.row_axis > 0)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "training is not supported");
-	for (size_t at = 0; at < 4; at++)
-		SP_TRY(sp_onnx_channel(onnx, node, at + 1, &value, &inputs[at]));
-	for (size_t at = 0; at < inputs[0].list.count; at++)
-	{
-		bool		is_float = value.elem == SP_ONNX_FLOAT;
-		double		factor = inputs[0].list.numbers[at] / (is_float ? sqrtf((float) (inputs[3].list.numbers[at] + epsilon)) :
-														   sqrt(inputs[3].list.numbers[at] + epsilon));
-		double		offset;
-
-		factor = is_float ? (float) factor : factor;
-		offset = inputs[1].list.numbers[at] - inputs[2].list.numbers[at] * factor;
-		inputs[0].list.numbers[at] = factor;
-		inputs[1].list.numbers[at] = is_float ? (float) offset : offset;
-	}
-	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_MUL, value, inputs[0], &value));
-	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_ADD, value, inputs[1], &value));
-	return sp_onnx_define_output(onnx, node, 0, value);
-}
-
-/* LayerNormalization, and RMSNormalization without the mean */
-SpStatus
-sp_onnx_layer_norm(SpOnnx *onnx, const SpOnnx__NodeProto *node)
-{
-	bool		has_mean = sp_str_is(sp_onnx_str(node->op_type), "LayerNormalization");
-	SpOnnxValue value;
-	SpOnnxValue part;
-	SpOnnxValue square;
-	int64_t		number;
-	uint32_t	axis;
-	double		epsilon;
-
-	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
-	SP_TRY(sp_onnx_attribute_int(onnx, node, "axis", -1, &number));
-	SP_TRY(sp_onnx_float(onnx, node, "epsilon", 1e-5f, &epsilon));
-	SP_TRY(sp_onnx_axis(onnx, node, &value, number, &axis));
-	if (value.row_axis > (int) axis)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "it works across rows, which is not supported");
-	if (node->n_output > 1)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "more than one output is not supported");
-	if (has_mean)
-	{
-		SP_TRY(sp_onnx_reduce(onnx, node, SP_REDUCE_MEAN, value, axis, value.rank - 1, &part));
-		SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_SUB, value, part, &value));
-	}
-	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_MUL, value, value, &square));
-	SP_TRY(sp_onnx_reduce(onnx, node, SP_REDUCE_MEAN, square, axis, value.rank - 1, &part));
-	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_ADD, part, sp_onnx_scalar(onnx, value.elem, epsilon), &part));
-	SP_TRY(sp_onnx_apply(onnx, node, SP_APPLY_SQRT, 0, 0, part, &part));
-	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_DIV, value, part, &value));
-	for (size_t at = 1; at <= 2; at++)
-	{
-		if (!sp_onnx_has_input(node, at))
-			continue;
-		SP_TRY(sp_onnx_tensor(onnx, node, at, &part));
-		SP_TRY(sp_onnx_binary(onnx, node, at == 1 ? SP_BINARY_MUL : SP_BINARY_ADD, value, part, &value));
-	}
-	return sp_onnx_define_output(onnx, node, 0, value);
 }

@@ -48,7 +48,8 @@ typedef enum SpOnnxKind
 	SP_ONNX_NUMBERS,			/* value */
 	SP_ONNX_LABEL,				/* value: index of the label */
 	SP_ONNX_SCORES,				/* value: one score for each class, or margins */
-	SP_ONNX_MAP					/* value: what a dictionary has for the keys of its DictVectorizer, NaN for none */
+	SP_ONNX_MAP,				/* value: what a dictionary has for the keys of its DictVectorizer, NaN for none */
+	SP_ONNX_SEQUENCE			/* value: the elements of its tensors, one tensor after the other; only an output */
 } SpOnnxKind;
 
 #define SP_ONNX_MAX_RANK 8
@@ -114,7 +115,7 @@ typedef struct SpOnnx
 	uint32_t	n_zipmap;
 	SpType		zipmap_type;
 	SpTask		task;
-	bool		is_decision;
+	bool		has_targets;	/* an output has several integers for each row, and is not the only one */
 	const SpOverrides *overrides;
 } SpOnnx;
 
@@ -215,6 +216,10 @@ extern SpStatus sp_onnx_ints(SpOnnx *onnx, const SpOnnx__NodeProto *node, const 
 
 extern SpStatus sp_onnx_float(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *name, double otherwise, double *number);
 
+/* One number from the attribute, as older opsets have it, or from the constant input. */
+extern SpStatus sp_onnx_number(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *name, size_t input, double otherwise,
+							   double *number);
+
 /* An axis from -rank to rank - 1; it must not be that of the rows. */
 extern SpStatus sp_onnx_axis(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnxValue *value, int64_t axis, uint32_t *result);
 
@@ -260,6 +265,21 @@ extern SpStatus sp_onnx_gather_fixed(SpOnnx *onnx, const SpOnnx__NodeProto *node
 									 const SpOnnxValue *index, SpOnnxValue *result);
 
 /*
+ * sp_onnx_pad.c: begin and end more elements on each axis, fewer if negative,
+ * which only a constant padding may be.
+ */
+typedef enum SpOnnxPad
+{
+	SP_ONNX_PAD_CONSTANT,		/* the fill */
+	SP_ONNX_PAD_EDGE,			/* the nearest element */
+	SP_ONNX_PAD_REFLECT,		/* mirrored at the outermost elements */
+	SP_ONNX_PAD_WRAP			/* from the other end */
+} SpOnnxPad;
+
+extern SpStatus sp_onnx_pad_axes(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value, const int64_t *begin,
+								 const int64_t *end, SpOnnxPad mode, double fill);
+
+/*
  * sp_onnx_maps.c: an input that is a dictionary, as a value with a column for
  * each key of the one DictVectorizer that reads it; names gets the keys.
  */
@@ -292,6 +312,7 @@ SP_ONNX_HANDLER(split);
 SP_ONNX_HANDLER(gather);
 SP_ONNX_HANDLER(gather_elements);
 SP_ONNX_HANDLER(concat);
+SP_ONNX_HANDLER(sequence);
 SP_ONNX_HANDLER(expand);
 SP_ONNX_HANDLER(tile);
 SP_ONNX_HANDLER(shape);
@@ -307,8 +328,13 @@ SP_ONNX_HANDLER(softmax);
 SP_ONNX_HANDLER(topk);
 SP_ONNX_HANDLER(matmul);
 SP_ONNX_HANDLER(gemm);
+SP_ONNX_HANDLER(pad);
 SP_ONNX_HANDLER(batch_norm);
 SP_ONNX_HANDLER(layer_norm);
+SP_ONNX_HANDLER(instance_norm);
+SP_ONNX_HANDLER(group_norm);
+SP_ONNX_HANDLER(lp_norm);
+SP_ONNX_HANDLER(compress);
 SP_ONNX_HANDLER(cumsum);
 SP_ONNX_HANDLER(conv);
 SP_ONNX_HANDLER(pool);

@@ -149,22 +149,6 @@ sp_onnx_unary(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	return sp_onnx_define_output(onnx, node, 0, value);
 }
 
-/* A bound of Clip: an attribute up to opset 10, then an optional input. */
-static SpStatus
-sp_onnx_bound(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *name, size_t input, double otherwise, double *bound)
-{
-	SpOnnxValue value;
-
-	SP_TRY(sp_onnx_float(onnx, node, name, otherwise, bound));
-	if (!sp_onnx_has_input(node, input))
-		return SP_OK;
-	SP_TRY(sp_onnx_fixed(onnx, node, input, &value));
-	if (value.list.count != 1 || value.list.numbers == NULL)
-		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "a bound is not one number");
-	*bound = value.list.numbers[0];
-	return SP_OK;
-}
-
 SpStatus
 sp_onnx_clip(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
@@ -175,8 +159,8 @@ sp_onnx_clip(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 
 	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
 	most = sp_onnx_is_float(value.elem) ? INFINITY : 0x1p53;
-	SP_TRY(sp_onnx_bound(onnx, node, "min", 1, -most, &low));
-	SP_TRY(sp_onnx_bound(onnx, node, "max", 2, most, &high));
+	SP_TRY(sp_onnx_number(onnx, node, "min", 1, -most, &low));
+	SP_TRY(sp_onnx_number(onnx, node, "max", 2, most, &high));
 	SP_TRY(sp_onnx_apply(onnx, node, SP_APPLY_CLIP, low, high, value, &value));
 	return sp_onnx_define_output(onnx, node, 0, value);
 }

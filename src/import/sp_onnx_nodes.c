@@ -23,11 +23,18 @@ static SpStatus
 sp_onnx_cast_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
 	const SpOnnxValue *input;
+	const SpOnnxValue *like;
 	SpOnnxValue value;
 	int64_t		to;
 
 	SP_TRY(sp_onnx_input(onnx, node, 0, &input));
-	SP_TRY(sp_onnx_attribute_int(onnx, node, "to", 0, &to));
+	if (sp_str_is(sp_onnx_str(node->op_type), "CastLike"))
+	{
+		SP_TRY(sp_onnx_input(onnx, node, 1, &like));
+		to = like->elem;
+	}
+	else
+		SP_TRY(sp_onnx_attribute_int(onnx, node, "to", 0, &to));
 	/* converters cast labels to the type that they have */
 	if (input->kind == SP_ONNX_LABEL && to == (input->label_type == SP_TYPE_I64 ? SP_ONNX_INT64 : SP_ONNX_STRING))
 		return sp_onnx_define_output(onnx, node, 0, *input);
@@ -337,7 +344,7 @@ static const SpOnnxOperator sp_onnx_tensor_operators[] = {
 	{"", "Transpose", sp_onnx_transpose, "perm "}, {"", "Slice", sp_onnx_slice, "starts ends axes "},
 	{"", "Split", sp_onnx_split, "axis split num_outputs "}, {"", "Gather", sp_onnx_gather, "axis "},
 	{"", "GatherElements", sp_onnx_gather_elements, "axis "}, {"", "Concat", sp_onnx_concat, "axis "},
-	{"", "OneHot", sp_onnx_choices, "axis "},
+	{"", "SequenceConstruct", sp_onnx_sequence, ""}, {"", "OneHot", sp_onnx_choices, "axis "},
 	{"", "Expand", sp_onnx_expand, ""}, {"", "Tile", sp_onnx_tile, ""}, {"", "Shape", sp_onnx_shape, "start end "},
 	{"", "ConstantOfShape", sp_onnx_constant_of_shape, "value "}, {"", "Where", sp_onnx_where, ""},
 	{"", "Clip", sp_onnx_clip, "min max "}, {"", "ArgMax", sp_onnx_argument, "axis keepdims select_last_index "},
@@ -348,12 +355,16 @@ static const SpOnnxOperator sp_onnx_tensor_operators[] = {
 	{"", "MaxPool", sp_onnx_pool, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides "},
 	{"", "AveragePool", sp_onnx_pool, "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides "},
 	{"", "GlobalAveragePool", sp_onnx_global_pool, ""}, {"", "GlobalMaxPool", sp_onnx_global_pool, ""},
-	{"", "LSTM", sp_onnx_recurrent, "activations clip direction hidden_size input_forget layout "},
-	{"", "GRU", sp_onnx_recurrent, "activations clip direction hidden_size layout linear_before_reset "},
-	{"", "RNN", sp_onnx_recurrent, "activations clip direction hidden_size layout "},
+	{"", "LSTM", sp_onnx_recurrent, "activation_alpha activation_beta activations clip direction hidden_size input_forget layout "},
+	{"", "GRU", sp_onnx_recurrent, "activation_alpha activation_beta activations clip direction hidden_size layout linear_before_reset "},
+	{"", "RNN", sp_onnx_recurrent, "activation_alpha activation_beta activations clip direction hidden_size layout "},
 	{"", "MatMul", sp_onnx_matmul, ""}, {"", "Gemm", sp_onnx_gemm, "alpha beta transA transB "},
 	{"", "BatchNormalization", sp_onnx_batch_norm, "epsilon momentum training_mode "},
 	{"", "LayerNormalization", sp_onnx_layer_norm, "axis epsilon stash_type "},
+	{"", "InstanceNormalization", sp_onnx_instance_norm, "epsilon "},
+	{"", "GroupNormalization", sp_onnx_group_norm, "epsilon num_groups stash_type "},
+	{"", "LpNormalization", sp_onnx_lp_norm, "axis p "}, {"", "Pad", sp_onnx_pad, "mode pads value "},
+	{"", "Compress", sp_onnx_compress, "axis "}, {"", "CastLike", sp_onnx_cast_node, "saturate round_mode "},
 	{"", "RMSNormalization", sp_onnx_layer_norm, "axis epsilon stash_type "},
 	{"com.microsoft", "CDist", sp_onnx_distances, "metric "},
 	{"", "Scan", sp_onnx_scan_node,

@@ -1,9 +1,9 @@
 /*
  * src/import/sp_onnx_recurrent.c
  *
- * LSTM, GRU and RNN (onnx docs/Operators.md): a step for each direction, with
- * functions that have no parameters.
+ * LSTM, GRU and RNN (onnx docs/Operators.md): a step for each direction.
  */
+#include <math.h>
 #include <string.h>
 
 #include "import/sp_onnx_internal.h"
@@ -21,6 +21,8 @@ typedef struct SpOnnxLayer
 	int64_t		hidden;
 	int64_t		directions;
 	bool		is_reverse;		/* of the first direction */
+	uint32_t	functions[6];	/* of each direction: f, g, h as the kind has them ... */
+	double		params[12];		/* ... and their a and b */
 	SpGeneral	spec;
 } SpOnnxLayer;
 
@@ -109,41 +111,73 @@ sp_onnx_layer_shape(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxLayer *la
 	return layer->kind == SP_RECURRENT_LSTM ? sp_onnx_layer_state(onnx, node, layer, 1) : SP_OK;
 }
 
-/* Functions f, g, h of a direction. */
-static SpStatus
-sp_onnx_layer_functions(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnxLayer *layer, size_t direction,
-						uint32_t *functions)
+/* What a function may be, and what its parameters are if not given; NaN: they must be. */
+typedef struct SpOnnxActivation
 {
-	static const struct
-	{
-		const char *name;
-		SpApply		kind;
-	}			known[] = {
-		{"Sigmoid", SP_APPLY_SIGMOID}, {"Tanh", SP_APPLY_TANH}, {"Relu", SP_APPLY_RELU},
-		{"Softsign", SP_APPLY_SOFTSIGN}, {"Softplus", SP_APPLY_SOFTPLUS}
-	};
-	const SpOnnx__AttributeProto *attribute;
+	const char *name;
+	SpApply		kind;
+	int			n_params;		/* 1: alpha, 2: alpha and beta */
+	double		params[2];
+} SpOnnxActivation;
+
+/* Defaults of ONNX; where ONNX Runtime has others, or there are none, none are assumed. */
+static const SpOnnxActivation sp_onnx_activations[] = {
+	{"Sigmoid", SP_APPLY_SIGMOID, 0, {0}}, {"Tanh", SP_APPLY_TANH, 0, {0}}, {"Relu", SP_APPLY_RELU, 0, {0}},
+	{"Softsign", SP_APPLY_SOFTSIGN, 0, {0}}, {"Softplus", SP_APPLY_SOFTPLUS, 0, {0}},
+	{"LeakyRelu", SP_APPLY_LEAKY_RELU, 1, {0.01f}}, {"Elu", SP_APPLY_ELU, 1, {1}},
+	{"ThresholdedRelu", SP_APPLY_THRESHOLD, 1, {NAN}}, {"HardSigmoid", SP_APPLY_HARD_SIGMOID, 2, {0.2f, 0.5}},
+	{"Affine", SP_APPLY_AFFINE, 2, {NAN, NAN}}, {"ScaledTanh", SP_APPLY_SCALED_TANH, 2, {NAN, NAN}}
+};
+
+static SpStatus
+sp_onnx_find_activation(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpStr name, const SpOnnxActivation **activation)
+{
+	char		shown[SP_PRINTABLE_SIZE];
+
+	for (size_t at = 0; at < sizeof(sp_onnx_activations) / sizeof(sp_onnx_activations[0]); at++)
+		if (sp_str_is(name, sp_onnx_activations[at].name))
+		{
+			*activation = &sp_onnx_activations[at];
+			return SP_OK;
+		}
+	return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "the activation \"%s\" is not supported", sp_printable(name, shown));
+}
+
+/*
+ * Functions of all directions: kinds, and a and b of each.  Those that take
+ * parameters take the next of activation_alpha and activation_beta.
+ */
+static SpStatus
+sp_onnx_layer_functions(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxLayer *layer)
+{
+	static const char *const lists[2] = {"activation_alpha", "activation_beta"};
+	const SpOnnx__AttributeProto *names;
 	size_t		n = sp_recurrent_functions(layer->kind);
+	double	   *given[2];
+	size_t		counts[2];
+	size_t		used[2] = {0, 0};
 
-	functions[0] = layer->kind == SP_RECURRENT_RNN ? SP_APPLY_TANH : SP_APPLY_SIGMOID;
-	functions[1] = functions[2] = SP_APPLY_TANH;
-	SP_TRY(sp_onnx_attribute(onnx, node, "activations", SP_ONNX_ATTR_STRINGS, &attribute));
-	if (attribute == NULL)
-		return SP_OK;
-	if (attribute->n_strings != n * (size_t) layer->directions)
-		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "activations has %zu names instead of %zu", attribute->n_strings,
+	SP_TRY(sp_onnx_attribute(onnx, node, "activations", SP_ONNX_ATTR_STRINGS, &names));
+	for (int which = 0; which < 2; which++)
+		SP_TRY(sp_onnx_attribute_numbers(onnx, node, lists[which], NULL, &given[which], &counts[which]));
+	if (names && names->n_strings != n * (size_t) layer->directions)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "activations has %zu names instead of %zu", names->n_strings,
 							n * (size_t) layer->directions);
-	for (size_t at = 0; at < n; at++)
+	for (size_t at = 0; at < n * (size_t) layer->directions; at++)
 	{
-		SpStr		name = sp_onnx_str(attribute->strings[direction * n + at]);
-		size_t		which = 0;
+		SpStr		plain = at % n == 0 && layer->kind != SP_RECURRENT_RNN ? SP_STR("Sigmoid") : SP_STR("Tanh");
+		const SpOnnxActivation *activation = NULL;
 
-		while (which < sizeof(known) / sizeof(known[0]) && !sp_str_is(name, known[which].name))
-			which++;
-		if (which == sizeof(known) / sizeof(known[0]))
-			return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED,
-								"activations besides Sigmoid, Tanh, Relu, Softsign and Softplus are not supported");
-		functions[at] = known[which].kind;
+		SP_TRY(sp_onnx_find_activation(onnx, node, names ? sp_onnx_str(names->strings[at]) : plain, &activation));
+		layer->functions[at] = activation->kind;
+		for (int which = 0; which < activation->n_params; which++)
+		{
+			double		number = used[which] < counts[which] ? given[which][used[which]++] : activation->params[which];
+
+			if (isnan(number))
+				return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%s without its %s is not supported", activation->name, lists[which]);
+			layer->params[2 * at + (size_t) which] = number;
+		}
 	}
 	return SP_OK;
 }
@@ -167,18 +201,17 @@ sp_onnx_layer_direction(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxLayer
 	size_t		sizes[4];
 	size_t		at = 0;
 	size_t		total;
-	uint32_t	functions[3];
+	size_t		n_functions = sp_recurrent_functions(layer->kind);
 	SpGeneral	spec = layer->spec;
 
-	SP_TRY(sp_onnx_layer_functions(onnx, node, layer, direction, functions));
-	spec.indices = functions;
-	spec.n_indices = sp_recurrent_functions(layer->kind);
+	spec.indices = layer->functions + direction * n_functions;
+	spec.n_indices = (uint32_t) n_functions;
 	spec.dims[3] |= layer->is_reverse || direction == 1 ? SP_RECURRENT_REVERSE : 0;
 	sizes[0] = layer->tensors[0].list.count / (size_t) layer->directions;
 	sizes[1] = layer->tensors[1].list.count / (size_t) layer->directions;
 	sizes[2] = 2 * sp_recurrent_gates(layer->kind) * (size_t) layer->hidden;
 	sizes[3] = layer->tensors[3].list.count / (size_t) layer->directions;
-	total = sizes[0] + sizes[1] + sizes[2] + sizes[3] + 2 * spec.n_indices;
+	total = sizes[0] + sizes[1] + sizes[2] + sizes[3] + 2 * n_functions;
 	if (total > UINT32_MAX)
 		return sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "weights are too large");
 	SP_TRY(sp_onnx_memory(onnx, total, sizeof(double), (void **) &spec.numbers));
@@ -187,6 +220,7 @@ sp_onnx_layer_direction(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxLayer
 	for (int which = 0; which < 4; at += sizes[which++])
 		if (layer->tensors[which].list.numbers)
 			memcpy(spec.numbers + at, layer->tensors[which].list.numbers + direction * sizes[which], sizes[which] * sizeof(double));
+	memcpy(spec.numbers + at, layer->params + 2 * direction * n_functions, 2 * n_functions * sizeof(double));
 	for (size_t which = 0; which + 1 < n_inputs; which++)
 	{
 		if (layer->has_state[which])
@@ -263,6 +297,7 @@ sp_onnx_recurrent(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "input_forget", 0, &coupled));
 	SP_TRY(sp_onnx_float(onnx, node, "clip", 0, &layer.spec.params[0]));
 	SP_TRY(sp_onnx_layer_shape(onnx, node, &layer));
+	SP_TRY(sp_onnx_layer_functions(onnx, node, &layer));
 	layer.spec.kind = layer.kind;
 	layer.spec.dims[0] = (uint32_t) layer.steps;
 	layer.spec.dims[1] = (uint32_t) layer.columns;

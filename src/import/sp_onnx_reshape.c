@@ -288,3 +288,29 @@ sp_onnx_concat(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		SP_TRY(sp_builder_general(onnx->builder, SP_OP_CONCAT, &spec, &made.value));
 	return sp_onnx_define_output(onnx, node, 0, made);
 }
+
+/* As converters hand on the probabilities of several targets; nothing else is done with sequences. */
+SpStatus
+sp_onnx_sequence(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	SpOnnxValue made = {.kind = SP_ONNX_SEQUENCE, .rank = 2, .dims = {1, 0}};
+	SpGeneral	spec = {.n_inputs = (uint32_t) node->n_input, .dims = {1}};
+
+	if (node->n_input == 0)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "there are no inputs");
+	SP_TRY(sp_onnx_memory(onnx, node->n_input, sizeof(uint32_t), (void **) &spec.inputs));
+	for (size_t i = 0; i < node->n_input; i++)
+	{
+		SpOnnxValue part;
+
+		SP_TRY(sp_onnx_operand(onnx, node, i, &part));
+		if (i > 0 && part.elem != made.elem)
+			return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "tensors of different types");
+		made.elem = part.elem;
+		made.dims[1] += (int64_t) sp_onnx_width(&part);
+		made.value = spec.inputs[i] = part.value;
+	}
+	if (node->n_input > 1)
+		SP_TRY(sp_builder_general(onnx->builder, SP_OP_CONCAT, &spec, &made.value));
+	return sp_onnx_define_output(onnx, node, 0, made);
+}

@@ -6,7 +6,11 @@
  * Outputs have no meaning in ONNX, so it is told by what made them: a value
  * that can only be one of a few integers or strings is a label; with -1 and 1
  * and one number beside it an outlier detector; the index of a smallest number
- * is a cluster.
+ * is a cluster.  Several integers of a row are labels of several targets: they
+ * are the value, and what is beside them is raw.
+ *
+ * An output has the elements of one row in their order, wherever the axis of
+ * rows is and whatever it counts first: a row's answer does not depend on it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,14 +29,10 @@ sp_onnx_is_label(const SpOnnxValue *value)
 		 (value->domain || value->n_results > 0));
 }
 
-/* Rows have to come first, or after axes of one element. */
 static bool
-sp_onnx_has_rows(const SpOnnxValue *value)
+sp_onnx_is_targets(const SpOnnxValue *value)
 {
-	for (int at = 0; at < value->row_axis; at++)
-		if (value->dims[at] != 1)
-			return false;
-	return value->row_axis >= 0;
+	return !sp_onnx_is_float(value->elem) && value->elem != SP_ONNX_STRING && sp_onnx_width(value) > 1;
 }
 
 /* The model's labels from a list of numbers or strings. */
@@ -137,8 +137,7 @@ sp_onnx_beside(const SpOnnx *onnx, const SpOnnxValue *value, const uint32_t *mad
 		return value->is_probability ? SP_OUTPUT_PROBABILITIES : SP_OUTPUT_RAW;
 	if (onnx->task == SP_TASK_OUTLIER && width == 1 && made[SP_OUTPUT_VALUE] == SP_NO_VALUE)
 		return SP_OUTPUT_VALUE;
-	if (onnx->task == SP_TASK_CLASSIFICATION && width == onnx->n_labels && made[SP_OUTPUT_PROBABILITIES] == SP_NO_VALUE &&
-		(onnx->zipmap || !onnx->is_decision))
+	if (onnx->task == SP_TASK_CLASSIFICATION && width == onnx->n_labels && made[SP_OUTPUT_PROBABILITIES] == SP_NO_VALUE)
 		return SP_OUTPUT_PROBABILITIES;
 	return SP_OUTPUT_RAW;
 }
@@ -174,11 +173,10 @@ sp_onnx_find_label(SpOnnx *onnx, const SpOnnx__GraphProto *graph, SpOnnxValue *v
 		if (value == NULL)
 			return sp_fail(onnx->cx, SP_ERR_FORMAT, "ONNX output \"%s\" is not defined", sp_printable(name, shown));
 		values[i] = *value;
-		if (value->row_axis >= 0 && value->dims[value->row_axis] != 1)
-			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" has %lld rows for each row of the input, which is not supported",
-						   sp_printable(name, shown), (long long) value->dims[value->row_axis]);
-		if (value->kind == SP_ONNX_CONSTANT || !sp_onnx_has_rows(value))
-			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" is not an output of the model", sp_printable(name, shown));
+		if (value->kind == SP_ONNX_CONSTANT || value->row_axis < 0)
+			return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" is the same for all rows, which is not supported",
+						   sp_printable(name, shown));
+		onnx->has_targets = onnx->has_targets || (graph->n_output > 1 && sp_onnx_is_targets(value));
 		if (!sp_onnx_is_label(value))
 			continue;
 		if (made[SP_OUTPUT_LABEL] != SP_NO_VALUE && made[SP_OUTPUT_LABEL] != value->value)
@@ -196,7 +194,7 @@ sp_onnx_find_label(SpOnnx *onnx, const SpOnnx__GraphProto *graph, SpOnnxValue *v
 static void
 sp_onnx_hidden_label(SpOnnx *onnx, const SpOnnxValue *values, size_t count, uint32_t *made)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && !onnx->has_targets; i++)
 		if (values[i].kind == SP_ONNX_SCORES && made[SP_OUTPUT_LABEL] == SP_NO_VALUE)
 		{
 			made[SP_OUTPUT_LABEL] = onnx->label;
@@ -215,14 +213,16 @@ sp_onnx_number_output(SpOnnx *onnx, const SpOnnxValue *value, size_t n_outputs, 
 		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" of strings is not supported", sp_printable(value->name, shown));
 
 	/* it may be a label whose values nobody wrote down; taken for a number it would hide the score */
-	if (!sp_onnx_is_float(value->elem) && n_outputs > 1)
+	if (!sp_onnx_is_float(value->elem) && n_outputs > 1 &&
+		(!sp_onnx_is_targets(value) || made[SP_OUTPUT_LABEL] != SP_NO_VALUE))
 		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX output \"%s\" of integers beside other outputs is not supported",
 					   sp_printable(value->name, shown));
 	if (!sp_onnx_is_float(value->elem))
 		SP_TRY(sp_onnx_cast(onnx, number, SP_TYPE_F64, &number));
 	if (made[SP_OUTPUT_LABEL] != SP_NO_VALUE)
 		output = sp_onnx_beside(onnx, value, made);
-	else if (made[SP_OUTPUT_VALUE] != SP_NO_VALUE && made[SP_OUTPUT_VALUE] != number)
+	else if (onnx->has_targets ? !sp_onnx_is_targets(value) :
+			 made[SP_OUTPUT_VALUE] != SP_NO_VALUE && made[SP_OUTPUT_VALUE] != number)
 		output = SP_OUTPUT_RAW;
 	if (made[output] != SP_NO_VALUE && made[output] != number)
 		return sp_fail(onnx->cx, SP_ERR_UNSUPPORTED, "ONNX graphs with several outputs of one kind are not supported (\"%s\")",
@@ -237,9 +237,9 @@ sp_onnx_value_task(const SpOnnx *onnx, const SpOnnxValue *value)
 {
 	SpStr		producer = sp_onnx_str(onnx->model->producer_name);
 
-	if (onnx->estimator || sp_onnx_width(value) == 1)
+	if (onnx->estimator || onnx->has_targets || sp_onnx_width(value) == 1 || value->dims[value->row_axis] > 1)
 		return SP_TASK_REGRESSION;
-	return sp_str_is(producer, "skl2onnx") || sp_onnx_width(value) == 0 ? SP_TASK_TRANSFORM : SP_TASK_REGRESSION;
+	return sp_str_is(producer, "skl2onnx") ? SP_TASK_TRANSFORM : SP_TASK_REGRESSION;
 }
 
 SpStatus

@@ -279,3 +279,38 @@ sp_onnx_gather_elements(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	result.row_axis = index.row_axis;
 	return sp_onnx_define_output(onnx, node, 0, result);
 }
+
+/* The elements of an axis, or of the flat tensor, that a constant list chooses. */
+SpStatus
+sp_onnx_compress(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	SpOnnxValue value;
+	SpOnnxValue chosen;
+	SpOnnxValue index = {.kind = SP_ONNX_CONSTANT, .elem = SP_ONNX_INT64, .rank = 1, .row_axis = -1};
+	int64_t		number;
+	uint32_t	axis;
+
+	SP_TRY(sp_onnx_tensor(onnx, node, 0, &value));
+	SP_TRY(sp_onnx_fixed(onnx, node, 1, &chosen));
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "axis", INT64_MAX, &number));
+	if (number == INT64_MAX && value.row_axis >= 0)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "it works across rows, which is not supported");
+	if (number == INT64_MAX)
+	{
+		value.dims[0] = (int64_t) sp_onnx_width(&value);
+		value.rank = 1;
+		number = 0;
+	}
+	SP_TRY(sp_onnx_axis(onnx, node, &value, number, &axis));
+	if (chosen.rank != 1 || chosen.dims[0] > value.dims[axis] || chosen.list.numbers == NULL)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "the list does not fit the axis");
+	SP_TRY(sp_onnx_memory(onnx, chosen.list.count, sizeof(double), (void **) &index.list.numbers));
+	for (size_t at = 0; at < chosen.list.count; at++)
+		if (chosen.list.numbers[at] != 0)
+			index.list.numbers[index.list.count++] = (double) at;
+	index.dims[0] = (int64_t) index.list.count;
+	if (index.list.count == 0)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a tensor without elements is not supported");
+	SP_TRY(sp_onnx_gather_fixed(onnx, node, value, axis, &index, &value));
+	return sp_onnx_define_output(onnx, node, 0, value);
+}

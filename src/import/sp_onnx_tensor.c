@@ -163,8 +163,8 @@ sp_onnx_loose(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, SpOnnxV
 		SP_TRY(sp_onnx_both_margins(onnx, value));
 	if (value->kind == SP_ONNX_SCORES)
 		value->kind = SP_ONNX_NUMBERS;
-	if (value->kind == SP_ONNX_MAP)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a dictionary as input is not supported");
+	if (value->kind == SP_ONNX_MAP || value->kind == SP_ONNX_SEQUENCE)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a dictionary or sequence as input is not supported");
 	if (sp_onnx_type(value->elem) == 0)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors of the element type %d are not supported", value->elem);
 	return SP_OK;
@@ -237,6 +237,21 @@ sp_onnx_float(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *name, dou
 
 	SP_TRY(sp_onnx_attribute(onnx, node, name, SP_ONNX_ATTR_FLOAT, &attribute));
 	*number = attribute ? attribute->f : otherwise;
+	return SP_OK;
+}
+
+SpStatus
+sp_onnx_number(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char *name, size_t input, double otherwise, double *number)
+{
+	SpOnnxValue value;
+
+	SP_TRY(sp_onnx_float(onnx, node, name, otherwise, number));
+	if (!sp_onnx_has_input(node, input))
+		return SP_OK;
+	SP_TRY(sp_onnx_fixed(onnx, node, input, &value));
+	if (value.list.count != 1 || value.list.numbers == NULL)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "input %zu is not one number", input);
+	*number = value.list.numbers[0];
 	return SP_OK;
 }
 

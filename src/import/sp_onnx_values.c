@@ -116,8 +116,8 @@ sp_onnx_input_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t *val
 	SP_TRY(sp_onnx_input(onnx, node, 0, &input));
 	if (input->kind == SP_ONNX_CONSTANT)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a constant as input is not supported");
-	if (input->kind == SP_ONNX_MAP)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a dictionary as input is not supported");
+	if (input->kind == SP_ONNX_MAP || input->kind == SP_ONNX_SEQUENCE)
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a dictionary or sequence as input is not supported");
 	if (input->kind == SP_ONNX_LABEL || input->elem == SP_ONNX_STRING)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "reading a classifier's output or strings is not supported");
 	if (input->row_axis != 0 || input->dims[0] != 1)

@@ -5,8 +5,8 @@
  * holds (Conv, MaxPool, AveragePool and their global forms, onnx
  * docs/Operators.md).
  *
- * Padding and the elements of a pool's windows are lists of indices, so that
- * only a convolution of one axis needs a step of its own.
+ * Padding (sp_onnx_pad.c) and the elements of a pool's windows are lists of
+ * indices, so that only a convolution of one axis needs a step of its own.
  */
 #include <math.h>
 #include <string.h>
@@ -126,43 +126,15 @@ sp_onnx_window_input(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *v
 static SpStatus
 sp_onnx_pad_slides(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value, const SpOnnxSlide *slides, double fill)
 {
-	int64_t		own[SP_ONNX_MAX_RANK];
-	int64_t		place[SP_ONNX_MAX_RANK] = {0};
-	size_t		count = (size_t) value->dims[1];
-	uint32_t   *indices;
+	int64_t		begin[SP_ONNX_MAX_RANK] = {0};
+	int64_t		end[SP_ONNX_MAX_RANK] = {0};
 
-	sp_onnx_strides(value, own);
 	for (uint32_t at = 2; at < value->rank; at++)
 	{
-		const SpOnnxSlide *slide = &slides[at - 2];
-
-		value->dims[at] = slide->size + slide->begin + slide->end + slide->extra;
-		if (!sp_mul_size(count, (size_t) value->dims[at], &count) || count > UINT32_MAX)
-			return sp_onnx_fail(onnx, node, SP_ERR_LIMIT, "a tensor is too large");
+		begin[at] = slides[at - 2].begin;
+		end[at] = slides[at - 2].end + slides[at - 2].extra;
 	}
-	SP_TRY(sp_onnx_memory(onnx, count, sizeof(uint32_t), (void **) &indices));
-	for (size_t at = 0; at < count; at++)
-	{
-		int64_t		from = place[1] * own[1];
-
-		if (at % 65536 == 65535)
-			SP_TRY(sp_poll(onnx->cx));
-
-		for (uint32_t axis = 2; axis < value->rank; axis++)
-		{
-			int64_t		inside = place[axis] - slides[axis - 2].begin;
-
-			if (inside < 0 || inside >= slides[axis - 2].size)
-				from = INT64_MIN / 2;
-			from += inside * own[axis];
-		}
-		indices[at] = from < 0 ? SP_NO_INDEX : (uint32_t) from;
-		for (uint32_t axis = value->rank; axis > 1 && ++place[axis - 1] == value->dims[axis - 1]; axis--)
-			place[axis - 1] = 0;
-	}
-	SP_TRY(sp_onnx_pick(onnx, node, value, indices, count, fill));
-	sp_free(onnx->cx, indices);
-	return SP_OK;
+	return sp_onnx_pad_axes(onnx, node, value, begin, end, SP_ONNX_PAD_CONSTANT, fill);
 }
 
 /* Weights and biases as CONV has them. */

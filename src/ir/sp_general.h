@@ -136,6 +136,8 @@ typedef enum SpApply
 	SP_APPLY_ACOSH,
 	SP_APPLY_ATANH,
 	SP_APPLY_PROBIT,			/* as SP_MAP_PROBIT */
+	SP_APPLY_AFFINE,			/* a x + b */
+	SP_APPLY_SCALED_TANH,		/* a tanh(b x) */
 	SP_APPLY_END
 } SpApply;
 

@@ -82,6 +82,10 @@ NAME(apply_activation)(SpApply kind, NUMBER x, NUMBER a, NUMBER b)
 			return x > a ? x : 0;
 		case SP_APPLY_SHRINK:
 			return x < -a ? x + b : x > a ? x - b : 0;
+		case SP_APPLY_AFFINE:
+			return a * x + b;
+		case SP_APPLY_SCALED_TANH:
+			return a * CALL(tanh)(b * x);
 		default:
 			return NAME(apply_more)(kind, x);
 	}

@@ -1,8 +1,8 @@
 /*
  * test/unit/sp_test_window.h
  *
- * Convolutions, pools and recurrent layers with the numbers that they must
- * give: for the second of three rows, where feature j of row i is
+ * Convolutions, pools, recurrent layers, normalizations and padding with the
+ * numbers that they must give: for the second of three rows, where feature j of row i is
  * ((5 i + 3 j) mod 11 - 5) / 4, and number i of tensor k is
  * ((7 i + 5 k) mod 13 - 6) / 8.
  *
@@ -260,6 +260,77 @@ static const Case cases[] = {
 		.title = "RNN without biases, clipped", .operator = "RNN", .x = {3, 2}, .attributes = {"hidden_size", "i:2",
 		"clip", "f:0.5"}, .tensors = {{"w", {1, 2, 2}}, {"r", {1, 2, 2}}}, .inputs = "x,w,r", .is_sequence = true,
 		.n = 6, .expected = {0.093476295, 0.18533325, 0.4621172, 0.4621172, 0.22253656, -0.24758452}
+	},
+	{
+		.title = "RNN with LeakyRelu as it is", .operator = "RNN", .x = {2, 2}, .attributes = {"hidden_size", "i:2",
+		"activations", "strings:LeakyRelu"}, .tensors = {{"w", {1, 2, 2}}, {"r", {1, 2, 2}}}, .inputs = "x,w,r",
+		.is_sequence = true,
+		.n = 4, .expected = {0.09375, 0.1875, 1.0039062, 0.515625}
+	},
+	{
+		.title = "RNN of both directions with parameters", .operator = "RNN", .x = {2, 2}, .attributes =
+		{"hidden_size", "i:2", "activations", "strings:Affine,ScaledTanh", "activation_alpha", "floats:0.5,0.75",
+		"activation_beta", "floats:-0.25,2", "direction", "s:bidirectional"}, .tensors = {{"w", {2, 2, 2}}, {"r",
+		{2, 2, 2}}}, .inputs = "x,w,r", .is_sequence = true,
+		.n = 8, .expected = {-0.203125, -0.15625, 0.22439638, 0.45578474, 0.14160156, 0.13671875, 0.52792907,
+		0.30867755}
+	},
+	{
+		.title = "LSTM with parameters of its second and third function", .operator = "LSTM", .x = {3, 2},
+		.attributes = {"hidden_size", "i:2", "activations", "strings:Sigmoid,HardSigmoid,Elu", "activation_alpha",
+		"floats:0.3,0.6", "activation_beta", "floats:0.4"}, .tensors = {{"w", {1, 8, 2}}, {"r", {1, 8, 2}}, {"b",
+		{1, 16}}}, .inputs = "x,w,r,b", .is_sequence = true,
+		.n = 6, .expected = {0, 0.17249589, 0.08907181, 0.339178, 0.055326734, 0.40660629}
+	},
+	{
+		.title = "GRU with a threshold", .operator = "GRU", .x = {3, 2}, .attributes = {"hidden_size", "i:2",
+		"activations", "strings:HardSigmoid,ThresholdedRelu", "activation_alpha", "floats:0.25,0.125",
+		"activation_beta", "floats:0.5"}, .tensors = {{"w", {1, 6, 2}}, {"r", {1, 6, 2}}, {"b", {1, 12}}}, .inputs =
+		"x,w,r,b", .is_sequence = true,
+		.n = 6, .expected = {0.38745117, 0.45410156, 0.34638435, 0.33919859, 0.58586442, 0.79219413}
+	},
+	{
+		.title = "channels", .operator = "InstanceNormalization", .x = {2, 4}, .attributes = {"epsilon", "f:0.01"},
+		.tensors = {{"s", {2}}, {"b", {2}}}, .inputs = "x,s,b",
+		.n = 8, .expected = {-0.37986037, -1.1444415, 0.89444149, 0.12986037, 0.79247671, 0.91990691, 0.58009309,
+		0.70752329}
+	},
+	{
+		.title = "groups of channels", .operator = "GroupNormalization", .x = {4, 3}, .attributes = {"num_groups",
+		"i:2"}, .tensors = {{"s", {4}}, {"b", {4}}}, .inputs = "x,s,b",
+		.n = 12, .expected = {-0.083651528, -0.82792407, 1.1568027, 0.66041166, 0.78445709, 0.90850246, 0.79251242,
+		0.1722853, -0.44794184, -0.32273245, -0.984308, -0.7362172}
+	},
+	{
+		.title = "one norm", .operator = "LpNormalization", .x = {2, 3}, .attributes = {"p", "i:1", "axis", "i:1"},
+		.n = 6, .expected = {0, 0.75, -0.55555558, -1, 0.25, 0.44444445}
+	},
+	{
+		.title = "two norm", .operator = "LpNormalization", .x = {2, 3},
+		.n = 6, .expected = {0, 0.51449579, -0.85749298, -0.43643576, 0.21821788, 0.87287152}
+	},
+	{
+		.title = "a fill", .operator = "Pad", .x = {2, 3}, .attributes = {"pads", "ints:0,0,2,0,1,1", "value",
+		"f:0.5"},
+		.n = 18, .expected = {0.5, 0.5, 0, 0.75, -1.25, 0.5, 0.5, 0.5, -0.5, 0.25, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5,
+		0.5}
+	},
+	{
+		.title = "a fill, and elements cut off", .operator = "Pad", .x = {2, 4}, .attributes = {"pads",
+		"ints:0,1,-1,0,0,-2"},
+		.n = 3, .expected = {0, 0.75, 1}
+	},
+	{
+		.title = "edges", .operator = "Pad", .x = {2, 3}, .attributes = {"mode", "s:edge", "pads",
+		"ints:0,1,2,0,0,1"},
+		.n = 18, .expected = {0, 0, 0, 0.75, -1.25, -1.25, 0, 0, 0, 0.75, -1.25, -1.25, -0.5, -0.5, -0.5, 0.25, 1,
+		1}
+	},
+	{
+		.title = "mirrored", .operator = "Pad", .x = {2, 3}, .attributes = {"mode", "s:reflect", "pads",
+		"ints:0,1,2,0,0,1"},
+		.n = 18, .expected = {1, 0.25, -0.5, 0.25, 1, 0.25, -1.25, 0.75, 0, 0.75, -1.25, 0.75, 1, 0.25, -0.5, 0.25,
+		1, 0.25}
 	},
 };
 

@@ -78,14 +78,14 @@ test_operators(void)
 	accepted(ML, "Imputer", imputer, 4);
 	accepted("", "ReduceSum", axes1, 1);
 	accepted("", "ReduceL2", axes1, 1);
-	refused("", "Transpose", perm, SP_ERR_UNSUPPORTED, "not an output");
+	accepted("", "Transpose", perm, 4);
 	accepted("", "Slice", slice, 2);
 	accepted(ML, "OneHotEncoder", cats, 12);
 	refused("", "ReduceSum", axes0, SP_ERR_UNSUPPORTED, "across rows");
 	refused("", "ReduceSum", NULL, SP_ERR_UNSUPPORTED, "across rows");
 	refused("", "ReduceSum", axes9, SP_ERR_FORMAT, "axis 9");
 	refused("", "Softmax", axis0, SP_ERR_UNSUPPORTED, "across rows");
-	refused("", "Flatten", axis0, SP_ERR_UNSUPPORTED, "4 rows for each row");
+	accepted("", "Flatten", axis0, 4);
 	refused("", "ArgMax", axis0, SP_ERR_UNSUPPORTED, "across rows");
 	refused("", "Transpose", bad_perm, SP_ERR_FORMAT, "order of the axes");
 	refused("", "Squeeze", axes1, SP_ERR_FORMAT, "has 4 elements");
@@ -225,7 +225,12 @@ test_merged_rows(void)
 	put_integers("halves", 2, halves);
 	put_node(&graph, "", "Reshape", "X,flat", "long", NULL);
 	put_node(&graph, "", "Reshape", "long,halves", "Y", NULL);
-	refused_graph(SP_ERR_UNSUPPORTED, "2 rows for each row");
+	answers("several rows of the output for each row", 4, some_rows);
+
+	put_node(&graph, "", "ReduceSum", "X", "sum", keep);
+	put_node(&graph, "", "ReduceMin", "X", "min", keep);
+	put_node(&graph, "", "Concat", "sum,min", "Y", axis0);
+	answers("several blocks of rows", 2, sums);
 
 	put_node(&graph, "", "Flatten", "X", "long", axis0);
 	put_node(&graph, "", "ReduceSum", "long", "Y", keep);
@@ -268,6 +273,65 @@ test_merged_rows(void)
 	put_node(&graph, "", "Transpose", "cube", "turned", perm3);
 	put_node(&graph, "", "Flatten", "turned", "Y", NULL);
 	answers("several indices for each row in two tables", 8, picked_both);
+}
+
+/*
+ * Two classifiers of a converter for several targets: their labels in one
+ * tensor, their probabilities in a sequence, in either order.
+ */
+static void
+test_targets(void)
+{
+	static const char *const linear[2][13] = {
+		{"classlabels_ints", "ints:0,1", "coefficients", "floats:-1,0,0,0,1,0,0,0", "intercepts", "floats:-0.75,0.75",
+		"post_transform", "s:NONE", NULL},
+		{"classlabels_ints", "ints:3,5,7", "coefficients", "floats:1,0,0,0,0,1,0,0,0,0,1,0", "intercepts", "floats:0,0,0",
+		"post_transform", "s:NONE", NULL}
+	};
+	static const int64_t column[] = {-1, 1};
+	static const double labels[] = {1, 7, 1, 3};
+	static const double scores[] = {-1.75, 1.75, 1, 2, 3, -1.25, 1.25, 0.5, -1, 0.25};
+
+	for (int order = 0; order < 2; order++)
+	{
+		SpTestImport import;
+		double		given[2][10];
+
+		graph.size = 0;
+		put_integers("column", 2, column);
+		put_node(&graph, ML, "LinearClassifier", "X", "l0,s0", linear[0]);
+		put_node(&graph, ML, "LinearClassifier", "X", "l1,s1", linear[1]);
+		put_node(&graph, "", "Reshape", "l0,column", "r0", NULL);
+		put_node(&graph, "", "Reshape", "l1,column", "r1", NULL);
+		put_node(&graph, "", "Concat", "r0,r1", "label", axis1);
+		put_node(&graph, "", "SequenceConstruct", "s0,s1", "scores", NULL);
+		put_value(&graph, 11, "X", 1, 4);
+		put_value(&graph, 12, order == 0 ? "label" : "scores", 7, 0);
+		put_value(&graph, 12, order == 0 ? "scores" : "label", 7, 0);
+		put_model(&model, &graph);
+		sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
+		if (ok(import.status == SP_OK && import.model->task == SP_TASK_REGRESSION && import.model->n_labels == 0 &&
+			   import.model->outputs[SP_OUTPUT_LABEL] == SP_NO_VALUE, "several targets, order %d", order))
+			ok(sp_test_run(&import, some_rows, 2, SP_OUTPUT_VALUE, 2, given[0]) && memcmp(given[0], labels, sizeof(labels)) == 0 &&
+			   sp_test_run(&import, some_rows, 2, SP_OUTPUT_RAW, 5, given[1]) && memcmp(given[1], scores, sizeof(scores)) == 0,
+			   "their labels and scores");
+		else
+			sp_test_complain(&import, "targets", 0);
+		sp_test_import_end(&import);
+	}
+	sp_test_hostile("several targets", SP_FORMAT_ONNX, model.bytes, model.size, true);
+	graph.size = 0;
+	put_node(&graph, "", "SequenceConstruct", "X,X", "scores", NULL);
+	put_node(&graph, "", "Abs", "scores", "Y", NULL);
+	refused_graph(SP_ERR_UNSUPPORTED, "a dictionary or sequence as input");
+	put_node(&graph, "", "SequenceConstruct", "", "Y", NULL);
+	refused_graph(SP_ERR_FORMAT, "there are no inputs");
+	put_node(&graph, "", "Cast", "X", "I", (const char *const[]) {"to", "i:7", NULL});
+	put_node(&graph, "", "SequenceConstruct", "X,I", "Y", NULL);
+	refused_graph(SP_ERR_FORMAT, "tensors of different types");
+	put_constant(&graph, "constant", 1, (const float[]) {1});
+	put_node(&graph, "", "Identity", "constant", "Y", NULL);
+	refused_graph(SP_ERR_UNSUPPORTED, "the same for all rows");
 }
 
 /* ONNX Runtime has a margin of two classes twice, with both signs. */
@@ -325,6 +389,7 @@ main(void)
 {
 	test_operators();
 	test_merged_rows();
+	test_targets();
 	test_margins();
 	test_sign();
 	test_rich();

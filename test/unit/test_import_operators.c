@@ -90,7 +90,9 @@ static const Case cases[] = {
 	{"", "Slice", "X,one,three,one", "Y", 2, {NULL}}, {"", "Gather", "X,one", "Y", 1, AXIS(1)},
 	{"", "GatherElements", "X,I", "Y", 4, AXIS(1)}, {"", "Transpose", "S3", "Y", 4, {"perm", "ints:0,2,1", NULL}},
 	{"", "Split", "X", "a,Y", 2, AXIS(1)}, {"", "Expand", "S3,shape3", "Y", 12, {NULL}}, {"", "Tile", "X,twice", "Y", 8, {NULL}},
-	{"", "OneHot", "I,depth,onoff", "Y", 12, {NULL}},
+	{"", "OneHot", "I,depth,onoff", "Y", 12, {NULL}}, {"", "Pad", "X,sides,,one", "Y", 12, {NULL}},
+	{"", "Compress", "X,onoff", "Y", 1, AXIS(1)}, {"", "CastLike", "X,one", "Y", 4, {NULL}},
+	{"", "LpNormalization", "X", "Y", 4, {NULL}},
 	/* groups */
 	{"", "ReduceSum", "X,one", "Y", 1, {NULL}}, {"", "ReduceMean", "X,one", "Y", 1, {NULL}},
 	{"", "ReduceMax", "X,one", "Y", 1, {NULL}}, {"", "ReduceMin", "X,one", "Y", 1, {NULL}},
@@ -126,6 +128,7 @@ put_constants(void)
 	put_list("shape3", 7, 3, shape3, 8);
 	put_list("twice", 7, 2, twice, 8);
 	put_list("depth", 7, 1, depth, 8);
+	put_list("sides", 7, 2, sides, 8);
 }
 
 /* A dictionary of strings to float. */

@@ -1,8 +1,8 @@
 /*
  * test/unit/test_import_window.c
  *
- * Convolutions, pools and recurrent layers of ONNX: their numbers, and what
- * must be refused.
+ * Convolutions, pools, recurrent layers, normalizations and padding of ONNX:
+ * their numbers, and what must be refused.
  */
 #include <math.h>
 
@@ -89,11 +89,48 @@ static const Case refusals[] = {
 	.status = SP_ERR_UNSUPPORTED, .text = "different lengths"},
 	{.title = "a function that nobody knows", .operator = "RNN", .x = {3, 2}, .attributes = {"activations", "strings:Sine"},
 	.tensors = {{"w", {1, 2, 2}}, {"r", {1, 2, 2}}}, .inputs = "x,w,r", .is_sequence = true,
-	.status = SP_ERR_UNSUPPORTED, .text = "Softsign"},
+	.status = SP_ERR_UNSUPPORTED, .text = "activation \"Sine\""},
+	{.title = "a function without its parameter", .operator = "RNN", .x = {3, 2}, .attributes = {"activations", "strings:Affine",
+	"activation_alpha", "floats:1"}, .tensors = {{"w", {1, 2, 2}}, {"r", {1, 2, 2}}}, .inputs = "x,w,r", .is_sequence = true,
+	.status = SP_ERR_UNSUPPORTED, .text = "Affine without its activation_beta"},
+	{.title = "parameters that are no numbers", .operator = "RNN", .x = {3, 2}, .attributes = {"activations", "strings:Elu",
+	"activation_alpha", "floats:nan"}, .tensors = {{"w", {1, 2, 2}}, {"r", {1, 2, 2}}}, .inputs = "x,w,r", .is_sequence = true,
+	.status = SP_ERR_UNSUPPORTED, .text = "Elu without its activation_alpha"},
 	{.title = "two functions instead of three", .operator = "LSTM", .x = {3, 2}, .attributes = {"activations", "strings:Tanh,Tanh"},
 	.tensors = LSTM_TENSORS, .inputs = "x,w,r", .is_sequence = true, .status = SP_ERR_FORMAT, .text = "2 names instead of 3"},
 	{.title = "a negative clip", .operator = "LSTM", .x = {3, 2}, .attributes = {"clip", "f:-1"},
 	.tensors = LSTM_TENSORS, .inputs = "x,w,r", .is_sequence = true, .status = SP_ERR_FORMAT, .text = "functions"},
+	{.title = "a mode that nobody knows", .operator = "Pad", .x = {2, 3}, .attributes = {"mode", "s:noise", "pads",
+	"ints:0,0,1,0,0,1"}, .status = SP_ERR_FORMAT, .text = "constant, edge, reflect or wrap"},
+	{.title = "pads of another rank", .operator = "Pad", .x = {2, 3}, .attributes = {"pads", "ints:0,0,1,0"},
+	.status = SP_ERR_FORMAT, .text = "4 pads for 3 of 3 axes"},
+	{.title = "no pads", .operator = "Pad", .x = {2, 3}, .status = SP_ERR_FORMAT, .text = "0 pads"},
+	{.title = "padding among the rows", .operator = "Pad", .x = {2, 3}, .attributes = {"pads", "ints:1,0,0,0,0,0"},
+	.status = SP_ERR_UNSUPPORTED, .text = "across rows"},
+	{.title = "all elements cut off", .operator = "Pad", .x = {2, 3}, .attributes = {"pads", "ints:0,0,-1,0,0,-2"},
+	.status = SP_ERR_UNSUPPORTED, .text = "without elements"},
+	{.title = "elements cut off and mirrored", .operator = "Pad", .x = {2, 3}, .attributes = {"mode", "s:reflect", "pads",
+	"ints:0,0,-1,0,0,1"}, .status = SP_ERR_UNSUPPORTED, .text = "pads of -1 and 1"},
+	{.title = "pads beyond memory", .operator = "Pad", .x = {2, 3}, .attributes = {"pads", "ints:0,2147483647,2147483647,0,0,0"},
+	.status = SP_ERR_LIMIT, .text = "too large"},
+	{.title = "pads beyond 32 bits", .operator = "Pad", .x = {2, 3}, .attributes = {"pads", "ints:0,0,4294967296,0,0,0"},
+	.status = SP_ERR_UNSUPPORTED, .text = "pads of 4294967296"},
+	{.title = "a table instead of channels", .operator = "InstanceNormalization", .x = {4}, .tensors = {{"s", {4}}, {"b", {4}}},
+	.inputs = "x,s,b", .status = SP_ERR_UNSUPPORTED, .text = "[rows, channels, ..]"},
+	{.title = "factors of other channels", .operator = "InstanceNormalization", .x = {2, 3}, .tensors = {{"s", {3}}, {"b", {2}}},
+	.inputs = "x,s,b", .status = SP_ERR_UNSUPPORTED, .text = "input 1 does not fit the channels"},
+	{.title = "groups that do not divide the channels", .operator = "GroupNormalization", .x = {4, 2}, .attributes = {"num_groups",
+	"i:3"}, .tensors = {{"s", {4}}, {"b", {4}}}, .inputs = "x,s,b", .status = SP_ERR_UNSUPPORTED, .text = "groups of one size"},
+	{.title = "a norm of three", .operator = "LpNormalization", .x = {2, 3}, .attributes = {"p", "i:3"}, .status = SP_ERR_FORMAT,
+	.text = "p of 3"},
+	{.title = "a norm over the rows", .operator = "LpNormalization", .x = {2, 3}, .attributes = {"axis", "i:0"},
+	.status = SP_ERR_UNSUPPORTED, .text = "across rows"},
+	{.title = "layers over the rows", .operator = "LayerNormalization", .x = {2, 3}, .attributes = {"axis", "i:0"},
+	.tensors = {{"s", {3}}}, .inputs = "x,s", .status = SP_ERR_UNSUPPORTED, .text = "across rows"},
+	{.title = "a list longer than the axis", .operator = "Compress", .x = {2, 3}, .attributes = {"axis", "i:2"},
+	.tensors = {{"c", {4}}}, .inputs = "x,c", .status = SP_ERR_FORMAT, .text = "does not fit the axis"},
+	{.title = "a list across the rows", .operator = "Compress", .x = {2, 3}, .tensors = {{"c", {3}}}, .inputs = "x,c",
+	.status = SP_ERR_UNSUPPORTED, .text = "across rows"},
 	{.title = "rows where time should be", .operator = "LSTM", .x = {3, 2},
 	.tensors = LSTM_TENSORS, .inputs = "x,w,r", .status = SP_ERR_UNSUPPORTED, .text = "rows in axis 1"}
 };
