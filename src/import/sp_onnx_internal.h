@@ -81,6 +81,8 @@ typedef struct SpOnnxValue
 	bool		is_probability; /* of scores: not margins */
 	bool		is_first;		/* of one margin: ONNX Runtime has it in the first of two columns, negated in the second */
 	bool		is_cluster;		/* of indices: chosen as the smallest of distances */
+	bool		is_sign;		/* of sign_of, a value of the builder */
+	uint32_t	sign_of;
 	uint32_t	value;			/* of the builder, unless kind is CONSTANT */
 	int32_t		elem;			/* its type in ONNX */
 	uint32_t	rank;

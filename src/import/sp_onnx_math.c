@@ -119,6 +119,7 @@ sp_onnx_unary(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	static const SpOnnxList signs = {.count = 3, .numbers = sign_numbers};
 	const SpOnnxUnary *unary = sp_onnx_unaries;
 	SpOnnxValue value;
+	SpOnnxValue result;
 	SpApply		kind;
 	double		a;
 	double		b;
@@ -142,11 +143,15 @@ sp_onnx_unary(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	}
 	if (kind == SP_APPLY_IS_NAN)
 		onnx->accepts_missing = true;
-	SP_TRY(sp_onnx_apply(onnx, node, kind, a, b, value, &value));
+	SP_TRY(sp_onnx_apply(onnx, node, kind, a, b, value, &result));
 	/* converters of outlier detectors make the label of it */
-	if (kind == SP_APPLY_SIGN)
-		value.domain = &signs;
-	return sp_onnx_define_output(onnx, node, 0, value);
+	if (kind == SP_APPLY_SIGN && value.kind != SP_ONNX_CONSTANT)
+	{
+		result.domain = &signs;
+		result.is_sign = true;
+		result.sign_of = value.value;
+	}
+	return sp_onnx_define_output(onnx, node, 0, result);
 }
 
 SpStatus

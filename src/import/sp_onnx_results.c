@@ -95,6 +95,29 @@ sp_onnx_distinct(SpOnnx *onnx, const SpOnnxList *from, SpOnnxList *to)
 	return SP_OK;
 }
 
+static bool
+sp_onnx_is_skl2onnx(const SpOnnx *onnx)
+{
+	return sp_str_is(sp_onnx_str(onnx->model->producer_name), "skl2onnx");
+}
+
+/*
+ * skl2onnx writes the label of OneClassSVM and SGDOneClassSVM as the sign of
+ * the score.  scikit-learn has no label 0: a score of 0 is an outlier to the
+ * former (libsvm asks for more than 0) and none to the latter.
+ */
+static SpStatus
+sp_onnx_sign_label(SpOnnx *onnx, const SpOnnxValue *value, uint32_t *label)
+{
+	static double numbers[] = {-1, 1};
+	static const SpOnnxList list = {.count = 2, .numbers = numbers};
+	bool		is_svm = onnx->estimator && sp_str_is(sp_onnx_str(onnx->estimator->op_type), "SVMRegressor");
+	double		below_zero = sp_builder_value(onnx->builder, value->sign_of).type == SP_TYPE_F32 ? -0x1p-149 : -0x1p-1074;
+
+	SP_TRY(sp_onnx_set_labels(onnx, &list, 2));
+	return sp_builder_above(onnx->builder, value->sign_of, is_svm ? 0 : below_zero, label);
+}
+
 /* An output that is a label: the value that holds its index. */
 static SpStatus
 sp_onnx_label_output(SpOnnx *onnx, const SpOnnxValue *value, uint32_t *label)
@@ -108,6 +131,8 @@ sp_onnx_label_output(SpOnnx *onnx, const SpOnnxValue *value, uint32_t *label)
 		return value->value == onnx->label ? SP_OK : sp_onnx_set_labels(onnx, value->labels, value->labels->count);
 	if (value->n_results > 0)
 		return sp_onnx_set_labels(onnx, NULL, value->n_results);
+	if (value->is_sign && sp_onnx_is_skl2onnx(onnx))
+		return sp_onnx_sign_label(onnx, value, label);
 	SP_TRY(sp_onnx_distinct(onnx, value->domain, &list));
 	if (onnx->zipmap && onnx->n_zipmap == list.count && list.texts)
 		list.texts = onnx->zipmap;
@@ -117,7 +142,7 @@ sp_onnx_label_output(SpOnnx *onnx, const SpOnnxValue *value, uint32_t *label)
 	return SP_OK;
 }
 
-/* -1 and 1, and a 0 between them where the graph takes the sign of the score. */
+/* -1 and 1, and a 0 between them where another graph than scikit-learn's takes the sign of the score. */
 static bool
 sp_onnx_is_outlier(const SpOnnx *onnx)
 {
@@ -235,11 +260,9 @@ sp_onnx_number_output(SpOnnx *onnx, const SpOnnxValue *value, size_t n_outputs, 
 static SpTask
 sp_onnx_value_task(const SpOnnx *onnx, const SpOnnxValue *value)
 {
-	SpStr		producer = sp_onnx_str(onnx->model->producer_name);
-
 	if (onnx->estimator || onnx->has_targets || sp_onnx_width(value) == 1 || value->dims[value->row_axis] > 1)
 		return SP_TASK_REGRESSION;
-	return sp_str_is(producer, "skl2onnx") ? SP_TASK_TRANSFORM : SP_TASK_REGRESSION;
+	return sp_onnx_is_skl2onnx(onnx) ? SP_TASK_TRANSFORM : SP_TASK_REGRESSION;
 }
 
 SpStatus

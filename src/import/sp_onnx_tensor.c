@@ -398,6 +398,7 @@ sp_onnx_step(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOp op, SpGeneral spe
 	made.n_results = 0;
 	made.is_cluster = false;
 	made.is_probability = false;
+	made.is_sign = false;
 	SP_TRY(sp_builder_general(onnx->builder, op, &spec, &made.value));
 	*result = made;
 	return SP_OK;

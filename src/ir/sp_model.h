@@ -34,7 +34,7 @@ typedef enum SpTask
 	SP_TASK_RANKING = 3,
 	SP_TASK_SURVIVAL = 4,
 	SP_TASK_SCORE = 5,			/* a number without further meaning, as binary:logitraw */
-	SP_TASK_OUTLIER = 32,		/* label (-1 or 1; 0 too where the source takes a sign) and value, the score */
+	SP_TASK_OUTLIER = 32,		/* label (-1 or 1; 0 too in a graph that takes a sign) and value, the score */
 	SP_TASK_CLUSTERING = 33,	/* label, and raw: a distance or score for each cluster */
 	SP_TASK_TRANSFORM = 34		/* value: the transformed row */
 } SpTask;

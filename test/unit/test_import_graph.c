@@ -355,30 +355,41 @@ test_margins(void)
 	}
 }
 
-/* The sign of a score is the label of an outlier detector. */
+/*
+ * The sign of a score is the label of an outlier detector.  A score of 0 is an
+ * outlier to scikit-learn's OneClassSVM, and none to its SGDOneClassSVM; in
+ * graphs of others it is a label of its own.
+ */
 static void
-test_sign(void)
+test_sign(const char *producer, bool is_svm, int n_labels, const char *zero)
 {
-	static const double rows[] = {2, 0, 0, 0, 0, 0, 0, 0, -3, 0, 0, 0};
+	static const char *const svm[] = {"kernel_type", "s:LINEAR", "kernel_params", "floats:0,0,0", "support_vectors", "floats:1,0,0,0",
+	"coefficients", "floats:1", "rho", "floats:0", "n_supports", "i:1", NULL};
+	static const double rows[] = {2, 0, 0, 0, 0, 0, 0, 0, -3, 0, 0, 0, -0x1p-149, 0, 0, 0};
 	static const char *const to_integer[] = {"to", "i:7", NULL};
 	static const int64_t axes[] = {1};
 	SpTestImport import;
-	double		labels[3];
+	double		labels[4];
 
 	graph.size = 0;
 	put_integers("axes", 1, axes);
-	put_node(&graph, "", "ReduceSum", "X,axes", "scores", NULL);
+	if (is_svm)
+		put_node(&graph, ML, "SVMRegressor", "X", "scores", svm);
+	else
+		put_node(&graph, "", "ReduceSum", "X,axes", "scores", NULL);
 	put_node(&graph, "", "Sign", "scores", "sign", NULL);
 	put_node(&graph, "", "Cast", "sign", "label", to_integer);
 	put_value(&graph, 11, "X", 1, 4);
 	put_value(&graph, 12, "label", 7, 0);
 	put_value(&graph, 12, "scores", 1, 0);
 	put_model(&model, &graph);
+	put_text(&model, 2, producer);
 	sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
-	if (ok(import.status == SP_OK && import.model->task == SP_TASK_OUTLIER && import.model->n_labels == 3, "the sign of a score"))
-		ok(sp_test_run(&import, rows, 3, SP_OUTPUT_LABEL, 1, labels) &&
-		   strcmp(import.model->labels[(int) labels[0]], "1") == 0 && strcmp(import.model->labels[(int) labels[1]], "0") == 0 &&
-		   strcmp(import.model->labels[(int) labels[2]], "-1") == 0, "its labels");
+	if (ok(import.status == SP_OK && import.model->task == SP_TASK_OUTLIER && (int) import.model->n_labels == n_labels,
+		   "the sign of a score, by %s%s", producer, is_svm ? ", of an SVM" : ""))
+		ok(sp_test_run(&import, rows, 4, SP_OUTPUT_LABEL, 1, labels) &&
+		   strcmp(import.model->labels[(int) labels[0]], "1") == 0 && strcmp(import.model->labels[(int) labels[1]], zero) == 0 &&
+		   strcmp(import.model->labels[(int) labels[2]], "-1") == 0 && strcmp(import.model->labels[(int) labels[3]], "-1") == 0, "its labels");
 	else
 		sp_test_complain(&import, "sign", 0);
 	sp_test_import_end(&import);
@@ -391,7 +402,9 @@ main(void)
 	test_merged_rows();
 	test_targets();
 	test_margins();
-	test_sign();
+	test_sign("skl2onnx", false, 2, "1");
+	test_sign("skl2onnx", true, 2, "-1");
+	test_sign("somebody", false, 3, "0");
 	test_rich();
 	return done_testing();
 }
