@@ -93,6 +93,13 @@ def multi_label() -> Data:
 
 
 @cache
+def several_classes() -> Data:
+    """Two targets, of three and of two classes."""
+    base = classes()
+    return Data(base.X, np.stack([base.y, (base.X[:, 1] > base.X[:, 2]).astype(base.y.dtype)], axis=1), base.held, base.names)
+
+
+@cache
 def counts() -> Data:
     base = regression()
     rng = np.random.default_rng(SEED)

@@ -71,14 +71,22 @@ def answers(model: Any, rows: Any) -> Expected:
 
 def _classified(model: Any, rows: Any) -> Expected:
     labels = model.predict(rows)
-    expected = Expected(label=_texts(labels)) if labels.ndim == 1 else Expected(value=labels)
+    if labels.ndim == 2:
+        return _several_targets(model, rows, labels)
+    expected = Expected(label=_texts(labels))
     if hasattr(model, "predict_proba"):
-        probabilities = model.predict_proba(rows)
-        if not isinstance(probabilities, list):
-            expected.probabilities = probabilities
-    if labels.ndim == 1 and hasattr(model, "decision_function"):
+        expected.probabilities = model.predict_proba(rows)
+    if hasattr(model, "decision_function"):
         expected.raw = np.asarray(model.decision_function(rows)).reshape(len(rows), -1)
     return expected
+
+
+def _several_targets(model: Any, rows: Any, labels: np.ndarray) -> Expected:
+    """The label of each target, and the probabilities of its classes, target after target."""
+    if not hasattr(model, "predict_proba"):
+        return Expected(value=labels, raw=model.decision_function(rows))
+    probabilities = model.predict_proba(rows)
+    return Expected(value=labels, raw=np.hstack(probabilities) if isinstance(probabilities, list) else probabilities)
 
 
 def _clustered(model: Any, rows: Any) -> Expected:

@@ -196,24 +196,41 @@ def ask(conn: psycopg.Connection[Any], form: Form) -> dict[str, Any]:
             pushed = smartpouch.push(form.model, "node", None, conn, progress=False)
             return server.ask_json(conn, f"node:{pushed.version}", form.rows)
         except smartpouch.ModelRefused as error:
-            raise NotApplicable(re.sub(r"^ONNX operator \w+: ", "", error.message)) from error
+            raise NotApplicable(re.sub(r"^ONNX operator (\w+): the operator", r"the operator \1", error.message)) from error
 
 
 def compared(form: Form, got: dict[str, Any]) -> str:
     """What differs, or nothing."""
-    count = len(form.rows)
-    # Axes of one element may come before the rows.
-    if not any(form.expected.shape[: at + 1] == (*[1] * at, count) for at in range(form.expected.ndim)):
-        return f"taken as {count} rows, but the output has the shape {form.expected.shape}"
-    expected = form.expected.reshape(count, -1)
+    # The axis of rows may be any that has their number, or a multiple of it: rows first, or elements first.
+    tried = [each for axis in range(form.expected.ndim) for each in by_row(form.expected, axis, len(form.rows))]
+    if not tried:
+        return f"taken as {len(form.rows)} rows, but the output has the shape {form.expected.shape}"
+    differences = [compared_rows(each, got, form.tolerance) for each in tried]
+    return "" if "" in differences else differences[0]
+
+
+def by_row(tensor: np.ndarray, axis: int, count: int) -> list[np.ndarray]:
+    """The elements of each row, where the rows are in that axis."""
+    size = tensor.shape[axis]
+    if size % count:
+        return []
+    before, after = tensor.shape[:axis], tensor.shape[axis + 1:]
+    rows_first = np.moveaxis(tensor.reshape(*before, count, size // count, *after), axis, 0)
+    elements_first = np.moveaxis(tensor.reshape(*before, size // count, count, *after), axis + 1, 0)
+    return [each.reshape(count, -1) for each in ([rows_first] if size == count else [rows_first, elements_first])]
+
+
+def compared_rows(expected: np.ndarray, got: dict[str, Any], tolerance: float) -> str:
+    """What differs from the elements of each row, or nothing."""
+    count = len(expected)
     answers = got.get("value") or got.get("probabilities") or got.get("raw")
     if expected.dtype.kind in "OUS":
         answers = got.get("label")
-        return "" if answers == [cell for row in cells(form.expected) for cell in row] else f"strings are {answers}"
+        return "" if answers == [cell for row in cells(expected) for cell in row] else f"strings are {answers}"
     if answers is None:
         return f"the server answers {', '.join(got)} only"
     numbers = as_rows(answers, count)
-    far = np.flatnonzero(apart(expected.astype(np.float64), numbers, form.tolerance, exact_kinds=False))
+    far = np.flatnonzero(apart(expected.astype(np.float64), numbers, tolerance, exact_kinds=False))
     if not far.size:
         return ""
     return f"row {far[0]} is {numbers[far[0]][:8].tolist()}, expected {expected[far[0]][:8].tolist()}"

@@ -34,16 +34,28 @@ def excused_rows(
 
 def run(data: bytes, rows: Any, scores: str = "probabilities") -> Expected | None:
     """onnxruntime's answers, a classifier's scores under that name; None if it cannot run the file on these rows."""
+    outputs = outputs_of(data, rows)
+    return None if isinstance(outputs, str) else named(outputs, scores)
+
+
+def complaint(trained: Trained) -> str:
+    """Why onnxruntime cannot run a converted file, or nothing."""
+    outputs = outputs_of(trained.onnx, trained.rows) if trained.onnx else []
+    return outputs if isinstance(outputs, str) else ""
+
+
+def outputs_of(data: bytes, rows: Any) -> list[Any] | str:
+    """What onnxruntime answers, or what it complains about."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        outputs = session.run(None, feed(session, rows))
-    except Exception:  # its errors have no common class
-        return None
-    return named(outputs, scores)
+        outputs: list[Any] = session.run(None, feed(session, rows))
+    except Exception as error:  # its errors have no common class
+        return str(error).splitlines()[0]
+    return outputs
 
 
 def feed(session: Any, rows: Any) -> dict[str, Any]:
@@ -55,11 +67,18 @@ def feed(session: Any, rows: Any) -> dict[str, Any]:
     return {each.name: table[:, [at]].astype(types.get(each.type, object)) for at, each in enumerate(inputs)}
 
 
+def several_targets(scores: Any, rows: int) -> np.ndarray:
+    """Scores of several targets, a tensor for each or an axis of its own, target after target in each row."""
+    if isinstance(scores, list):
+        return np.hstack(scores)
+    return scores if len(scores) == rows else np.hstack(list(scores))
+
+
 def named(outputs: list[Any], as_what: str) -> Expected:
     """The outputs as this suite calls them, by their types alone."""
-    if isinstance(outputs[0], list):  # a list for each of several targets
-        return Expected()
     first = np.asarray(outputs[0])
+    if first.dtype.kind in "iu" and first.ndim == 2 and first.shape[1] > 1 and len(outputs) > 1:
+        return Expected(value=first, raw=several_targets(outputs[1], len(first)))
     if first.dtype.kind not in "iuOSU" or len(outputs) < 2:
         return Expected(value=first.reshape(len(first), -1))
     label = [plain_label(each) for each in first.ravel()] if first.size == len(first) else None

@@ -5,7 +5,7 @@ usage: runner.py [--strict] [--only PATTERN] [--list]      (writes parity.json)
 Statuses: pass; refused (the server does not take the file, with its message); rightly refused (as
 the documentation says); unsupported (the client or a converter does not take the model); converter (the file
 itself is not the model: the reference runtime differs from the source library just as the server
-does); not installed; FAILED.  Only FAILED, and refused with --strict, make the exit code nonzero.
+does, or cannot run the file either); not installed; FAILED.  Only FAILED, and refused with --strict, make the exit code nonzero.
 """
 
 from __future__ import annotations
@@ -108,14 +108,20 @@ def run_one(conn: psycopg.Connection[Any], recipe: Recipe) -> Result:
     started = time.monotonic()
     result = Result(recipe.name, recipe.source, recipe.format, recipe.task, recipe.estimator, "FAILED",
                     tolerance=recipe.tolerance, sees=recipe.sees, note=recipe.note)
+    trained = None
     try:
         # Libraries warn about tiny data; that is no news here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            judge(conn, recipe, recipe.train(), result)
+            trained = recipe.train()
+            judge(conn, recipe, trained, result)
     except smartpouch.ModelRefused as error:
         is_right = recipe.must_refuse and recipe.must_refuse in str(error).lower()
         result.status, result.message = "rightly refused" if is_right else "refused", error.message
+        complaint = reference.complaint(trained) if trained else ""
+        if complaint:
+            result.status = "converter"
+            result.message = f"the server: {error.message}; onnxruntime does not run the file either: {complaint}"
     except smartpouch.UnsupportedModel as error:
         result.status, result.message = "unsupported", error.what
     except psycopg.Error as error:

@@ -114,6 +114,31 @@ VARIANTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("kmeans_many", "KMeans", "clustering", {"n_clusters": 12, "n_init": 1, "scale": 3.0}),
 ]
 
+# Classifiers of several targets: labels of 0 and 1 for each row, and targets of three and of two classes.  Features
+# are whole numbers; the converter leaves a neighbour exactly on the radius out, so none may be there.
+SMALL = {"max_depth": 4, "trees": True}
+LABELS: list[tuple[str, str, dict[str, Any]]] = [
+    ("logistic", "MultiOutputClassifier", {"estimator": make("LogisticRegression")}),
+    ("boosting", "MultiOutputClassifier", {"estimator": make("GradientBoostingClassifier", n_estimators=5), "trees": True}),
+    ("tree", "DecisionTreeClassifier", SMALL),
+    ("extra_tree", "ExtraTreeClassifier", SMALL),
+    ("extra_forest", "ExtraTreesClassifier", {**SMALL, "n_estimators": 6}),
+    ("forest", "RandomForestClassifier", {**SMALL, "n_estimators": 6}),
+    ("neighbors", "KNeighborsClassifier", {"scale": 2.0}),
+    ("radius", "RadiusNeighborsClassifier", {"radius": 20.3, "outlier_label": 0, "scale": 1.0}),
+    ("mlp", "MLPClassifier", {"hidden_layer_sizes": (8,), "max_iter": 40, "scale": 5.0}),
+    ("ovr", "OneVsRestClassifier", {"estimator": make("LogisticRegression")}),
+    ("ridge", "RidgeClassifier", {}),
+    ("chain", "ClassifierChain", {"estimator": make("LogisticRegression")}),
+]
+BINARY_ONLY = {"mlp", "ovr", "ridge", "chain"}  # these take no target of three classes
+VARIANTS += [
+    *((f"{short}_multi_label", kind, "classification, 4 labels", {**rest, "only": data.multi_label})
+      for short, kind, rest in LABELS if kind != "RandomForestClassifier"),
+    *((f"{short}_targets", kind, "classification, 2 targets", {**rest, "only": data.several_classes})
+      for short, kind, rest in LABELS if short not in BINARY_ONLY),
+]
+
 # Forms of the file: (name, estimator, task, parameters, opset, opset of ai.onnx.ml, ZipMap)
 OLDER = [(opset, ml) for opset, ml in ((9, 1), (11, 1), (13, 2), (15, 2), (17, 3), (19, 3), (21, 3))]
 SHAPES: list[tuple[str, str, str, dict[str, Any]]] = [

@@ -265,22 +265,20 @@ def _register_lightgbm() -> None:
 def _answers(model: Any, rows: Any) -> Answers:
     if _selects(model):
         return Answers(value=model.transform(rows))
-    if hasattr(model, "predict_proba"):
-        return Answers(label=_labels(model, rows), probabilities=model.predict_proba(rows))
-    if hasattr(model, "predict"):
-        return _predicted(model, rows)
-    return Answers(value=model.transform(rows))
+    if not hasattr(model, "predict"):
+        return Answers(value=model.transform(rows))
+    answer = model.predict(rows)
+    if getattr(answer, "ndim", 1) == 2:  # several targets: their labels are numbers side by side, as their values are
+        return Answers(value=answer)
+    return _one_target(model, rows, answer)
 
 
-def _predicted(model: Any, rows: Any) -> Answers:
+def _one_target(model: Any, rows: Any, answer: Any) -> Answers:
     from sklearn.base import is_classifier, is_clusterer, is_outlier_detector
 
+    labels = [plain_label(label) for label in answer]
+    if hasattr(model, "predict_proba"):
+        return Answers(label=labels, probabilities=model.predict_proba(rows))
     if is_classifier(model) or is_clusterer(model) or is_outlier_detector(model):
-        return Answers(label=_labels(model, rows))
-    return Answers(value=model.predict(rows))
-
-
-def _labels(model: Any, rows: Any) -> list[str] | None:
-    labels = model.predict(rows)
-    # Several labels a row have no single one to compare.
-    return [plain_label(label) for label in labels] if getattr(labels, "ndim", 1) == 1 else None
+        return Answers(label=labels)
+    return Answers(value=answer)
