@@ -48,3 +48,71 @@ SELECT smartpouch.import_model('gold', artifact, options => '{"iterations": 0}')
 SELECT smartpouch.import_model('gold', artifact, options => '{"start_iteration": -1}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('gold', artifact, options => '{"start_iteration": 9}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('gold', artifact, options => '{"best_iteration": 1}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": [1, 2], "expected": {"value": 1}, "tolerance": true}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": [1, 2], "expected": {"value": 1}, "tolerance": 1e400}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": [1, 2], "expected": {"value": 1}, "tolerence": 1}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": 1, "expected": {"value": 1}}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": {"age": 1}, "expected": {"value": 1}}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": [1, 2], "expected": 1}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [{"features": [1, 2], "expected": {"value": true}}]}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": []}') FROM tiny WHERE name = 'regression';
+-- golden rows of an upload
+SELECT smartpouch.upload_begin('gold') AS upload \gset
+SELECT smartpouch.upload_chunk(:upload, 1, artifact) FROM tiny WHERE name = 'regression';
+SELECT smartpouch.import_upload(:upload, options => '{"golden": [{"features": [40, 60], "expected": {"value": 2}}]}'); \echo :SQLSTATE
+SELECT smartpouch.import_upload(:upload, options => '{"golden": [{"features": [40, 60], "expected": {"value": 1.75}}]}') AS version \gset
+SELECT * FROM smartpouch.check_golden('gold:' || :version);
+-- what JSON has no number for, as answers and as features: an exponent that is too large, a difference of infinities
+SELECT smartpouch.import_model('far', convert_to(replace(replace(convert_from(artifact, 'UTF8'),
+	'reg:squarederror', 'count:poisson'), '[30, -1, 1]', '[30, -1, 1000]'), 'UTF8'), options => '{"golden": [
+	{"features": [40, 60], "expected": {"value": "Infinity"}},
+	{"features": [40, 60], "expected": {"value": 1e400}},
+	{"features": [20, 60], "expected": {"value": 0.236183}}]}')
+FROM tiny WHERE name = 'regression';
+SELECT smartpouch.add_golden('far:1', '[40, 60]', '{"value": "-Infinity"}'); \echo :SQLSTATE
+SELECT smartpouch.add_golden('far:1', '[40, 60]', '{"value": "NaN"}'); \echo :SQLSTATE
+SELECT smartpouch.add_golden('far:1', '[40, 60]', '{"value": 1.7e308}', 1e300); \echo :SQLSTATE
+SELECT smartpouch.add_golden('far:1', '[20, 60]', '{"value": "Infinity"}', 1e300); \echo :SQLSTATE
+SELECT smartpouch.import_model('difference', convert_to($$tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+max_feature_idx=1
+objective=regression
+feature_names=a b
+feature_infos=none none
+
+Tree=0
+num_leaves=2
+num_cat=0
+split_feature=0
+threshold=0
+decision_type=2
+left_child=-1
+right_child=-2
+leaf_value=7 8
+is_linear=1
+leaf_const=0 0
+num_features=2 2
+leaf_features=0 1 0 1
+leaf_coeff=1 -1 1 -1
+
+end of trees
+$$, 'UTF8'), options => '{"golden": [
+	{"features": ["Infinity", 1], "expected": {"value": "Infinity"}},
+	{"features": ["-Infinity", 1], "expected": {"value": "-Infinity"}},
+	{"features": ["Infinity", "Infinity"], "expected": {"value": "NaN", "raw": ["NaN"]}},
+	{"features": ["Infinity", "Infinity"], "expected": {"value": null}},
+	{"features": ["-0", 0], "expected": {"value": "-0"}, "tolerance": 0},
+	{"features": ["NaN", 1], "expected": {"value": 7}, "tolerance": 0}]}') AS version;
+SELECT * FROM smartpouch.check_golden('difference:1');
+SELECT smartpouch.add_golden('difference:1', '["Infinity", "Infinity"]', '{"value": 0}', 1e300); \echo :SQLSTATE
+SELECT smartpouch.add_golden('difference:1', '["inf", 1]', '{"value": 0}'); \echo :SQLSTATE
+-- a model with several values is compared in all of them
+SELECT smartpouch.import_model('pair', convert_to(replace(replace(replace(convert_from(artifact, 'UTF8'),
+	'"num_target": "1"', '"num_target": "2"'), '"tree_info": [0, 0]', '"tree_info": [0, 1]'), '"base_score": "5E-1"', '"base_score": "0"'), 'UTF8'),
+	options => '{"golden": [{"features": [40, 60], "expected": {"value": [1, 0.25]}}]}')
+FROM tiny WHERE name = 'regression';
+SELECT smartpouch.add_golden('pair:1', '[40, 60]', '{"value": 1}'); \echo :SQLSTATE
+SELECT smartpouch.add_golden('pair:1', '[40, 60]', '{"value": [1]}'); \echo :SQLSTATE
+SELECT smartpouch.add_golden('pair:1', '[40, 60]', '{"value": [1, 0.26]}'); \echo :SQLSTATE

@@ -46,7 +46,7 @@ compare_number(const SpBinder *binder, SpOutput output, uint32 column, const Jso
 	double		got = sp_eval_output_number(binder->eval, output, 0, column);
 	double		want;
 
-	if (!sp_json_value_number(expected, true, &want))
+	if (expected->type == jbvBool || !sp_json_value_number(expected, true, &want))
 		refuse_expected(binder, what);
 	return agree(got, want, tolerance) ? NULL : difference(what, got, want);
 }
@@ -119,12 +119,16 @@ output_of_key(const SpBinder *binder, const JsonbValue *key)
 static char *
 compare_output(const SpBinder *binder, SpOutput output, const JsonbValue *expected, double tolerance)
 {
+	SpType		type;
+	uint32_t	width;
+
 	switch (output)
 	{
 		case SP_OUTPUT_LABEL:
 			return compare_label(binder, expected);
 		case SP_OUTPUT_VALUE:
-			if (expected->type != jbvBinary)
+			(void) sp_eval_output(binder->eval, output, &type, &width);
+			if (expected->type != jbvBinary && width == 1)
 				return compare_number(binder, output, 0, expected, tolerance, "value");
 			return compare_vector(binder, output, expected, tolerance);
 		case SP_OUTPUT_PROBABILITIES:

@@ -6,7 +6,8 @@
  * Features are what predict_json takes; expected is an object with any of the
  * keys that predict_json gives: value, label, probabilities (an object by
  * label, or an array), raw.  JSON has no NaN, infinities and negative zero;
- * in both they are written as the strings "NaN", "Infinity", "-Infinity" and "-0".
+ * in both they are written as the strings "NaN", "Infinity", "-Infinity" and "-0";
+ * null is NaN too, as predict_json writes it.
  * a and b agree if |a - b| <= tolerance * max(1, |b|), NaN with NaN and infinities
  * by sign; labels must be equal.
  */

@@ -29,6 +29,24 @@ member(JsonbContainer *object, const char *name)
 	return JsonbValueToJsonb(value);
 }
 
+/* A name written wrong would silently be another row than the one meant. */
+static void
+check_members(JsonbContainer *object)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(object);
+	JsonbValue	value;
+
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	while (JsonbIteratorNext(&iterator, &value, true) == WJB_KEY)
+	{
+		char	   *name = pnstrdup(value.val.string.val, value.val.string.len);
+
+		if (strcmp(name, "features") != 0 && strcmp(name, "expected") != 0 && strcmp(name, "tolerance") != 0)
+			refuse_golden(psprintf("a row has an unknown \"%s\"", name));
+		(void) JsonbIteratorNext(&iterator, &value, true);
+	}
+}
+
 static void
 read_golden_row(const JsonbValue *value, SpGoldenRow *row)
 {
@@ -38,12 +56,13 @@ read_golden_row(const JsonbValue *value, SpGoldenRow *row)
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 		refuse_golden("a row is not an object");
 	object = value->val.binary.data;
+	check_members(object);
 	row->features = member(object, "features");
 	row->expected = member(object, "expected");
 	row->tolerance = SP_DEFAULT_TOLERANCE;
 	tolerance = getKeyJsonValueFromContainer(object, "tolerance", strlen("tolerance"), NULL);
 	if (tolerance != NULL &&
-		(!sp_json_value_number(tolerance, false, &row->tolerance) ||
+		(tolerance->type != jbvNumeric || !sp_json_value_number(tolerance, false, &row->tolerance) ||
 		 !isfinite(row->tolerance) || row->tolerance < 0))
 		refuse_golden("a tolerance is not a number of 0 or more");
 }
