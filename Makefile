@@ -24,6 +24,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" smartpo
 
 BASE_OBJS = \
 	src/base/sp_bytes.o \
+	src/base/sp_city_hash.o \
 	src/base/sp_simd.o \
 	src/base/sp_status.o \
 	src/base/sp_tokens.o \
@@ -36,6 +37,7 @@ IR_OBJS = \
 	src/ir/sp_builder.o \
 	src/ir/sp_builder_branches.o \
 	src/ir/sp_builder_categories.o \
+	src/ir/sp_builder_features.o \
 	src/ir/sp_builder_finish.o \
 	src/ir/sp_builder_general.o \
 	src/ir/sp_builder_trees.o \
@@ -47,6 +49,7 @@ IR_OBJS = \
 	src/ir/sp_model_read_trees.o \
 	src/ir/sp_model_write.o \
 	src/ir/sp_pack.o \
+	src/ir/sp_pack_features.o \
 	src/ir/sp_pack_panels.o \
 	src/ir/sp_pack_sets.o \
 	src/ir/sp_pack_slices.o \
