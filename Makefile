@@ -177,6 +177,7 @@ API_OBJS = \
 	src/api/sp_evaluate.o \
 	src/api/sp_features.o \
 	src/api/sp_features_row.o \
+	src/api/sp_features_store.o \
 	src/api/sp_golden.o \
 	src/api/sp_import_options.o \
 	src/api/sp_label_text.o \

@@ -52,6 +52,8 @@ CREATE TABLE smartpouch.version (
 	feature_types text[] NOT NULL,
 	labels text[],
 	accepts_missing boolean NOT NULL,
+	on_missing jsonb NOT NULL DEFAULT '"source"',
+	on_unseen text NOT NULL DEFAULT 'source',
 	trees bigint NOT NULL,
 	nodes bigint NOT NULL,
 	parameters bigint NOT NULL,

@@ -13,7 +13,7 @@ COMMENT ON VIEW smartpouch.models IS 'models, their owners and what production s
 
 CREATE VIEW smartpouch.versions AS
 SELECT m.name AS model, v.version, v.task, v.source_format, v.producer, v.objective,
-	v.feature_names, v.feature_types, v.labels, v.accepts_missing,
+	v.feature_names, v.feature_types, v.labels, v.accepts_missing, v.on_missing, v.on_unseen,
 	v.trees, v.nodes, v.parameters, v.memory_bytes, v.row_cost_ns, v.program_sha256 AS sha256,
 	v.artifact_sha256, v.artifact_bytes, v.imported_at, v.imported_by
 FROM smartpouch.version v JOIN smartpouch.model m ON m.id = v.model_id;

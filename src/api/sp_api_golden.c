@@ -75,6 +75,7 @@ smartpouch_check_golden(PG_FUNCTION_ARGS)
 		bool		nulls[3] = {false, false, false};
 
 		CHECK_FOR_INTERRUPTS();
+		site->binder.row_number = golden[i].seq;
 		mismatch = sp_golden_mismatch(&site->binder, golden[i].features, golden[i].expected,
 									  golden[i].tolerance);
 		values[0] = Int32GetDatum(golden[i].seq);

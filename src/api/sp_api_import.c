@@ -126,6 +126,10 @@ artifact_arguments(FunctionCallInfo fcinfo, int first, Artifact *artifact)
 	artifact->overrides.first_iteration = artifact->options.first_iteration;
 	artifact->overrides.n_iterations = artifact->options.iterations;
 	artifact->overrides.best_iteration = artifact->options.best_iteration;
+	artifact->overrides.on_missing = artifact->options.on_missing;
+	artifact->overrides.defaults = artifact->options.defaults;
+	artifact->overrides.n_defaults = (uint32) artifact->options.n_defaults;
+	artifact->overrides.on_unseen = artifact->options.on_unseen;
 }
 
 /* Everything the model is made of comes from cx's memory. */
@@ -142,6 +146,16 @@ read_model(SpContext *cx, const Artifact *artifact, SpFormat *format)
 	return model;
 }
 
+/* What a caller passes: a number of the type, or a category. */
+static const char *
+feature_type(const SpFeature *feature)
+{
+	bool		is_number = feature->categories.kind == SP_CATEGORIES_NONE ||
+		feature->categories.kind == SP_CATEGORIES_CODE;
+
+	return is_number ? sp_type_name(feature->type) : "category";
+}
+
 static void
 describe(const SpModel *model, const SpImage *image, SpNewVersion *version)
 {
@@ -151,7 +165,7 @@ describe(const SpModel *model, const SpImage *image, SpNewVersion *version)
 	for (uint32 i = 0; i < model->n_features; i++)
 	{
 		names[i] = model->features[i].name;
-		types[i] = sp_type_name(model->features[i].type);
+		types[i] = feature_type(&model->features[i]);
 	}
 	version->producer = text_to_cstring(sp_text_from_utf8(model->producer));
 	version->objective = text_to_cstring(sp_text_from_utf8(model->objective));
@@ -183,7 +197,10 @@ check_golden(const char *name, const SpImage *image, const SpImportOptions *opti
 	for (int i = 0; i < options->n_golden; i++)
 	{
 		const SpGoldenRow *row = &options->golden[i];
-		char	   *mismatch = sp_golden_mismatch(&binder, row->features, row->expected, row->tolerance);
+		char	   *mismatch;
+
+		binder.row_number = i + 1;
+		mismatch = sp_golden_mismatch(&binder, row->features, row->expected, row->tolerance);
 
 		if (mismatch != NULL)
 			ereport(ERROR,
@@ -230,6 +247,9 @@ import(const char *name, const Artifact *artifact)
 		sp_raise(&cx, NULL);
 	check_golden(name, image, &artifact->options);
 	describe(model, image, &version);
+	version.on_missing = artifact->options.on_missing_json ? JsonbPGetDatum(artifact->options.on_missing_json) :
+		DirectFunctionCall1(jsonb_in, CStringGetDatum("\"source\""));
+	version.on_unseen = sp_unseen_name(model->on_unseen);
 	version.golden = artifact->options.golden;
 	version.n_golden = artifact->options.n_golden;
 	version.program = writer.data;
@@ -289,6 +309,33 @@ smartpouch_import_upload(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(number);
 }
 
+/* Categories shown of one feature. */
+#define SHOWN_CATEGORIES 100
+
+static void
+push_categories(JsonbParseState **state, const SpCategories *categories)
+{
+	bool		is_text = categories->kind == SP_CATEGORIES_TEXT;
+
+	sp_json_key(state, "n_categories");
+	sp_json_integer(state, WJB_VALUE, categories->n);
+	sp_json_key(state, "unseen");
+	sp_json_string(state, WJB_VALUE, sp_unseen_name(categories->unseen));
+	/* nobody reads hashes */
+	if (categories->kind == SP_CATEGORIES_HASH)
+		return;
+	sp_json_key(state, "categories");
+	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (uint32 i = 0; i < Min(categories->n, SHOWN_CATEGORIES); i++)
+	{
+		if (is_text)
+			sp_json_string(state, WJB_ELEM, categories->texts[i]);
+		else
+			sp_json_number(state, WJB_ELEM, categories->numbers[i]);
+	}
+	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
 static void
 push_features(JsonbParseState **state, const SpModel *model)
 {
@@ -300,7 +347,9 @@ push_features(JsonbParseState **state, const SpModel *model)
 		sp_json_key(state, "name");
 		sp_json_string(state, WJB_VALUE, model->features[i].name);
 		sp_json_key(state, "type");
-		sp_json_string(state, WJB_VALUE, sp_type_name(model->features[i].type));
+		sp_json_string(state, WJB_VALUE, feature_type(&model->features[i]));
+		if (model->features[i].categories.kind != SP_CATEGORIES_NONE)
+			push_categories(state, &model->features[i].categories);
 		(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
 	}
 	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);

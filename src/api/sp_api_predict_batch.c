@@ -104,8 +104,11 @@ smartpouch_predict_batch(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		for (int row = 0; row < count; row++)
+		{
+			site->binder.row_number = first + row + 1;
 			next = sp_bind_elements(&site->binder, element, next, ARR_NULLBITMAP(array),
 									(first + row) * width, width, (uint32) row, &has_missing);
+		}
 		sp_call_site_run(site, (uint32) count, wanted, has_missing);
 		for (int row = 0; row < count; row++)
 			put_row(result, site, first + row + 1, (uint32) row);

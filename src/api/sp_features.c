@@ -1,12 +1,8 @@
 /*
  * src/api/sp_features.c
  *
- * Storing numbers into the evaluator, arrays and jsonb.  Rows are in
- * sp_features_row.c.
- *
- * Values are stored first and looked at afterwards: a NaN or infinity only
- * sets a flag on the way, and the rare row that has one is searched for what
- * to complain about.
+ * Binding arrays and jsonb.  Rows are in sp_features_row.c, single values in
+ * sp_features_store.c.
  */
 #include "server/sp_compat.h"
 
@@ -58,168 +54,10 @@ sp_binder_init(SpBinder *binder, MemoryContext mcx, const SpImage *image,
 	binder->eval = eval;
 	binder->subject = subject;
 	binder->n_features = image->n_features;
-	if (image->n_inputs == 1 && sp_image_values(image)[0].type == SP_TYPE_F32)
+	if (image->n_inputs == 1 && sp_image_values(image)[0].type == SP_TYPE_F32 && !image->maps_numbers)
 		binder->single = sp_eval_input(eval, 0);
 	if (GetDatabaseEncoding() != PG_UTF8)
 		convert_names(binder);
-}
-
-/* The element of the evaluator that a feature fills, for every shape of inputs. */
-static void *
-feature_place(const SpBinder *binder, uint32 feature, uint32 row)
-{
-	const SpImageFeature *info = &sp_image_features(binder->image)[feature];
-	const SpImageValue *value = &sp_image_values(binder->image)[info->input];
-	Size		size = value->row_bytes / value->width;
-
-	return (char *) sp_eval_input(binder->eval, info->input) +
-		((Size) row * value->width + info->column) * size;
-}
-
-static void
-refuse_missing(const SpBinder *binder, uint32 feature)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			 errmsg("feature \"%s\" of %s is missing", sp_feature_name(binder, feature), binder->subject),
-			 errdetail("The value is NULL or NaN, and the model has no rule for missing values."),
-			 errhint("Fill it in before the prediction, as the training did.")));
-}
-
-static void
-refuse_infinite(const SpBinder *binder, uint32 feature)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("feature \"%s\" of %s is infinite", sp_feature_name(binder, feature), binder->subject),
-			 errdetail("The value is infinite or does not fit %s, and the library that trained the model refuses such input.",
-					   sp_type_name(sp_image_features(binder->image)[feature].type))));
-}
-
-static void
-store_integer(SpBinder *binder, uint32 row, uint32 feature, double number)
-{
-	int64_t    *place = feature_place(binder, feature, row);
-
-	if (isnan(number))
-		refuse_missing(binder, feature);
-	if (number != rint(number) || number < -9223372036854775808.0 || number >= 9223372036854775808.0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feature \"%s\" of %s must be an integer",
-						sp_feature_name(binder, feature), binder->subject)));
-	*place = (int64_t) number;
-}
-
-/* A category is text; only a missing one comes as a number, NaN. */
-static void
-store_no_text(const SpBinder *binder, uint32 row, uint32 feature, double number)
-{
-	(void) row;
-	if (isnan(number))
-		refuse_missing(binder, feature);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("feature \"%s\" of %s must be text, not a number",
-					sp_feature_name(binder, feature), binder->subject),
-			 errhint("Pass a row or jsonb; an array of numbers has no text.")));
-}
-
-void
-sp_store_number(SpBinder *binder, uint32 row, uint32 feature, double number)
-{
-	if (likely(binder->single != NULL))
-	{
-		float		rounded = (float) number;
-
-		binder->single[(Size) row * binder->n_features + feature] = rounded;
-		binder->suspicious |= !isfinite(rounded);
-		return;
-	}
-	switch ((SpType) sp_image_features(binder->image)[feature].type)
-	{
-		case SP_TYPE_F32:
-			*(float *) feature_place(binder, feature, row) = (float) number;
-			binder->suspicious |= !isfinite((float) number);
-			break;
-		case SP_TYPE_F64:
-			*(double *) feature_place(binder, feature, row) = number;
-			binder->suspicious |= !isfinite(number);
-			break;
-		case SP_TYPE_I64:
-			store_integer(binder, row, feature, number);
-			break;
-		case SP_TYPE_STRING:
-			store_no_text(binder, row, feature, number);
-			break;
-	}
-}
-
-bool
-sp_feature_is_text(const SpBinder *binder, uint32 feature)
-{
-	return sp_image_features(binder->image)[feature].type == SP_TYPE_STRING;
-}
-
-void
-sp_store_text(SpBinder *binder, uint32 row, uint32 feature, const char *bytes, Size size)
-{
-	int64_t    *place = feature_place(binder, feature, row);
-
-	if (GetDatabaseEncoding() != PG_UTF8)
-	{
-		char	   *utf8 = pg_server_to_any(bytes, (int) size, PG_UTF8);
-
-		if (utf8 != bytes)
-		{
-			bytes = utf8;
-			size = strlen(utf8);
-		}
-	}
-	*place = sp_image_category(binder->image, bytes, size);
-}
-
-static double
-stored_number(const SpBinder *binder, uint32 row, uint32 feature)
-{
-	const void *place = feature_place(binder, feature, row);
-
-	switch ((SpType) sp_image_features(binder->image)[feature].type)
-	{
-		case SP_TYPE_F32:
-			return *(const float *) place;
-		case SP_TYPE_F64:
-			return *(const double *) place;
-		case SP_TYPE_I64:
-		case SP_TYPE_STRING:
-			break;
-	}
-	return 0;
-}
-
-/* After all features of a row are stored: refuse what the model has no rule for; true if something is missing. */
-bool
-sp_finish_row(SpBinder *binder, uint32 row)
-{
-	bool		missing = false;
-
-	if (likely(!binder->suspicious))
-		return false;
-	binder->suspicious = false;
-	for (uint32 feature = 0; feature < binder->n_features; feature++)
-	{
-		double		number = stored_number(binder, row, feature);
-
-		if (isnan(number))
-		{
-			missing = true;
-			if (!binder->image->accepts_missing)
-				refuse_missing(binder, feature);
-		}
-		else if (isinf(number) && !binder->image->accepts_infinite)
-			refuse_infinite(binder, feature);
-	}
-	return missing;
 }
 
 bool
@@ -376,12 +214,23 @@ sp_json_value_number(const JsonbValue *value, bool special, double *number)
 	}
 }
 
+/* A string that stands for a number where a category of that name could stand. */
+static bool
+is_special_number(const SpBinder *binder, uint32 feature, const JsonbValue *value)
+{
+	double		number;
+
+	return sp_feature_takes_numbers(binder, feature) && sp_json_value_number(value, true, &number) &&
+		!sp_feature_knows_text(binder, feature, value->val.string.val, value->val.string.len);
+}
+
 static void
 store_jsonb(SpBinder *binder, uint32 row, uint32 feature, const JsonbValue *value)
 {
 	double		number;
 
-	if (value->type == jbvString && sp_feature_is_text(binder, feature))
+	if (value->type == jbvString && sp_feature_takes_text(binder, feature) &&
+		!(binder->special_numbers && is_special_number(binder, feature, value)))
 	{
 		sp_store_text(binder, row, feature, value->val.string.val, value->val.string.len);
 		return;

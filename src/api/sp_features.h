@@ -9,12 +9,15 @@
  *
  *	array	smallint, integer, bigint, real, double precision or numeric
  *			elements, one dimension, by position
- *	row		columns by name; numbers or booleans; other columns are ignored
- *	jsonb	object by name or array by position; numbers, booleans, null
+ *	row		columns by name; numbers, booleans, and text, varchar, char, name or
+ *			an enum for a category; other columns are ignored
+ *	jsonb	object by name or array by position; numbers, booleans, null, and
+ *			strings for categories
  *
- * SQL NULL and NaN both mean missing.  Errors: 22023 for a wrong length, type,
- * name or an infinite number, 22004 for a missing value where the model has no
- * rule for it.
+ * SQL NULL and NaN both mean missing.  The version's defaults take the place of
+ * missing values first.  Errors: 22023 for a wrong length, type, name, an
+ * infinite number or an unseen category that is refused; 22004 for a missing
+ * value where the version refuses it or the model has no rule for it.
  */
 #ifndef SP_FEATURES_H
 #define SP_FEATURES_H
@@ -46,6 +49,7 @@ typedef struct SpBinder
 	float	   *single;			/* the input buffer when all features are one float32 vector */
 	bool		special_numbers;	/* jsonb: the strings of sp_golden.h are numbers */
 	bool		suspicious;		/* something in the row is NaN or infinite */
+	int64		row_number;		/* of the row for messages, from 1; 0 if there is only one */
 
 	Oid			argtype;		/* what the plan is for */
 	SpFeaturesKind kind;
@@ -55,6 +59,7 @@ typedef struct SpBinder
 	TupleDesc	row_desc;
 	AttrNumber *columns;		/* rows: column of each feature */
 	Oid		   *column_types;	/* rows: base type of each feature's column */
+	bool	   *column_is_text; /* rows: likewise */
 	Datum	   *values;
 	bool	   *nulls;
 } SpBinder;

@@ -24,12 +24,20 @@ extern double sp_number_of(Oid type, Datum datum);
  */
 extern bool sp_json_value_number(const JsonbValue *value, bool special, double *number);
 
-/* NaN for a missing value; sp_finish_row afterwards. */
+/*
+ * sp_features_store.c: one value into the evaluator, after the model's
+ * categories.  NaN is a missing value, text is in the database's encoding and
+ * only for features that take it.  Once all features of a row are stored,
+ * sp_finish_row puts defaults in the place of missing values, refuses what the
+ * model has no rule for, and tells whether a value is missing still.
+ */
 extern void sp_store_number(SpBinder *binder, uint32 row, uint32 feature, double number);
-/* Text for a feature of type string, in the database's encoding; what the model does not know is an unseen category. */
-extern bool sp_feature_is_text(const SpBinder *binder, uint32 feature);
 extern void sp_store_text(SpBinder *binder, uint32 row, uint32 feature, const char *bytes, Size size);
 extern bool sp_finish_row(SpBinder *binder, uint32 row);
+
+extern bool sp_feature_takes_text(const SpBinder *binder, uint32 feature);
+extern bool sp_feature_takes_numbers(const SpBinder *binder, uint32 feature);
+extern bool sp_feature_knows_text(const SpBinder *binder, uint32 feature, const char *bytes, Size size);
 
 extern void sp_refuse_length(const SpBinder *binder, int64 length) SP_NORETURN;
 

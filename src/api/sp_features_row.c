@@ -74,20 +74,54 @@ refuse_columns(const SpBinder *binder, TupleDesc desc, const uint32 *missing, ui
 			 errhint("Rename columns in a subquery, as in SELECT predict('m', t) FROM (SELECT a AS b FROM ...) t.")));
 }
 
+/* Types whose values can be categories. */
+static bool
+is_text_type(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == NAMEOID || type_is_enum(type);
+}
+
 static void
 check_column_type(const SpBinder *binder, uint32 feature, Oid type)
 {
-	bool		is_text = sp_feature_is_text(binder, feature);
-	bool		fits = is_text ? type == TEXTOID || type == VARCHAROID :
-		sp_is_number_type(type) || type == BOOLOID;
+	bool		takes_text = sp_feature_takes_text(binder, feature);
+	bool		takes_numbers = sp_feature_takes_numbers(binder, feature);
+	bool		fits = (takes_text && is_text_type(type)) ||
+		(takes_numbers && (sp_is_number_type(type) || type == BOOLOID));
 
 	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" of type %s cannot be a feature of %s",
 						sp_feature_name(binder, feature), format_type_be(type), binder->subject),
-				 is_text ? errhint("The feature is a category; cast the column to text.") :
+				 takes_text ? errhint("The feature is a category; cast the column to text.") :
 				 errhint("The feature is a number; cast the column.")));
+}
+
+/* A value of one of the types of is_text_type. */
+static void
+store_text_of(SpBinder *binder, uint32 row, uint32 feature, Oid type, Datum datum)
+{
+	const char *bytes;
+	Size		size;
+
+	if (type == TEXTOID || type == VARCHAROID || type == BPCHAROID)
+	{
+		text	   *value = DatumGetTextPP(datum);
+
+		bytes = VARDATA_ANY(value);
+		size = VARSIZE_ANY_EXHDR(value);
+		/* the blanks that char(n) adds are not the caller's */
+		if (type == BPCHAROID)
+			size = (Size) bpchartruelen(VARDATA_ANY(value), (int) size);
+	}
+	else
+	{
+		bytes = type == NAMEOID ? NameStr(*DatumGetName(datum)) :
+			DatumGetCString(DirectFunctionCall1(enum_out, datum));
+		size = strlen(bytes);
+	}
+	sp_store_text(binder, row, feature, bytes, size);
 }
 
 /* Column names are cut to NAMEDATALEN - 1 bytes by the server; so are features here. */
@@ -140,6 +174,7 @@ plan_columns(SpBinder *binder, TupleDesc desc)
 		binder->columns[feature] = column->number;
 		binder->column_types[feature] = getBaseType(TupleDescAttr(desc, column->number - 1)->atttypid);
 		check_column_type(binder, feature, binder->column_types[feature]);
+		binder->column_is_text[feature] = is_text_type(binder->column_types[feature]);
 	}
 	hash_destroy(columns);
 	if (n_missing > 0)
@@ -157,6 +192,7 @@ make_plan(SpBinder *binder, Oid type, int32 typmod, uint64 row_id)
 	{
 		binder->columns = palloc(mul_size(binder->n_features, sizeof(AttrNumber)));
 		binder->column_types = palloc(mul_size(binder->n_features, sizeof(Oid)));
+		binder->column_is_text = palloc(mul_size(binder->n_features, sizeof(bool)));
 	}
 	if (binder->row_desc != NULL)
 	{
@@ -193,12 +229,8 @@ sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
 	{
 		int			i = binder->columns[feature] - 1;
 
-		if (!binder->nulls[i] && sp_feature_is_text(binder, feature))
-		{
-			text	   *category = DatumGetTextPP(binder->values[i]);
-
-			sp_store_text(binder, row, feature, VARDATA_ANY(category), VARSIZE_ANY_EXHDR(category));
-		}
+		if (binder->column_is_text[feature] && !binder->nulls[i])
+			store_text_of(binder, row, feature, binder->column_types[feature], binder->values[i]);
 		else
 			sp_store_number(binder, row, feature, binder->nulls[i] ? get_float8_nan() :
 							sp_number_of(binder->column_types[feature], binder->values[i]));

@@ -5,10 +5,12 @@
 
 #include <math.h>
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "api/sp_features_internal.h"
 #include "api/sp_import_options.h"
+#include "api/sp_result.h"
 
 static void
 refuse_golden(const char *why)
@@ -106,6 +108,82 @@ read_boolean(const char *name, const JsonbValue *value)
 	return value->val.boolean;
 }
 
+static bool
+json_is(const JsonbValue *value, const char *text)
+{
+	return value->type == jbvString && (Size) value->val.string.len == strlen(text) &&
+		memcmp(value->val.string.val, text, value->val.string.len) == 0;
+}
+
+/* A string of jsonb in UTF-8, as models are. */
+static SpStr
+utf8_of(const JsonbValue *value)
+{
+	char	   *text = pnstrdup(value->val.string.val, value->val.string.len);
+
+	text = pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+	return (SpStr) {text, strlen(text)};
+}
+
+static void
+read_default(const JsonbValue *value, SpDefault *made)
+{
+	made->is_text = value->type == jbvString;
+	if (made->is_text)
+		made->text = utf8_of(value);
+	else if (value->type == jbvNull || !sp_json_value_number(value, false, &made->number))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid default value of feature \"%s\" in import option \"on_missing\"",
+						sp_from_utf8(made->feature.data)),
+				 errhint("It is a number, or for a category a string; a feature that is not named keeps the rule of its source.")));
+}
+
+static void
+read_defaults(JsonbContainer *object, SpImportOptions *parsed)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(object);
+	JsonbValue	value;
+
+	parsed->defaults = palloc0(mul_size(Max(JsonContainerSize(object), 1), sizeof(SpDefault)));
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	while (JsonbIteratorNext(&iterator, &value, true) == WJB_KEY)
+	{
+		SpDefault  *made = &parsed->defaults[parsed->n_defaults++];
+
+		made->feature = utf8_of(&value);
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		read_default(&value, made);
+	}
+}
+
+static void
+read_on_missing(JsonbValue *value, SpImportOptions *parsed)
+{
+	if (json_is(value, "error"))
+		parsed->on_missing = SP_MISSING_ERROR;
+	else if (value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data))
+		read_defaults(value->val.binary.data, parsed);
+	else if (!json_is(value, "source"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown value of import option \"on_missing\""),
+				 errhint("It is \"source\", \"error\", or an object of default values by feature.")));
+	parsed->on_missing_json = JsonbValueToJsonb(value);
+}
+
+static SpUnseen
+read_on_unseen(const JsonbValue *value)
+{
+	for (SpUnseen rule = SP_UNSEEN_SOURCE; rule <= SP_UNSEEN_MISSING; rule++)
+		if (json_is(value, sp_unseen_name(rule)))
+			return rule;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown value of import option \"on_unseen\""),
+			 errhint("It is \"source\", \"error\" or \"missing\".")));
+}
+
 void
 sp_import_options(Jsonb *options, SpImportOptions *parsed)
 {
@@ -134,10 +212,14 @@ sp_import_options(Jsonb *options, SpImportOptions *parsed)
 			parsed->first_iteration = read_count(name, &value, 0);
 		else if (strcmp(name, "best_iteration") == 0)
 			parsed->best_iteration = read_boolean(name, &value);
+		else if (strcmp(name, "on_missing") == 0)
+			read_on_missing(&value, parsed);
+		else if (strcmp(name, "on_unseen") == 0)
+			parsed->on_unseen = read_on_unseen(&value);
 		else
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("unknown import option \"%s\"", name),
-					 errhint("Options are golden, start_iteration, iterations and best_iteration.")));
+					 errhint("Options are golden, start_iteration, iterations, best_iteration, on_missing and on_unseen.")));
 	}
 }

@@ -58,8 +58,8 @@ sp_builder_task(SpBuilder *builder, SpTask task, bool accepts_missing, bool acce
 	return SP_OK;
 }
 
-static SpStatus
-copy_text(SpBuilder *builder, SpStr text, const char *what, bool may_be_empty, const char **copy)
+SpStatus
+sp_builder_text(SpBuilder *builder, SpStr text, const char *what, bool may_be_empty, const char **copy)
 {
 	char		shown[SP_PRINTABLE_SIZE];
 
@@ -78,8 +78,8 @@ sp_builder_origin(SpBuilder *builder, SpStr producer, SpStr objective)
 	if (builder->has_origin)
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "origin of the model is given twice");
 	builder->has_origin = true;
-	SP_TRY(copy_text(builder, producer, "producer", true, &builder->model->producer));
-	return copy_text(builder, objective, "objective", true, &builder->model->objective);
+	SP_TRY(sp_builder_text(builder, producer, "producer", true, &builder->model->producer));
+	return sp_builder_text(builder, objective, "objective", true, &builder->model->objective);
 }
 
 bool
@@ -128,7 +128,7 @@ sp_builder_labels(SpBuilder *builder, SpType label_type, const SpStr *labels, ui
 	{
 		char		shown[SP_PRINTABLE_SIZE];
 
-		SP_TRY(copy_text(builder, labels[label], "label", false, &builder->model->labels[label]));
+		SP_TRY(sp_builder_text(builder, labels[label], "label", false, &builder->model->labels[label]));
 		if (label_type == SP_TYPE_I64 && !sp_is_integer_label(labels[label]))
 			return sp_fail(cx, SP_ERR_FORMAT, "label \"%s\" is not an integer",
 						   sp_printable(labels[label], shown));
@@ -171,7 +171,7 @@ add_feature(SpBuilder *builder, SpFeature feature, const SpStr *name)
 		text.size = (size_t) snprintf(generated, sizeof(generated), "f%u", model->n_features);
 		text.data = generated;
 	}
-	SP_TRY(copy_text(builder, text, "feature name", false, &feature.name));
+	SP_TRY(sp_builder_text(builder, text, "feature name", false, &feature.name));
 	model->features[model->n_features++] = feature;
 	return SP_OK;
 }
@@ -198,7 +198,7 @@ sp_builder_input(SpBuilder *builder, SpType type, uint32_t width, const SpStr *n
 						 n_features, sizeof(SpFeature)));
 	model->n_inputs++;
 	for (uint32_t column = 0; column < width; column++)
-		SP_TRY(add_feature(builder, (SpFeature) {NULL, type, *value, column},
+		SP_TRY(add_feature(builder, (SpFeature) {.type = type, .input = *value, .column = column},
 						   names ? &names[column] : NULL));
 	return SP_OK;
 }

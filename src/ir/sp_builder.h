@@ -32,6 +32,31 @@ extern SpStatus sp_builder_input(SpBuilder *builder, SpType type, uint32_t width
 								 const SpStr *names, uint32_t *value);
 
 /*
+ * The categories that a feature of type F32 or F64 may have, at most once for
+ * each.  texts (of TEXT) or numbers (of all other kinds) hold n each.  Refused:
+ * a list that is too long, twice the same category, a number that is not finite.
+ */
+typedef struct SpCategoriesSpec
+{
+	SpCategoryKind kind;
+	SpUnseen	unseen;
+	bool		is_partial;
+	uint32_t	n;
+	const SpStr *texts;
+	const double *numbers;
+} SpCategoriesSpec;
+
+extern SpStatus sp_builder_categories(SpBuilder *builder, uint32_t feature, const SpCategoriesSpec *spec);
+
+/*
+ * What a stored model says of the importer's wishes; importers have overrides.
+ * A default is a finite number as it stands in the input; on_unseen other than
+ * SOURCE is refused by sp_builder_finish unless a list tells what is unseen.
+ */
+extern SpStatus sp_builder_policy(SpBuilder *builder, SpMissing on_missing, SpUnseen on_unseen);
+extern SpStatus sp_builder_default(SpBuilder *builder, uint32_t feature, double number);
+
+/*
  * Tree ensembles arrive tree by tree, then end.  sp_builder_trees_begin only
  * opens the step; the input value's width must be known by then.
  */
@@ -114,9 +139,21 @@ extern SpValue sp_builder_value(const SpBuilder *builder, uint32_t value);
  * feature_names and labels, when not NULL, replace those of the file; a wrong
  * count, an empty or doubled one gives SP_ERR_VALUE.  Given labels make
  * label_type STRING unless all of them are integers.
+ * A default is a value as a caller of predictions passes it, a text for a
+ * category: SP_ERR_VALUE for a name that no feature has and for a value that the
+ * feature cannot have.  on_unseen other than SOURCE needs the list of all
+ * categories of each feature that has any: SP_ERR_VALUE.
  * The iterations are for importers of boosted trees; others refuse them
  * (sp_import).
  */
+typedef struct SpDefault
+{
+	SpStr		feature;
+	bool		is_text;
+	SpStr		text;
+	double		number;
+} SpDefault;
+
 typedef struct SpOverrides
 {
 	const SpStr *feature_names;
@@ -126,6 +163,10 @@ typedef struct SpOverrides
 	uint32_t	first_iteration;	/* of boosting, counted from 0 */
 	uint32_t	n_iterations;	/* only so many from there; 0 means all */
 	bool		best_iteration; /* only those up to the best one that the file notes */
+	SpMissing	on_missing;
+	const SpDefault *defaults;
+	uint32_t	n_defaults;
+	SpUnseen	on_unseen;
 } SpOverrides;
 
 extern SpStatus sp_builder_finish(SpBuilder *builder, const SpOverrides *overrides, SpModel **model);

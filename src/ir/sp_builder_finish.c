@@ -259,6 +259,7 @@ sp_builder_finish(SpBuilder *builder, const SpOverrides *overrides, SpModel **mo
 		SP_TRY(override_labels(builder, overrides));
 	SP_TRY(check_names(builder, new_names ? SP_ERR_VALUE : SP_ERR_FORMAT,
 					   new_labels ? SP_ERR_VALUE : SP_ERR_FORMAT));
+	SP_TRY(sp_builder_finish_policy(builder, overrides));
 	builder->spent = true;
 	*model = builder->model;
 	return SP_OK;

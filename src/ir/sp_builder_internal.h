@@ -62,6 +62,13 @@ extern SpStatus sp_builder_check_linear(SpBuilder *builder, const SpTreeSpec *sp
 extern SpStatus sp_builder_add_sets(SpBuilder *builder, const SpTreeSpec *spec, SpNode *nodes);
 extern SpStatus sp_builder_add_linear(SpBuilder *builder, const SpTreeSpec *spec);
 
+/* sp_builder_features.c: what the caller wishes, or NULL; once the features have their names. */
+extern SpStatus sp_builder_finish_policy(SpBuilder *builder, const SpOverrides *overrides);
+
+/* A copy of a well-formed text; what names it in messages. */
+extern SpStatus sp_builder_text(SpBuilder *builder, SpStr text, const char *what, bool may_be_empty,
+								const char **copy);
+
 /* Refuses a builder that is spent or in the middle of a tree step. */
 extern SpStatus sp_builder_ready(SpBuilder *builder);
 

@@ -6,15 +6,16 @@
  */
 #include <string.h>
 
+#include "base/sp_city_hash.h"
 #include "ir/sp_checksum.h"
 #include "ir/sp_image.h"
 
-int64_t
-sp_image_category(const SpImage *image, const char *utf8, size_t size)
+static int64_t
+find_text(const SpImage *image, uint64_t offset, uint32_t n, const char *utf8, size_t size)
 {
-	const SpImageCategory *categories = sp_image_at(image, image->categories);
+	const SpImageCategory *categories = sp_image_at(image, offset);
 	uint32_t	low = 0;
-	uint32_t	high = image->n_categories;
+	uint32_t	high = n;
 
 	while (low < high)
 	{
@@ -31,6 +32,49 @@ sp_image_category(const SpImage *image, const char *utf8, size_t size)
 			high = middle;
 	}
 	return -1;
+}
+
+int64_t
+sp_image_category(const SpImage *image, const char *utf8, size_t size)
+{
+	return find_text(image, image->categories, image->n_categories, utf8, size);
+}
+
+int64_t
+sp_image_find_text(const SpImage *image, const SpImageFeature *feature, const char *utf8, size_t size)
+{
+	if (feature->kind == SP_CATEGORIES_HASH)
+		return sp_image_find_number(image, feature, sp_cat_hash(utf8, size));
+	return find_text(image, feature->categories, feature->n_categories, utf8, size);
+}
+
+static int64_t
+find_number(const SpImageNumber *numbers, uint32_t n, double wanted)
+{
+	uint32_t	low = 0;
+	uint32_t	high = n;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+
+		if (numbers[middle].value == wanted)
+			return numbers[middle].number;
+		if (numbers[middle].value < wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
+int64_t
+sp_image_find_number(const SpImage *image, const SpImageFeature *feature, double number)
+{
+	/* a number of TEXT is a place itself */
+	if (feature->kind == SP_CATEGORIES_TEXT)
+		return number >= 0 && number < feature->n_categories && number == (uint32_t) number ? (int64_t) number : -1;
+	return find_number(sp_image_at(image, feature->categories), feature->n_categories, number);
 }
 
 bool

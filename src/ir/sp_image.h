@@ -21,6 +21,13 @@ typedef struct SpImageFeature
 	uint32_t	type;			/* SpType */
 	uint32_t	input;
 	uint32_t	column;
+	uint8_t		kind;			/* SpCategoryKind */
+	uint8_t		unseen;			/* SpUnseen: what becomes of a text that is not in the list */
+	uint8_t		unseen_number;	/* likewise of a number */
+	uint8_t		has_default;
+	uint32_t	n_categories;
+	uint64_t	categories;		/* offset of SpImageCategory[] by bytes, or of SpImageNumber[] ascending */
+	double		default_value;
 } SpImageFeature;
 
 typedef struct SpImageValue
@@ -45,6 +52,13 @@ typedef struct SpImageCategory
 	uint32_t	number;
 } SpImageCategory;
 
+typedef struct SpImageNumber
+{
+	double		value;
+	uint32_t	number;
+	uint32_t	reserved;
+} SpImageNumber;
+
 typedef struct SpImage
 {
 	uint32_t	magic;
@@ -55,7 +69,10 @@ typedef struct SpImage
 	uint32_t	label_type;		/* SpType */
 	uint8_t		accepts_missing;
 	uint8_t		accepts_infinite;
-	uint8_t		reserved[6];
+	uint8_t		on_missing;		/* SpMissing */
+	uint8_t		on_unseen;		/* SpUnseen */
+	uint8_t		maps_numbers;	/* numbers of some feature are not stored as they come */
+	uint8_t		reserved[3];
 	uint32_t	n_features;
 	uint32_t	n_inputs;
 	uint32_t	n_values;
@@ -126,6 +143,11 @@ sp_image_label(const SpImage *image, uint32_t label)
  * model does not know (then the model's own rule for unseen categories holds).
  */
 extern int64_t sp_image_category(const SpImage *image, const char *utf8, size_t size);
+
+/* The place of a text in the list of a feature, or of a number; -1 if it is not there. */
+extern int64_t sp_image_find_text(const SpImage *image, const SpImageFeature *feature,
+								  const char *utf8, size_t size);
+extern int64_t sp_image_find_number(const SpImage *image, const SpImageFeature *feature, double number);
 
 /* Magic, version, size and checksum; for images that crossed memory we do not own. */
 extern bool sp_image_is_valid(const SpImage *image, size_t size);

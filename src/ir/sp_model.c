@@ -1,9 +1,85 @@
 /*
  * src/ir/sp_model.c
  *
- * Names of the enums.
+ * Names of the enums, and places of categories.
  */
+#include <string.h>
+
 #include "ir/sp_model.h"
+
+/* As strcmp: ascending by bytes, a beginning before the whole. */
+static int
+compare_text(const char *text, SpStr wanted)
+{
+	size_t		size = strlen(text);
+	size_t		common = size < wanted.size ? size : wanted.size;
+	int			order = common > 0 ? memcmp(text, wanted.data, common) : 0;
+
+	return order != 0 ? order : (size > wanted.size) - (size < wanted.size);
+}
+
+int64_t
+sp_categories_find_text(const SpCategories *categories, SpStr text)
+{
+	uint32_t	low = 0;
+	uint32_t	high = categories->n;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+		int			order = compare_text(categories->texts[categories->order[middle]], text);
+
+		if (order == 0)
+			return categories->order[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
+int64_t
+sp_categories_find_number(const SpCategories *categories, double number)
+{
+	uint32_t	low = 0;
+	uint32_t	high = categories->n;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+		double		at = categories->numbers[categories->order[middle]];
+
+		if (at == number)
+			return categories->order[middle];
+		if (at < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
+const char *
+sp_missing_name(SpMissing missing)
+{
+	return missing == SP_MISSING_ERROR ? "error" : "source";
+}
+
+const char *
+sp_unseen_name(SpUnseen unseen)
+{
+	switch (unseen)
+	{
+		case SP_UNSEEN_SOURCE:
+			return "source";
+		case SP_UNSEEN_ERROR:
+			return "error";
+		case SP_UNSEEN_MISSING:
+			return "missing";
+	}
+	return "unknown";
+}
 
 const char *
 sp_type_name(SpType type)

@@ -50,6 +50,50 @@ typedef enum SpOutput
 #define SP_N_OUTPUTS 4
 #define SP_NO_VALUE UINT32_MAX
 
+/* How the values of a feature of type F32 or F64 become the numbers that the model computes with. */
+typedef enum SpCategoryKind
+{
+	SP_CATEGORIES_NONE = 0,
+	SP_CATEGORIES_TEXT = 1,		/* a text becomes its place in the list; a number is such a place */
+	SP_CATEGORIES_NUMBER = 2,	/* a number becomes its place in the list */
+	SP_CATEGORIES_CODE = 3,		/* numbers stay; the list says which ones the source knows */
+	SP_CATEGORIES_HASH = 4		/* a text, or an integer as its decimal text, becomes the place of its
+								 * sp_cat_hash in the list; a missing value has no meaning */
+} SpCategoryKind;
+
+/*
+ * What becomes of a category that is not in the list.  As the rule of a list,
+ * SOURCE lets it go on: as -1, but numbers of TEXT and CODE as they are.  As the
+ * rule of the model it leaves the matter to the lists.
+ */
+typedef enum SpUnseen
+{
+	SP_UNSEEN_SOURCE = 0,
+	SP_UNSEEN_ERROR = 1,
+	SP_UNSEEN_MISSING = 2		/* it is taken for a missing value */
+} SpUnseen;
+
+typedef struct SpCategories
+{
+	SpCategoryKind kind;
+	SpUnseen	unseen;			/* the source's rule; of TEXT for texts, numbers go on */
+	bool		is_partial;		/* the source knows more than the list says */
+	uint32_t	n;				/* <= SP_CATEGORIES_CAP */
+	const char **texts;			/* of TEXT: well-formed UTF-8, may be empty, unique */
+	double	   *numbers;		/* of all other kinds: finite, unique */
+	uint32_t   *order;			/* places by ascending bytes or numbers */
+} SpCategories;
+
+/* A place in a longer list would not be exact in float32. */
+#define SP_CATEGORIES_CAP (UINT32_C(1) << 24)
+
+/* What becomes of a missing value of a feature that has no default. */
+typedef enum SpMissing
+{
+	SP_MISSING_SOURCE = 0,
+	SP_MISSING_ERROR = 1
+} SpMissing;
+
 /* Feature number i fills column of values[input]; features cover the inputs exactly, in order. */
 typedef struct SpFeature
 {
@@ -57,6 +101,9 @@ typedef struct SpFeature
 	SpType		type;			/* equals the type of its input */
 	uint32_t	input;
 	uint32_t	column;
+	SpCategories categories;
+	bool		has_default;
+	double		default_value;	/* takes the place of a missing value, as it stands in the input */
 } SpFeature;
 
 typedef struct SpValue
@@ -262,6 +309,8 @@ typedef struct SpModel
 	SpTask		task;
 	bool		accepts_missing;	/* NULL and NaN have a meaning; else the caller refuses them */
 	bool		accepts_infinite;	/* the source predicts on infinities; else the caller refuses them */
+	SpMissing	on_missing;		/* the importer's wish, as on_unseen */
+	SpUnseen	on_unseen;
 	const char *producer;		/* library and version as the file says, may be empty */
 	const char *objective;		/* objective or operator in the source's words, may be empty */
 	uint32_t	n_features;
@@ -283,7 +332,13 @@ typedef struct SpModel
 	uint64_t	n_parameters;	/* thresholds, leaf weights, coefficients, offsets */
 } SpModel;
 
+/* The place of a text in a list of kind TEXT, or of a number in any other; -1 if it has none. */
+extern int64_t sp_categories_find_text(const SpCategories *categories, SpStr text);
+extern int64_t sp_categories_find_number(const SpCategories *categories, double number);
+
 extern const char *sp_type_name(SpType type);	/* float32, float64, int64, string */
+extern const char *sp_missing_name(SpMissing missing);	/* source, error */
+extern const char *sp_unseen_name(SpUnseen unseen); /* source, error, missing */
 extern const char *sp_task_name(SpTask task);
 extern const char *sp_output_name(SpOutput output);
 extern const char *sp_op_name(SpOp op);

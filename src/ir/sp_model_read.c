@@ -176,6 +176,61 @@ read_categories(SpModelReader *reader)
 }
 
 static SpStatus
+read_feature_categories(SpModelReader *reader)
+{
+	SpCategoriesSpec spec = {0};
+	SpStr	   *texts = NULL;
+	double	   *numbers = NULL;
+	uint32_t	feature;
+	uint8_t		kind;
+	uint8_t		unseen;
+	uint8_t		flags;
+
+	SP_TRY(sp_stored_u32(reader, &feature));
+	SP_TRY(sp_read_u8(&reader->in, &kind));
+	SP_TRY(sp_read_u8(&reader->in, &unseen));
+	SP_TRY(sp_read_u8(&reader->in, &flags));
+	if (flags & ~SP_LIST_IS_PARTIAL)
+		return sp_fail_at(reader->cx, reader->in.pos - 1, "unknown flags of a list of categories");
+	SP_TRY(sp_stored_u32(reader, &spec.n));
+	if (kind == SP_CATEGORIES_TEXT)
+		SP_TRY(sp_stored_texts(reader, spec.n, &texts));
+	else
+		SP_TRY(sp_stored_numbers(reader, spec.n, &numbers));
+	spec.kind = (SpCategoryKind) kind;
+	spec.unseen = (SpUnseen) unseen;
+	spec.is_partial = flags & SP_LIST_IS_PARTIAL;
+	spec.texts = texts;
+	spec.numbers = numbers;
+	SP_TRY(sp_builder_categories(reader->builder, feature, &spec));
+	sp_free(reader->cx, texts);
+	sp_free(reader->cx, numbers);
+	return SP_OK;
+}
+
+static SpStatus
+read_default(SpModelReader *reader)
+{
+	uint32_t	feature;
+	double		number;
+
+	SP_TRY(sp_stored_u32(reader, &feature));
+	SP_TRY(sp_read_f64_le(&reader->in, &number));
+	return sp_builder_default(reader->builder, feature, number);
+}
+
+static SpStatus
+read_policy(SpModelReader *reader)
+{
+	uint8_t		on_missing;
+	uint8_t		on_unseen;
+
+	SP_TRY(sp_read_u8(&reader->in, &on_missing));
+	SP_TRY(sp_read_u8(&reader->in, &on_unseen));
+	return sp_builder_policy(reader->builder, (SpMissing) on_missing, (SpUnseen) on_unseen);
+}
+
+static SpStatus
 read_step(SpModelReader *reader, SpOp op)
 {
 	uint32_t	in;
@@ -234,6 +289,12 @@ read_record(SpModelReader *reader, uint8_t kind)
 			return read_output(reader);
 		case SP_RECORD_CATEGORIES:
 			return read_categories(reader);
+		case SP_RECORD_FEATURE_CATEGORIES:
+			return read_feature_categories(reader);
+		case SP_RECORD_DEFAULT:
+			return read_default(reader);
+		case SP_RECORD_POLICY:
+			return read_policy(reader);
 		default:
 			break;
 	}

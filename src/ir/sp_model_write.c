@@ -237,6 +237,45 @@ write_facts(const SpModel *model, SpWriter *writer)
 }
 
 static SpStatus
+write_categories(const SpCategories *categories, uint32_t feature, SpWriter *writer)
+{
+	SP_TRY(sp_write_u8(writer, SP_RECORD_FEATURE_CATEGORIES));
+	SP_TRY(sp_write_le(writer, 4, feature));
+	SP_TRY(sp_write_u8(writer, (uint8_t) categories->kind));
+	SP_TRY(sp_write_u8(writer, (uint8_t) categories->unseen));
+	SP_TRY(sp_write_u8(writer, categories->is_partial ? SP_LIST_IS_PARTIAL : 0));
+	SP_TRY(sp_write_le(writer, 4, categories->n));
+	if (categories->kind != SP_CATEGORIES_TEXT)
+		return write_numbers(writer, categories->numbers, categories->n);
+	for (uint32_t at = 0; at < categories->n; at++)
+		SP_TRY(write_text(writer, categories->texts[at]));
+	return SP_OK;
+}
+
+/* Lists of categories, defaults, and rules that are not the source's. */
+static SpStatus
+write_policy(const SpModel *model, SpWriter *writer)
+{
+	for (uint32_t at = 0; at < model->n_features; at++)
+	{
+		const SpFeature *feature = &model->features[at];
+
+		if (feature->categories.kind != SP_CATEGORIES_NONE)
+			SP_TRY(write_categories(&feature->categories, at, writer));
+		if (!feature->has_default)
+			continue;
+		SP_TRY(sp_write_u8(writer, SP_RECORD_DEFAULT));
+		SP_TRY(sp_write_le(writer, 4, at));
+		SP_TRY(sp_write_f64(writer, feature->default_value));
+	}
+	if (model->on_missing == SP_MISSING_SOURCE && model->on_unseen == SP_UNSEEN_SOURCE)
+		return SP_OK;
+	SP_TRY(sp_write_u8(writer, SP_RECORD_POLICY));
+	SP_TRY(sp_write_u8(writer, (uint8_t) model->on_missing));
+	return sp_write_u8(writer, (uint8_t) model->on_unseen);
+}
+
+static SpStatus
 write_body(SpContext *cx, const SpModel *model, SpWriter *writer)
 {
 	uint32_t	feature = 0;
@@ -257,6 +296,7 @@ write_body(SpContext *cx, const SpModel *model, SpWriter *writer)
 		for (uint32_t column = 0; column < model->values[input].width; column++)
 			SP_TRY(write_text(writer, model->features[feature++].name));
 	}
+	SP_TRY(write_policy(model, writer));
 	for (uint32_t at = 0; at < model->n_steps; at++)
 		SP_TRY(write_step(cx, model, &model->steps[at], writer));
 	for (int output = 0; output < SP_N_OUTPUTS; output++)

@@ -27,7 +27,7 @@ typedef struct ImagePlan
 {
 	SpImage		head;
 	uint64_t	strings;
-	uint64_t	strings_size;
+	uint64_t	lists;			/* of all features' categories */
 	StepPlan   *steps;
 } ImagePlan;
 
@@ -239,20 +239,6 @@ fill_step(SpPacker *packer, const SpStep *step, StepPlan *plan)
 	}
 }
 
-static uint64_t
-strings_size(const SpModel *model)
-{
-	uint64_t	size = 0;
-
-	for (uint32_t at = 0; at < model->n_features; at++)
-		size += strlen(model->features[at].name) + 1;
-	for (uint32_t at = 0; at < model->n_labels; at++)
-		size += strlen(model->labels[at]) + 1;
-	for (uint32_t at = 0; at < model->n_categories; at++)
-		size += strlen(model->categories[at]) + 1;
-	return size;
-}
-
 /* Tables and strings first: their references are 32 bits wide. */
 static SpStatus
 plan_image(SpPacker *packer, ImagePlan *plan)
@@ -267,7 +253,8 @@ plan_image(SpPacker *packer, ImagePlan *plan)
 		.label_type = model->label_type, .accepts_missing = model->accepts_missing,
 		.accepts_infinite = model->accepts_infinite, .n_features = model->n_features,
 		.n_inputs = model->n_inputs, .n_values = model->n_values, .n_steps = model->n_steps,
-		.n_labels = model->n_labels, .n_categories = model->n_categories
+		.n_labels = model->n_labels, .n_categories = model->n_categories, .on_missing = model->on_missing,
+		.on_unseen = model->on_unseen, .maps_numbers = sp_pack_maps_numbers(model)
 	};
 	memcpy(head->outputs, model->outputs, sizeof(head->outputs));
 	sp_pack_reserve(packer, 1, sizeof(SpImage), SP_IMAGE_ALIGN);
@@ -276,8 +263,8 @@ plan_image(SpPacker *packer, ImagePlan *plan)
 	head->steps = sp_pack_reserve(packer, model->n_steps, sizeof(SpImageStep), 8);
 	head->labels = sp_pack_reserve(packer, model->n_labels, sizeof(uint32_t), 8);
 	head->categories = sp_pack_reserve(packer, model->n_categories, sizeof(SpImageCategory), 8);
-	plan->strings_size = strings_size(model);
-	plan->strings = sp_pack_reserve(packer, plan->strings_size, 1, 1);
+	plan->lists = sp_pack_reserve(packer, sp_pack_lists_size(model), 1, 8);
+	plan->strings = sp_pack_reserve(packer, sp_pack_strings_size(model), 1, 1);
 	if (packer->size > UINT32_MAX)
 		return sp_fail(cx, SP_ERR_LIMIT, "names and labels of the model are too large");
 
@@ -317,60 +304,6 @@ find_needs(SpPacker *packer, uint32_t **needs)
 	return SP_OK;
 }
 
-static uint32_t
-put_string(SpPacker *packer, uint64_t *next, const char *string)
-{
-	uint64_t	offset = *next;
-	size_t		size = strlen(string) + 1;
-
-	memcpy(packer->image + offset, string, size);
-	*next += size;
-	return (uint32_t) offset;
-}
-
-/* Sift entry at down in a heap of n categories. */
-static void
-sift_category(const SpPacker *packer, SpImageCategory *heap, uint32_t at, uint32_t n)
-{
-	for (;;)
-	{
-		uint32_t	child = 2 * at + 1;
-		SpImageCategory moved = heap[at];
-
-		if (child >= n)
-			return;
-		if (child + 1 < n && strcmp(packer->image + heap[child].text, packer->image + heap[child + 1].text) < 0)
-			child++;
-		if (strcmp(packer->image + moved.text, packer->image + heap[child].text) >= 0)
-			return;
-		heap[at] = heap[child];
-		heap[child] = moved;
-		at = child;
-	}
-}
-
-/* Heapsort: no recursion and no memory, whatever the strings. */
-static void
-fill_categories(SpPacker *packer, const ImagePlan *plan, uint64_t *next)
-{
-	const SpModel *model = packer->model;
-	SpImageCategory *categories = (SpImageCategory *) (packer->image + plan->head.categories);
-	uint32_t	n = model->n_categories;
-
-	for (uint32_t at = 0; at < n; at++)
-		categories[at] = (SpImageCategory) {put_string(packer, next, model->categories[at]), at};
-	for (uint32_t at = n / 2; at > 0; at--)
-		sift_category(packer, categories, at - 1, n);
-	for (uint32_t left = n; left > 1; left--)
-	{
-		SpImageCategory largest = categories[0];
-
-		categories[0] = categories[left - 1];
-		categories[left - 1] = largest;
-		sift_category(packer, categories, 0, left - 1);
-	}
-}
-
 static SpStatus
 fill_tables(SpPacker *packer, const ImagePlan *plan)
 {
@@ -380,19 +313,14 @@ fill_tables(SpPacker *packer, const ImagePlan *plan)
 	SpImageStep *steps = (SpImageStep *) (packer->image + plan->head.steps);
 	uint32_t   *labels = (uint32_t *) (packer->image + plan->head.labels);
 	uint64_t	next = plan->strings;
+	uint64_t	next_list = plan->lists;
 	uint32_t   *needs;
 
 	for (uint32_t at = 0; at < model->n_features; at++)
-	{
-		const SpFeature *feature = &model->features[at];
-
-		features[at] = (SpImageFeature) {
-			put_string(packer, &next, feature->name), feature->type, feature->input, feature->column
-		};
-	}
+		features[at] = sp_pack_feature(packer, &model->features[at], &next, &next_list);
 	for (uint32_t at = 0; at < model->n_labels; at++)
-		labels[at] = put_string(packer, &next, model->labels[at]);
-	fill_categories(packer, plan, &next);
+		labels[at] = sp_pack_string(packer, &next, model->labels[at]);
+	sp_pack_categories(packer, plan->head.categories, &next);
 	for (uint32_t at = 0; at < model->n_values; at++)
 	{
 		SpValue		value = model->values[at];

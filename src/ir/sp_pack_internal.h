@@ -58,6 +58,16 @@ extern uint64_t sp_pack_reserve(SpPacker *packer, uint64_t count, size_t size, s
 extern void sp_pack_numbers(SpPacker *packer, uint64_t offset, const double *numbers,
 							uint64_t count, SpType type);
 
+/* sp_pack_features.c: names and categories; next is where the next string goes, next_list the next list. */
+extern uint64_t sp_pack_strings_size(const SpModel *model);
+extern uint64_t sp_pack_lists_size(const SpModel *model);
+extern bool sp_pack_maps_numbers(const SpModel *model);
+extern uint32_t sp_pack_string(SpPacker *packer, uint64_t *next, const char *string);
+extern SpImageFeature sp_pack_feature(SpPacker *packer, const SpFeature *feature, uint64_t *next,
+									  uint64_t *next_list);
+/* The strings of the model, at an offset of the image. */
+extern void sp_pack_categories(SpPacker *packer, uint64_t offset, uint64_t *next);
+
 /* sp_pack_trees.c */
 extern SpStatus sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
 extern SpStatus sp_pack_trees_fill(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);

@@ -24,11 +24,17 @@ typedef enum SpRecord
 	SP_RECORD_INPUT = 4,
 	SP_RECORD_OUTPUT = 5,
 	SP_RECORD_CATEGORIES = 6,
+	SP_RECORD_FEATURE_CATEGORIES = 7,
+	SP_RECORD_DEFAULT = 8,
+	SP_RECORD_POLICY = 9,
 	SP_RECORD_STEP = 0x10
 } SpRecord;
 
 #define SP_TASK_ACCEPTS_MISSING 1
 #define SP_TASK_ACCEPTS_INFINITE 2
+
+/* Flags of a feature's list of categories. */
+#define SP_LIST_IS_PARTIAL 1
 
 /* How an array of numbers is kept. */
 typedef enum SpStoredNumbers

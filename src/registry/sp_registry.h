@@ -196,6 +196,8 @@ typedef struct SpNewVersion
 	Datum		feature_types;	/* text[] */
 	Datum		labels;			/* text[], or 0 for none */
 	bool		accepts_missing;
+	Datum		on_missing;		/* jsonb: the options of the import */
+	const char *on_unseen;
 	int64		trees;
 	int64		nodes;
 	int64		parameters;

@@ -227,7 +227,8 @@ insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, c
 	uint8		artifact[SP_SHA256_SIZE];
 	Oid			types[] = {
 		UUIDOID, INT4OID, BYTEAOID, INT8OID, BYTEAOID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID, INT8OID, INT8OID, INT8OID, TEXTOID
+		TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID, INT8OID, INT8OID, INT8OID, TEXTOID,
+		JSONBOID, TEXTOID
 	};
 	char		nulls[lengthof(types) + 1];
 
@@ -246,7 +247,7 @@ insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, c
 		version->feature_names, version->feature_types, version->labels,
 		BoolGetDatum(version->accepts_missing), Int64GetDatum(version->trees),
 		Int64GetDatum(version->nodes), Int64GetDatum(version->parameters),
-		CStringGetTextDatum(write->acting_role)
+		CStringGetTextDatum(write->acting_role), version->on_missing, CStringGetTextDatum(version->on_unseen)
 	};
 
 	memset(nulls, ' ', lengthof(types));
@@ -255,8 +256,8 @@ insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, c
 	sp_write_sql("INSERT INTO smartpouch.version (model_id, version, program_sha256, program_bytes,"
 				 " artifact_sha256, artifact_bytes, memory_bytes, row_cost_ns, source_format, producer, objective, task,"
 				 " feature_names, feature_types, labels, accepts_missing, trees, nodes, parameters,"
-				 " imported_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-				 "  $16, $17, $18, $19, $20)", lengthof(types), types, values, nulls);
+				 " imported_by, on_missing, on_unseen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+				 "  $16, $17, $18, $19, $20, $21, $22)", lengthof(types), types, values, nulls);
 }
 
 int32
