@@ -67,6 +67,7 @@ IMPORT_OBJS = \
 	src/import/sp_import_lightgbm.o \
 	src/import/sp_import_onnx.o \
 	src/import/sp_import_xgboost.o \
+	src/import/sp_lightgbm_columns.o \
 	src/import/sp_lightgbm_objective.o \
 	src/import/sp_lightgbm_text.o \
 	src/import/sp_lightgbm_trees.o \
@@ -105,6 +106,7 @@ IMPORT_OBJS = \
 	src/import/sp_tree_reach.o \
 	src/import/sp_xgboost_booster.o \
 	src/import/sp_xgboost_categories.o \
+	src/import/sp_xgboost_columns.o \
 	src/import/sp_xgboost_facts.o \
 	src/import/sp_xgboost_objective.o \
 	src/import/sp_xgboost_trees.o

@@ -101,6 +101,7 @@ take_kept(SpCallSite *site)
 	site->binder = kept->binder;
 	/* what a type's number stands for is looked up in each statement */
 	site->binder.kind = SP_FEATURES_UNKNOWN;
+	site->binder.row_number = 0;
 	site->outputs = kept->outputs;
 	site->eval = kept->eval;
 	site->model->kept = NULL;

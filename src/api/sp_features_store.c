@@ -192,13 +192,13 @@ store_no_text(const SpBinder *binder, uint32 row, uint32 feature, double number)
 			 errhint("Pass a row or jsonb; an array of numbers has no text.")));
 }
 
-/* The place of an integer's text; a double holds integers up to 2^53 without a gap. */
+/* The place of an integer's text; a double holds integers below 2^53 without a gap. */
 static int64
 hashed_number(const SpBinder *binder, uint32 feature, double number)
 {
 	char		digits[SP_DECIMAL_SIZE];
 
-	if (fabs(number) > 9007199254740992.0 || !sp_integer_text(number, digits))
+	if (fabs(number) >= 9007199254740992.0 || !sp_integer_text(number, digits))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("feature \"%s\" of %s must be a text or an integer of at most 53 bits%s",

@@ -4,8 +4,7 @@
  * LightGBM models in the text format, versions v2 to v4, as Booster.save_model
  * writes them (LightGBM src/boosting/gbdt_model_text.cpp).
  *
- * Not read: feature_infos, importances, the training's parameters, and the
- * categories of pandas columns: such a column holds their codes.
+ * Not read: importances, and most of the training's parameters.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,12 +22,13 @@ enum
 	SP_LGB_OBJECTIVE,
 	SP_LGB_NAMES,
 	SP_LGB_TREE_SIZES,
+	SP_LGB_INFOS,
 	SP_LGB_N_HEADER
 };
 
 static const char *const sp_lgb_header[SP_LGB_N_HEADER] = {
 	"version", "num_class", "num_tree_per_iteration", "max_feature_idx", "objective", "feature_names",
-	"tree_sizes"
+	"tree_sizes", "feature_infos"
 };
 
 static bool
@@ -74,7 +74,8 @@ sp_lgb_use_header(SpLightgbm *lgb, const SpStr *values, const bool *has)
 
 	for (i = 0; i < SP_LGB_N_HEADER; i++)
 	{
-		if (!has[i] && i != SP_LGB_OBJECTIVE && i != SP_LGB_TREE_SIZES && i != SP_LGB_PER_ITERATION)
+		if (!has[i] && i != SP_LGB_OBJECTIVE && i != SP_LGB_TREE_SIZES && i != SP_LGB_PER_ITERATION &&
+			i != SP_LGB_INFOS)
 			return sp_lgb_fail(lgb, "the model has no line %s", sp_lgb_header[i]);
 	}
 	lgb->version = values[SP_LGB_VERSION];
@@ -92,6 +93,7 @@ sp_lgb_use_header(SpLightgbm *lgb, const SpStr *values, const bool *has)
 	lgb->num_feature = max_feature + 1;
 	if (has[SP_LGB_OBJECTIVE])
 		lgb->objective = values[SP_LGB_OBJECTIVE];
+	lgb->feature_infos = values[SP_LGB_INFOS];
 	lgb->has_tree_sizes = has[SP_LGB_TREE_SIZES];
 	while (lgb->has_tree_sizes && sp_lgb_word(&text, &word))
 		lgb->n_tree_sizes++;
@@ -159,6 +161,7 @@ sp_lgb_count_trees(SpLightgbm *lgb)
 								 (unsigned long long) lgb->cx->limits.max_nodes);
 		lgb->is_linear = lgb->is_linear || sp_str_is(line, "is_linear=1");
 	}
+	lgb->tail = lgb->pos;
 	if (lgb->has_tree_sizes && lgb->n_trees != lgb->n_tree_sizes)
 		return sp_lgb_fail(lgb, "the model has %u trees, tree_sizes %llu", lgb->n_trees,
 						   (unsigned long long) lgb->n_tree_sizes);
@@ -207,6 +210,7 @@ sp_lgb_build(SpLightgbm *lgb, const SpOverrides *overrides, SpModel **model)
 	SP_TRY(sp_builder_task(builder, lgb->task, true, true));
 	SP_TRY(sp_builder_origin(builder, (SpStr) {producer, strlen(producer)}, lgb->objective));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F64, lgb->num_feature, lgb->names, &trees.in));
+	SP_TRY(sp_lgb_add_columns(lgb, builder));
 	trees.n_targets = lgb->trees_per_iteration;
 	SP_TRY(sp_builder_trees_begin(builder, &trees));
 	SP_TRY(sp_lgb_read_trees(lgb, builder, first * lgb->trees_per_iteration,

@@ -222,6 +222,7 @@ sp_xgb_build(SpXgboost *xgb, const SpOverrides *overrides, SpModel **model)
 	SP_TRY(sp_builder_task(builder, task, true, false));
 	SP_TRY(sp_xgb_origin(xgb, builder));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F32, xgb->num_feature, xgb->names, &input));
+	SP_TRY(sp_xgb_add_columns(xgb, builder));
 	if (xgb->booster == SP_XGB_GBLINEAR)
 		SP_TRY(sp_xgb_add_linear(xgb, builder, input, &margin));
 	else

@@ -41,6 +41,7 @@ typedef struct SpLightgbm
 	bool		average_output;
 	SpStr		objective;
 	SpStr	   *names;			/* num_feature, into the file */
+	SpStr		feature_infos;	/* may be empty */
 	uint64_t	n_tree_sizes;
 	bool		has_tree_sizes;
 
@@ -52,6 +53,7 @@ typedef struct SpLightgbm
 	/* of the trees */
 	uint32_t	n_trees;		/* in the file */
 	bool		is_linear;		/* some tree is */
+	size_t		tail;			/* the first line behind them */
 } SpLightgbm;
 
 /* sp_lightgbm_text.c */
@@ -62,6 +64,8 @@ extern SpStatus sp_lgb_line(SpLightgbm *lgb, SpStr *line, bool *found);
 extern bool sp_lgb_split(SpStr line, SpStr *name, SpStr *value);
 /* The next word of a text, words being separated by spaces; false if there is none. */
 extern bool sp_lgb_word(SpStr *text, SpStr *word);
+/* The same for parts between single separators; "a::b" has three parts, an empty text none. */
+extern bool sp_lgb_part(SpStr *text, char separator, SpStr *part);
 /* A whole number from 0 to max. */
 extern SpStatus sp_lgb_number(SpLightgbm *lgb, const char *name, SpStr text, uint32_t max, uint32_t *number);
 /* A word that is a finite number. */
@@ -89,6 +93,9 @@ extern SpStatus sp_lgb_fail(SpLightgbm *lgb, const char *fmt,...)
 extern SpStatus sp_lgb_objective(SpLightgbm *lgb);
 /* Steps after the sum of the trees, labels and outputs; n_iterations divides an average. */
 extern SpStatus sp_lgb_outputs(SpLightgbm *lgb, SpBuilder *builder, uint32_t sum, uint32_t n_iterations);
+
+/* sp_lightgbm_columns.c: categories of the features, once the model has its input; the position stays */
+extern SpStatus sp_lgb_add_columns(SpLightgbm *lgb, SpBuilder *builder);
 
 /* sp_lightgbm_trees.c: reads the trees again and adds those from first to before end */
 extern SpStatus sp_lgb_read_trees(SpLightgbm *lgb, SpBuilder *builder, uint32_t first, uint32_t end);

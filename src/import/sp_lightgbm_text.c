@@ -83,6 +83,21 @@ sp_lgb_word(SpStr *text, SpStr *word)
 	return word->size > 0;
 }
 
+bool
+sp_lgb_part(SpStr *text, char separator, SpStr *part)
+{
+	const char *end;
+
+	if (text->size == 0)
+		return false;
+	end = memchr(text->data, separator, text->size);
+	part->data = text->data;
+	part->size = end ? (size_t) (end - text->data) : text->size;
+	text->data += part->size + (end != NULL);
+	text->size -= part->size + (end != NULL);
+	return true;
+}
+
 SpStatus
 sp_lgb_number(SpLightgbm *lgb, const char *name, SpStr text, uint32_t max, uint32_t *number)
 {

@@ -82,68 +82,6 @@ sp_xgb_read_iterations(SpXgboost *xgb, SpTokens *tokens)
 	}
 }
 
-/*
- * The categories that a data frame's columns had (since 3.1): an object for
- * each column, strings with "offsets", anything else numbers.  Inputs are codes,
- * which nobody confuses with strings; numbers would silently be taken for codes.
- */
-static SpStatus
-sp_xgb_read_column_cats(SpXgboost *xgb, SpTokens *tokens, const SpToken *start)
-{
-	static const char *const names[] = {"offsets", "values", NULL};
-	SpMembers	members = {.cx = xgb->cx, .tokens = tokens, .what = "enc", .names = names};
-	SpToken		token;
-	bool		has_values = false;
-	int			which;
-
-	if (start->kind != SP_TOKEN_OBJECT)
-		return sp_wrong_kind(xgb->cx, start, "enc", "an array of objects");
-	for (;;)
-	{
-		SP_TRY(sp_members_next(&members, &which));
-		if (which == SP_NO_MEMBER)
-			break;
-		SP_TRY(sp_array_open(xgb->cx, tokens, names[which]));
-		for (;;)
-		{
-			SP_TRY(sp_tokens_next(tokens, &token));
-			if (token.kind == SP_TOKEN_ARRAY_END)
-				break;
-			has_values = has_values || which == 1;
-			SP_TRY(sp_tokens_skip(tokens, &token));
-		}
-	}
-	if (!has_values || members.seen & 1)
-		return SP_OK;
-	sp_fail(xgb->cx, SP_ERR_UNSUPPORTED, "XGBoost models with categories that are numbers in a data frame are not supported");
-	return sp_fail_hint(xgb->cx, "Train with the categories' codes (Series.cat.codes) or with strings as categories.");
-}
-
-static SpStatus
-sp_xgb_read_cats(SpXgboost *xgb, SpTokens *tokens)
-{
-	static const char *const names[] = {"enc", NULL};
-	SpMembers	members;
-	SpToken		token;
-	int			which;
-
-	SP_TRY(sp_members_open(&members, xgb->cx, tokens, "cats", names));
-	for (;;)
-	{
-		SP_TRY(sp_members_next(&members, &which));
-		if (which == SP_NO_MEMBER)
-			return SP_OK;
-		SP_TRY(sp_array_open(xgb->cx, tokens, "enc"));
-		for (;;)
-		{
-			SP_TRY(sp_tokens_next(tokens, &token));
-			if (token.kind == SP_TOKEN_ARRAY_END)
-				break;
-			SP_TRY(sp_xgb_read_column_cats(xgb, tokens, &token));
-		}
-	}
-}
-
 static SpStatus
 sp_xgb_read_gbtree_param(SpXgboost *xgb, SpTokens *tokens)
 {
@@ -206,7 +144,7 @@ sp_xgb_read_model(SpXgboost *xgb, SpTokens *tokens)
 				SP_TRY(sp_xgb_read_trees_start(xgb, tokens));
 				break;
 			case 3:
-				SP_TRY(sp_xgb_read_cats(xgb, tokens));
+				SP_TRY(sp_xgb_read_columns(xgb, tokens));
 				break;
 			case 4:
 				SP_TRY(sp_xgb_read_floats(xgb, tokens, "weight_drop", &xgb->weight_drop));

@@ -27,6 +27,23 @@ typedef struct SpXgbFloats
 	size_t		capacity;
 } SpXgbFloats;
 
+typedef struct SpXgbIntegers
+{
+	uint32_t   *at;
+	size_t		count;
+	size_t		capacity;
+} SpXgbIntegers;
+
+/* A column of the data frame that the model was trained on. */
+typedef struct SpXgbColumn
+{
+	bool		is_text;
+	SpXgbIntegers offsets;		/* of the texts within values, and their end */
+	double	   *values;			/* bytes of the texts, or the categories themselves */
+	size_t		n_values;
+	size_t		values_capacity;
+} SpXgbColumn;
+
 typedef struct SpXgboost
 {
 	SpContext  *cx;
@@ -66,6 +83,9 @@ typedef struct SpXgboost
 	SpStr	   *names;			/* of the features, or NULL */
 	size_t		n_names;
 	size_t		names_capacity;
+	SpXgbColumn *columns;		/* num_feature, or none */
+	size_t		n_columns;
+	size_t		columns_capacity;
 } SpXgboost;
 
 /* One output per class, or per target. */
@@ -81,14 +101,11 @@ extern SpStatus sp_xgb_read_facts(SpXgboost *xgb);
 /* sp_xgboost_booster.c: that of gradient_booster. */
 extern SpStatus sp_xgb_read_booster(SpXgboost *xgb, SpTokens *tokens);
 
-/* sp_xgboost_categories.c: categorical splits of one tree. */
-typedef struct SpXgbIntegers
-{
-	uint32_t   *at;
-	size_t		count;
-	size_t		capacity;
-} SpXgbIntegers;
+/* sp_xgboost_columns.c: categories of the data frame; of the model's features once they are there. */
+extern SpStatus sp_xgb_read_columns(SpXgboost *xgb, SpTokens *tokens);
+extern SpStatus sp_xgb_add_columns(const SpXgboost *xgb, SpBuilder *builder);
 
+/* sp_xgboost_categories.c: categorical splits of one tree. */
 typedef struct SpXgbCategories
 {
 	SpXgbIntegers split_type;	/* by node: 1 is categorical */

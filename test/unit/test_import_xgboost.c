@@ -262,6 +262,33 @@ refused(SpStatus status, const char *text, Parts parts)
 #define WITH(field, value) \
 	({ Parts parts_ = good; parts_.field = (value); parts_; })
 
+#define CATS(columns) WITH(model_extra, "\"cats\":{\"enc\":" columns "},")
+#define NO_CATS "{\"offsets\":[],\"values\":[]}"
+
+static void
+test_columns(void)
+{
+	refused(SP_OK, NULL, CATS("[]"));
+	refused(SP_OK, NULL, CATS("[" NO_CATS "," NO_CATS "]"));
+	refused(SP_OK, NULL, CATS("[{\"offsets\":[0,1,1,3],\"values\":[97,-61,164]},{\"type\":15,\"values\":[3,-1]}]"));
+	refused(SP_OK, NULL, CATS("[{\"offsets\":[0,2],\"values\":[97,10]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "enc has 1 columns for 2", CATS("[" NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "array of objects", CATS("[1,2]"));
+	refused(SP_ERR_FORMAT, "no member \"values\"", CATS("[{\"offsets\":[0]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "array of whole numbers", CATS("[{\"values\":[1.5]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "array of whole numbers", CATS("[{\"values\":[[1]]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "have no offsets", CATS("[{\"offsets\":[],\"values\":[97]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "do not ascend", CATS("[{\"offsets\":[0,2,1,3],\"values\":[97,98,99]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "do not fit", CATS("[{\"offsets\":[1,2],\"values\":[97,98]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "do not fit", CATS("[{\"offsets\":[0,3],\"values\":[97,98]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "\"offsets\" is not", CATS("[{\"offsets\":[0,-1],\"values\":[97]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "256 is no byte", CATS("[{\"offsets\":[0,1],\"values\":[256]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "not well-formed UTF-8", CATS("[{\"offsets\":[0,1],\"values\":[-61]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "same category twice", CATS("[{\"offsets\":[0,1,2],\"values\":[97,97]}," NO_CATS "]"));
+	refused(SP_ERR_FORMAT, "same category twice", CATS("[" NO_CATS ",{\"values\":[7,8,7]}]"));
+	refused(SP_ERR_UNSUPPORTED, "more than 53 bits", CATS("[" NO_CATS ",{\"values\":[9007199254740993]}]"));
+}
+
 static void
 test_refused_facts(void)
 {
@@ -277,8 +304,6 @@ test_refused_facts(void)
 	refused(SP_OK, NULL, WITH(model_extra, "\"weight_drop\":[1E0,5E-1],"));
 	refused(SP_ERR_FORMAT, "weight_drop has 1", WITH(model_extra, "\"weight_drop\":[1E0],"));
 	refused(SP_ERR_FORMAT, "ascending tree numbers", WITH(model_extra, "\"iteration_indptr\":[0,2,1],"));
-	refused(SP_ERR_UNSUPPORTED, "numbers in a data frame", WITH(model_extra, "\"cats\":{\"enc\":[{\"values\":[1]}]},"));
-	refused(SP_OK, NULL, WITH(model_extra, "\"cats\":{\"enc\":[{\"offsets\":[0,1],\"values\":[97]}]},"));
 	refused(SP_OK, NULL, WITH(types, "[\"float\",\"c\"]"));
 	refused(SP_OK, NULL,
 			WITH(learner_model_param, "{\"base_score\":\"0\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"2\"}"));
@@ -533,6 +558,7 @@ main(int argc, char **argv)
 	test_objectives();
 	test_categories();
 	test_boosters();
+	test_columns();
 	test_refused_facts();
 	test_refused_trees();
 	test_pruned();

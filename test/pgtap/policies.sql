@@ -1,0 +1,174 @@
+-- Missing values and categories: what a version was imported with holds in every form of binding.
+\set ON_ERROR_STOP 1
+\set QUIET 1
+BEGIN;
+SET LOCAL search_path = smartpouch, public;
+
+-- A tree of one split: membership in one category, or x < 30; what has no value goes right.
+CREATE FUNCTION tree(feature integer, category integer, yes real, no real) RETURNS text LANGUAGE sql AS $$
+SELECT format('{"tree_param": {"num_nodes": "3", "size_leaf_vector": "1", "num_feature": "3", "num_deleted": "0"},
+	"left_children": [1, -1, -1], "right_children": [2, -1, -1], "parents": [2147483647, 0, 0],
+	"split_indices": [%s, 0, 0], "split_conditions": [30, %s, %s], "default_left": [0, 0, 0],
+	"split_type": [%s, 0, 0], "categories": [%s], "categories_nodes": [%s], "categories_segments": [%s],
+	"categories_sizes": [%s], "base_weights": [0, 0, 0], "loss_changes": [1, 0, 0], "sum_hessian": [2, 1, 1]}',
+	feature, no, yes, CASE WHEN category IS NULL THEN 0 ELSE 1 END, category,
+	CASE WHEN category IS NOT NULL THEN '0' END, CASE WHEN category IS NOT NULL THEN '0' END,
+	CASE WHEN category IS NOT NULL THEN '1' END) $$;
+
+-- color: red 0, green 1, blue 4, missing 5; store: 300 gives 0, 10 gives 10, 20 gives 20, missing 30;
+-- age below 30 gives 100, else or missing 200
+CREATE TABLE file AS SELECT convert_to(format('{"learner": {
+	"learner_model_param": {"base_score": "0", "num_class": "0", "num_feature": "3", "num_target": "1"},
+	"feature_names": ["age", "color", "store"], "feature_types": ["float", "c", "c"],
+	"objective": {"name": "reg:squarederror"},
+	"gradient_booster": {"name": "gbtree", "model": {
+		"gbtree_model_param": {"num_trees": "5", "num_parallel_tree": "1"}, "tree_info": [0, 0, 0, 0, 0],
+		"trees": [%s, %s, %s, %s, %s],
+		"cats": {"enc": [{"offsets": [], "values": []},
+			{"offsets": [0, 3, 8, 12], "values": [114, 101, 100, 103, 114, 101, 101, 110, 98, 108, 117, 101]},
+			{"type": 15, "values": [300, 10, 20]}]}}}},
+	"version": [3, 2, 0]}', tree(1, 1, 1, 0), tree(1, 2, 4, 0), tree(2, 1, 10, 0), tree(2, 2, 20, 0),
+	tree(0, NULL, 200, 100)), 'UTF8') AS bytes;
+
+SELECT import_model('source', bytes) FROM file;
+SELECT import_model('error', bytes, options => '{"on_missing": "error", "on_unseen": "error"}') FROM file;
+SELECT import_model('filled', bytes, options => '{"on_missing": {"color": "green", "store": 20}}') FROM file;
+SELECT import_model('missing', bytes, options => '{"on_unseen": "missing"}') FROM file;
+SELECT import_model('both', bytes, options => '{"on_unseen": "missing", "on_missing": {"color": "blue", "age": 1}}') FROM file;
+
+CREATE TYPE hue AS ENUM ('red', 'green', 'blue', 'pink');
+CREATE TYPE as_text AS (age real, color text, store integer);
+CREATE TYPE as_varchar AS (age real, color varchar(9), store bigint);
+CREATE TYPE as_char AS (age real, color char(9), store smallint);
+CREATE TYPE as_name AS (age real, color name, store numeric);
+CREATE TYPE as_enum AS (age real, color hue, store double precision);
+CREATE TYPE as_code AS (age real, color real, store real);
+CREATE TYPE as_date AS (age real, color date, store real);
+CREATE TYPE as_stores AS (age real, color text, store text);
+
+SELECT plan(76);
+
+-- Texts and numbers of categories
+SELECT is(predict('source:1', ROW(20, 'green', 10)::as_text), 111::float8, 'text column');
+SELECT is(predict('source:1', ROW(20, 'blue', 20)::as_varchar), 124::float8, 'varchar column');
+SELECT is(predict('source:1', ROW(20, 'blue', 300)::as_char), 104::float8, 'char column, without its blanks');
+SELECT is(predict('source:1', ROW(20, 'red', 10)::as_name), 110::float8, 'name column');
+SELECT is(predict('source:1', ROW(20, 'green', 20)::as_enum), 121::float8, 'enum column');
+SELECT is(predict('source:1', ROW(20, 1, 20)::as_code), 121::float8, 'a number is the code of a text');
+SELECT is(predict('source:1', ARRAY[20, 2, 10]::real[]), 114::float8, 'array: code of the text, number itself');
+SELECT is(predict('source:1', ARRAY[20, 2, 10]::numeric[]), 114::float8, 'array of numeric');
+SELECT is(predict('source:1', '{"age": 20, "color": "green", "store": 10}'::jsonb), 111::float8, 'jsonb object');
+SELECT is(predict('source:1', '[20, "blue", 20]'::jsonb), 124::float8, 'jsonb array');
+SELECT is(predict_json('source:1', '[20, "blue", 20]') ->> 'value', '124', 'predict_json');
+SELECT is((SELECT array_agg(value) FROM predict_batch('source:1', ARRAY[[20, 1, 10], [40, 2, 300]])),
+	'{111,204}'::float8[], 'predict_batch');
+SELECT is(predict_version((SELECT sha256 FROM versions WHERE model = 'source'), '[20, "green", 10]'::jsonb),
+	111::float8, 'predict_version');
+SELECT is(predict('source:1', ROW(20, NULL, NULL)::as_text), 135::float8, 'missing categories go where the source sends them');
+SELECT is(predict('source:1', ARRAY[NULL, 7, 20]::real[]), 220::float8, 'an unknown code is as in the source');
+SELECT throws_ok($$SELECT predict('source:1', ROW(20, 'pink', 10)::as_enum)$$, '22023',
+	'feature "color" of model "source" version 1 cannot be "pink"', 'an unseen text is an error of the source');
+SELECT throws_ok($$SELECT predict('source:1', '[20, "Green", 10]'::jsonb)$$, '22023',
+	'feature "color" of model "source" version 1 cannot be "Green"', 'case counts');
+SELECT throws_ok($$SELECT predict('source:1', ARRAY[20, 1, 30])$$, '22023',
+	'feature "store" of model "source" version 1 cannot be 30', 'an unseen number too');
+SELECT throws_ok($$SELECT * FROM predict_batch('source:1', ARRAY[[20, 1, 10], [20, 1, 11]])$$, '22023',
+	'feature "store" of model "source" version 1 cannot be 11 in row 2', 'in a batch the row is named');
+SELECT throws_ok($$SELECT predict('source:1', ROW(20, current_date, 10)::as_date)$$, '22023', NULL, 'a date is no category');
+SELECT throws_ok($$SELECT predict('source:1', ROW(20, 'red', '10')::as_stores)$$, '22023', NULL, 'numbers are no texts');
+SELECT throws_ok($$SELECT predict('source:1', '[20, "red", "10"]'::jsonb)$$, '22023', NULL, 'nor in jsonb');
+
+-- "error"
+SELECT is(predict('error:1', '[20, "green", 10]'::jsonb), 111::float8, 'error: whole rows are predicted');
+SELECT throws_ok(format('SELECT predict(''error:1'', %s)', features), '22004',
+	format('feature "%s" of model "error" version 1 is missing', feature), features)
+FROM (VALUES ('ARRAY[NULL, 1, 10]::real[]', 'age'), ('ARRAY[20, ''NaN'', 10]::real[]', 'color'),
+	('ROW(20, NULL, 10)::as_text', 'color'), ('ROW(20, ''red'', NULL)::as_text', 'store'),
+	('''{"age": null, "color": "red", "store": 10}''::jsonb', 'age'),
+	('''[20, null, 10]''::jsonb', 'color')) AS bad (features, feature);
+SELECT throws_ok($$SELECT predict_json('error:1', '[20, null, 10]')$$, '22004', NULL, 'error: predict_json');
+SELECT throws_ok($$SELECT * FROM predict_batch('error:1', ARRAY[[1, 1, 10], [1, NULL, 10]])$$, '22004',
+	'feature "color" of model "error" version 1 is missing in row 2', 'error: predict_batch names the row');
+SELECT throws_ok($$SELECT predict_version((SELECT sha256 FROM versions WHERE model = 'error'), '[20, null, 10]'::jsonb)$$,
+	'22004', NULL, 'error: predict_version');
+SELECT throws_ok($$SELECT add_golden('error:1', '[20, null, 10]', '{"value": 1}')$$, '22004', NULL, 'error: golden rows');
+SELECT throws_ok($$SELECT import_model('x', bytes, options => '{"on_missing": "error",
+	"golden": [{"features": [20, "green", 10], "expected": {"value": 111}},
+	{"features": [20, "green", null], "expected": {"value": 1}}]}') FROM file$$, '22004',
+	'feature "store" of model "x" is missing in row 2', 'error: golden rows of the options name the row');
+SELECT throws_ok($$SELECT predict('error:1', ARRAY[20, 7, 10])$$, '22023',
+	'feature "color" of model "error" version 1 cannot be 7', 'error: an unknown code');
+SELECT throws_ok($$SELECT predict('error:1', ROW(20, 'pink', 10)::as_text)$$, '22023', NULL, 'error: an unseen text');
+
+-- Default values
+SELECT throws_ok($$SELECT predict('error:1', ARRAY[20, 1, NULL])$$, '22004',
+	'feature "store" of model "error" version 1 is missing', 'a row number is not left behind for other calls');
+SELECT is(predict('filled:1', ARRAY[20, NULL, NULL]::real[]), 121::float8, 'default: array');
+SELECT is(predict('filled:1', ARRAY[NULL, NULL, NULL]::float8[]), 221::float8, 'default: a feature without one keeps the rule');
+SELECT is(predict('filled:1', ROW(20, NULL, NULL)::as_text), 121::float8, 'default: row');
+SELECT is(predict('filled:1', '{"age": 20, "color": null, "store": 10}'::jsonb), 111::float8, 'default: jsonb object');
+SELECT is(predict('filled:1', '[20, "red", null]'::jsonb), 120::float8, 'default: jsonb array');
+SELECT is(predict_json('filled:1', '[20, "red", null]') ->> 'value', '120', 'default: predict_json');
+SELECT is((SELECT array_agg(value) FROM predict_batch('filled:1', ARRAY[[20, NULL, 10], [40, 2, NULL]])),
+	'{111,224}'::float8[], 'default: predict_batch');
+SELECT is(predict_version((SELECT sha256 FROM versions WHERE model = 'filled'), ARRAY[20, NULL, NULL]::real[]),
+	121::float8, 'default: predict_version');
+SELECT is(add_golden('filled:1', '[20, "NaN", null]', '{"value": 121}'), 1, 'default: golden rows');
+SELECT throws_ok($$SELECT predict('filled:1', ROW(20, 'pink', 10)::as_text)$$, '22023', NULL, 'default: not for an unseen category');
+SELECT isnt((SELECT sha256 FROM versions WHERE model = 'filled'), (SELECT sha256 FROM versions WHERE model = 'source'),
+	'another policy is another program');
+
+-- Unseen as missing
+SELECT is(predict('missing:1', ROW(20, 'pink', 11)::as_text), 135::float8, 'missing: row');
+SELECT is(predict('missing:1', ARRAY[20, 7, 11]::real[]), 135::float8, 'missing: array');
+SELECT is(predict_json('missing:1', '[20, "pink", 11]') ->> 'value', '135', 'missing: jsonb');
+SELECT is((SELECT array_agg(value) FROM predict_batch('missing:1', ARRAY[[20, 7, 10]])), '{115}'::float8[], 'missing: predict_batch');
+SELECT is(predict('both:1', ROW(NULL, 'pink', 11)::as_text), 134::float8, 'an unseen category that is missing has the default value');
+
+-- What is shown
+SELECT is((SELECT jsonb_object_agg(model, jsonb_build_array(on_missing, on_unseen)) FROM versions),
+	'{"source": ["source", "source"], "error": ["error", "error"], "missing": ["source", "missing"],
+	"filled": [{"color": "green", "store": 20}, "source"], "both": [{"age": 1, "color": "blue"}, "missing"]}'::jsonb,
+	'versions shows the policies');
+SELECT is((SELECT feature_types FROM versions WHERE model = 'source'), '{float32,category,category}'::text[], 'and which features are categories');
+SELECT is((SELECT inspect_model(bytes) -> 'features' FROM file), '[{"name": "age", "type": "float32"},
+	{"name": "color", "type": "category", "unseen": "error", "categories": ["red", "green", "blue"], "n_categories": 3},
+	{"name": "store", "type": "category", "unseen": "error", "categories": [300, 10, 20], "n_categories": 3}]'::jsonb,
+	'inspect_model shows the rules of the file');
+
+-- Options that cannot be
+SELECT throws_ok(format('SELECT import_model(''x'', bytes, options => %L) FROM file', options), '22023', message, options)
+FROM (VALUES
+	('{"on_missing": "drop"}', 'unknown value of import option "on_missing"'),
+	('{"on_missing": 0}', 'unknown value of import option "on_missing"'),
+	('{"on_missing": ["x"]}', 'unknown value of import option "on_missing"'),
+	('{"on_unseen": "drop"}', 'unknown value of import option "on_unseen"'),
+	('{"on_unseen": null}', 'unknown value of import option "on_unseen"'),
+	('{"on_missing": {"size": 1}}', 'there is a default value for "size", which is no feature of the model'),
+	('{"on_missing": {"age": "old"}}', 'the default value of feature "age" is a text'),
+	('{"on_missing": {"age": null}}', 'invalid default value of feature "age" in import option "on_missing"'),
+	('{"on_missing": {"age": [1]}}', 'invalid default value of feature "age" in import option "on_missing"'),
+	('{"on_missing": {"age": 1e300}}', 'the default value of feature "age" does not fit its type'),
+	('{"on_missing": {"color": "pink"}}', 'the default value of feature "color" is none of its categories'),
+	('{"on_missing": {"store": 30}}', 'the default value of feature "store" is none of its categories'),
+	('{"on_missing": {"store": "10"}}', 'the default value of feature "store" is a text')) AS bad (options, message);
+SELECT is(count(*)::integer, 0, 'nothing was imported') FROM versions WHERE model = 'x';
+
+-- Names of the caller
+SELECT import_model('named', bytes, feature_names => ARRAY['a', 'b', 'c'], options => '{"on_missing": {"b": "blue"}}') FROM file;
+SELECT is(predict('named:1', '{"a": 20, "b": null, "c": 300}'::jsonb), 104::float8, 'defaults go by the names that the caller gives');
+
+-- A model without a list, and one without a rule for missing values
+\ir tiny.inc
+SELECT throws_ok($$SELECT import_model('x', artifact, options => '{"on_unseen": "error"}') FROM tiny WHERE name = 'regression'$$,
+	'22023', 'the model has no categories, so none can be unseen', 'nothing can be unseen without categories');
+SELECT throws_ok($$SELECT import_model('x', convert_to(replace(convert_from(bytes, 'UTF8'), '"cats"', '"dogs"'), 'UTF8'),
+	options => '{"on_unseen": "error"}') FROM file$$, '22023', 'the file does not list the categories of feature "color"',
+	'nor can it be told without a list');
+SELECT lives_ok($$SELECT import_model('codes', convert_to(replace(convert_from(bytes, 'UTF8'), '"cats"', '"dogs"'), 'UTF8')) FROM file$$,
+	'a file without lists takes codes');
+SELECT is(predict('codes:1', ARRAY[20, 1, 1]), 111::float8, 'as it did');
+SELECT throws_ok($$SELECT predict('codes:1', '[20, "red", 1]'::jsonb)$$, '22023', NULL, 'and no texts');
+
+SELECT * FROM finish();
+ROLLBACK;
