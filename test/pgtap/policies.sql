@@ -46,7 +46,7 @@ CREATE TYPE as_code AS (age real, color real, store real);
 CREATE TYPE as_date AS (age real, color date, store real);
 CREATE TYPE as_stores AS (age real, color text, store text);
 
-SELECT plan(76);
+SELECT plan(78);
 
 -- Texts and numbers of categories
 SELECT is(predict('source:1', ROW(20, 'green', 10)::as_text), 111::float8, 'text column');
@@ -101,6 +101,8 @@ SELECT throws_ok($$SELECT predict('error:1', ARRAY[20, 7, 10])$$, '22023',
 SELECT throws_ok($$SELECT predict('error:1', ROW(20, 'pink', 10)::as_text)$$, '22023', NULL, 'error: an unseen text');
 
 -- Default values
+SELECT is(add_golden('error:1', '[20, "green", 10]', '{"value": 111}'), 1, 'a golden row');
+SELECT ok(passed, 'matches') FROM check_golden('error:1');
 SELECT throws_ok($$SELECT predict('error:1', ARRAY[20, 1, NULL])$$, '22004',
 	'feature "store" of model "error" version 1 is missing', 'a row number is not left behind for other calls');
 SELECT is(predict('filled:1', ARRAY[20, NULL, NULL]::real[]), 121::float8, 'default: array');
