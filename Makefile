@@ -130,6 +130,7 @@ KERNEL_OBJS = \
 	src/kernel/sp_kernel_window.o
 
 SERVER_OBJS = \
+	src/server/sp_canonical.o \
 	src/server/sp_error.o \
 	src/server/sp_guc.o \
 	src/server/sp_hash.o \
@@ -140,10 +141,15 @@ SERVER_OBJS = \
 REGISTRY_OBJS = \
 	src/registry/sp_reference.o \
 	src/registry/sp_registry_blob.o \
+	src/registry/sp_registry_digest.o \
+	src/registry/sp_registry_drop.o \
 	src/registry/sp_registry_evaluation.o \
 	src/registry/sp_registry_golden.o \
+	src/registry/sp_registry_history.o \
+	src/registry/sp_registry_history_read.o \
 	src/registry/sp_registry_read.o \
 	src/registry/sp_registry_scan.o \
+	src/registry/sp_registry_stage.o \
 	src/registry/sp_registry_tables.o \
 	src/registry/sp_registry_upload.o \
 	src/registry/sp_registry_write.o
@@ -166,6 +172,7 @@ API_OBJS = \
 	src/api/sp_api_cache.o \
 	src/api/sp_api_evaluate.o \
 	src/api/sp_api_golden.o \
+	src/api/sp_api_history.o \
 	src/api/sp_api_import.o \
 	src/api/sp_api_model.o \
 	src/api/sp_api_operation.o \
@@ -207,6 +214,7 @@ INSTALL_SQL = \
 	sql/install/10_tables.sql \
 	sql/install/20_triggers.sql \
 	sql/install/30_models.sql \
+	sql/install/32_history.sql \
 	sql/install/35_golden.sql \
 	sql/install/36_scores.sql \
 	sql/install/37_evaluations.sql \
@@ -227,7 +235,7 @@ REGRESS = smoke import predict registry golden
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out
-ISOLATION = import promote rename
+ISOLATION = drop import promote rename stages
 ISOLATION_OPTS = --inputdir=test/isolation --encoding=UTF8 --no-locale
 # whatever the template database of the server is in
 REGRESS_OPTS = --encoding=UTF8 --no-locale

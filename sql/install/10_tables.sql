@@ -20,6 +20,7 @@ CREATE TABLE smartpouch.model (
 	owner_cluster text NOT NULL,
 	last_version integer NOT NULL DEFAULT 0,
 	last_event bigint NOT NULL DEFAULT 0,
+	last_event_hash bytea NOT NULL DEFAULT pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex'),
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 ) USING heap;
 
@@ -62,6 +63,7 @@ CREATE TABLE smartpouch.version (
 	CONSTRAINT version_pkey PRIMARY KEY (model_id, version)
 ) USING heap;
 CREATE INDEX version_program_idx ON smartpouch.version (program_sha256);
+CREATE INDEX version_artifact_idx ON smartpouch.version (artifact_sha256);
 
 -- What serves a stage, and under it the versions that earlier promotions left
 -- there: the newest is the last element.
@@ -92,11 +94,15 @@ CREATE TABLE smartpouch.stage (
 	position integer NOT NULL CONSTRAINT stage_position_key UNIQUE
 ) USING heap;
 
--- Append-only, kept when a model is gone.
+-- Append-only, kept when a model is gone. hash is the link of the model's chain
+-- (src/registry/sp_registry_history.h says how it is made); the newest one is
+-- last_event_hash of the model's row. at is the transaction's time, recorded_at the
+-- clock's under the lock of that row, so it goes up with seq.
 CREATE TABLE smartpouch.event (
 	model_id uuid NOT NULL,
 	seq bigint NOT NULL,
-	at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	at timestamptz NOT NULL,
+	recorded_at timestamptz NOT NULL,
 	model text NOT NULL,
 	action text NOT NULL,
 	version integer,
@@ -104,9 +110,12 @@ CREATE TABLE smartpouch.event (
 	replaced_version integer,
 	detail text,
 	note text,
+	evidence jsonb,
 	session_role text NOT NULL,
 	acting_role text NOT NULL,
+	api_key_id text,
 	client_address inet,
+	hash bytea NOT NULL CONSTRAINT event_hash_check CHECK (octet_length(hash) = 32),
 	CONSTRAINT event_pkey PRIMARY KEY (model_id, seq)
 ) USING heap;
 

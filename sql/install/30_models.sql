@@ -52,6 +52,24 @@ CREATE FUNCTION smartpouch.promote(model text, version integer, stage text, note
 COMMENT ON FUNCTION smartpouch.promote(text, integer, text, text) IS
 	'let a version serve a stage';
 
+CREATE FUNCTION smartpouch.rollback(model text, stage text, note text DEFAULT NULL)
+	RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+	AS 'MODULE_PATHNAME', 'smartpouch_rollback';
+COMMENT ON FUNCTION smartpouch.rollback(text, text, text) IS
+	'undo the last promotion to a stage; returns the version that serves now';
+
+CREATE FUNCTION smartpouch.drop_deployment(model text, stage text, note text DEFAULT NULL)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+	AS 'MODULE_PATHNAME', 'smartpouch_drop_deployment';
+COMMENT ON FUNCTION smartpouch.drop_deployment(text, text, text) IS
+	'let a stage of a model serve nothing';
+
+CREATE FUNCTION smartpouch.set_stages(stages text[])
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+	AS 'MODULE_PATHNAME', 'smartpouch_set_stages';
+COMMENT ON FUNCTION smartpouch.set_stages(text[]) IS
+	'change the ladder of stages, lowest first';
+
 CREATE FUNCTION smartpouch.set_alias(model text, alias text, version integer)
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
 	AS 'MODULE_PATHNAME', 'smartpouch_set_alias';
@@ -62,3 +80,15 @@ CREATE FUNCTION smartpouch.drop_alias(model text, alias text)
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_alias';
 COMMENT ON FUNCTION smartpouch.drop_alias(text, text) IS 'remove a name given by set_alias';
+
+CREATE FUNCTION smartpouch.drop_version(ref text)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_drop_version';
+COMMENT ON FUNCTION smartpouch.drop_version(text) IS
+	'remove a version that no stage or alias serves';
+
+CREATE FUNCTION smartpouch.drop_model(name text)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_drop_model';
+COMMENT ON FUNCTION smartpouch.drop_model(text) IS
+	'remove a model that serves no stage or alias; its history stays';

@@ -32,7 +32,7 @@ COMMENT ON VIEW smartpouch.aliases IS 'free names of versions';
 CREATE VIEW smartpouch.stages AS
 SELECT s.name AS stage, s.position FROM smartpouch.stage s
 UNION ALL
-SELECT d.stage, d.position
+SELECT d.stage COLLATE "C", d.position
 FROM (VALUES ('development', 1), ('testing', 2), ('staging', 3), ('production', 4))
 	AS d (stage, position)
 WHERE NOT EXISTS (SELECT FROM smartpouch.stage);
@@ -45,6 +45,7 @@ COMMENT ON VIEW smartpouch.evaluations IS 'what was measured of versions';
 
 CREATE VIEW smartpouch.history AS
 SELECT COALESCE(m.name, e.model) AS model, e.at, e.action, e.version, e.stage,
-	e.replaced_version, e.detail, e.note, e.session_role, e.acting_role, e.client_address, e.seq
+	e.replaced_version, e.detail, e.note, e.evidence, e.session_role, e.acting_role,
+	e.api_key_id, e.client_address, e.seq, e.recorded_at, e.hash, e.model_id
 FROM smartpouch.event e LEFT JOIN smartpouch.model m ON m.id = e.model_id;
 COMMENT ON VIEW smartpouch.history IS 'what happened to models, when and by whom';

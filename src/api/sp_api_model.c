@@ -19,8 +19,13 @@ PG_FUNCTION_INFO_V1(smartpouch_model_artifact);
 PG_FUNCTION_INFO_V1(smartpouch_rename_model);
 PG_FUNCTION_INFO_V1(smartpouch_set_owner);
 PG_FUNCTION_INFO_V1(smartpouch_promote);
+PG_FUNCTION_INFO_V1(smartpouch_rollback);
+PG_FUNCTION_INFO_V1(smartpouch_drop_deployment);
+PG_FUNCTION_INFO_V1(smartpouch_set_stages);
 PG_FUNCTION_INFO_V1(smartpouch_set_alias);
 PG_FUNCTION_INFO_V1(smartpouch_drop_alias);
+PG_FUNCTION_INFO_V1(smartpouch_drop_version);
+PG_FUNCTION_INFO_V1(smartpouch_drop_model);
 
 Datum
 smartpouch_model_artifact(PG_FUNCTION_ARGS)
@@ -69,15 +74,50 @@ smartpouch_set_owner(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Notes are optional everywhere. */
+static char *
+note_argument(FunctionCallInfo fcinfo, int arg)
+{
+	return PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
+}
+
 Datum
 smartpouch_promote(PG_FUNCTION_ARGS)
 {
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 	char	   *stage = sp_name_argument(fcinfo, 2, "stage", "stage");
-	char	   *note = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
 
 	sp_require_argument(fcinfo, 1, "version");
-	sp_registry_promote(model, PG_GETARG_INT32(1), stage, note);
+	sp_registry_promote(model, PG_GETARG_INT32(1), stage, note_argument(fcinfo, 3));
+	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_rollback(PG_FUNCTION_ARGS)
+{
+	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
+	char	   *stage = sp_name_argument(fcinfo, 1, "stage", "stage");
+
+	PG_RETURN_INT32(sp_registry_rollback(model, stage, note_argument(fcinfo, 2)));
+}
+
+Datum
+smartpouch_drop_deployment(PG_FUNCTION_ARGS)
+{
+	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
+	char	   *stage = sp_name_argument(fcinfo, 1, "stage", "stage");
+
+	sp_registry_drop_deployment(model, stage, note_argument(fcinfo, 2));
+	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_set_stages(PG_FUNCTION_ARGS)
+{
+	int			count;
+	const char **stages = sp_names_argument(fcinfo, 0, "stages", "stage", &count);
+
+	sp_registry_set_stages(stages, count);
 	PG_RETURN_VOID();
 }
 
@@ -98,5 +138,23 @@ smartpouch_drop_alias(PG_FUNCTION_ARGS)
 	char	   *alias = sp_name_argument(fcinfo, 1, "alias", "alias");
 
 	sp_registry_drop_alias(model, alias);
+	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_drop_version(PG_FUNCTION_ARGS)
+{
+	text	   *ref = PG_GETARG_TEXT_PP(0);
+	SpResolved	resolved;
+
+	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
+	sp_registry_drop_version(&resolved.rows);
+	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_drop_model(PG_FUNCTION_ARGS)
+{
+	sp_registry_drop_model(sp_name_argument(fcinfo, 0, "name", "model"));
 	PG_RETURN_VOID();
 }

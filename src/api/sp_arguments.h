@@ -16,4 +16,8 @@ extern void sp_require_argument(FunctionCallInfo fcinfo, int arg, const char *na
 /* The text argument called name, which must be the name of a kind ("model", "stage", "alias"): 22004, 22023. */
 extern char *sp_name_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char *kind);
 
+/* As sp_name_argument, of a text[]; palloc'd. */
+extern const char **sp_names_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char *kind,
+									  int *count);
+
 #endif

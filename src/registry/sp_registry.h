@@ -15,6 +15,7 @@
 #include "storage/itemptr.h"
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "registry/sp_reference.h"
@@ -32,10 +33,11 @@ typedef enum SpTable
 	SP_TABLE_ALIAS,
 	SP_TABLE_STAGE,
 	SP_TABLE_EVENT,
-	SP_TABLE_GOLDEN
+	SP_TABLE_GOLDEN,
+	SP_TABLE_EVALUATION
 } SpTable;
 
-#define SP_N_TABLES 8
+#define SP_N_TABLES 9
 
 typedef enum SpIndex
 {
@@ -44,13 +46,16 @@ typedef enum SpIndex
 	SP_INDEX_BLOB,
 	SP_INDEX_VERSION,
 	SP_INDEX_VERSION_PROGRAM,
+	SP_INDEX_VERSION_ARTIFACT,
 	SP_INDEX_DEPLOYMENT,
 	SP_INDEX_ALIAS,
 	SP_INDEX_STAGE,
-	SP_INDEX_GOLDEN
+	SP_INDEX_EVENT,
+	SP_INDEX_GOLDEN,
+	SP_INDEX_EVALUATION
 } SpIndex;
 
-#define SP_N_INDEXES 9
+#define SP_N_INDEXES 12
 
 /*
  * Grows whenever a registry table may have changed, by whatever session.  A
@@ -115,9 +120,13 @@ typedef struct SpFoundRows
 
 extern SpFound sp_registry_find(const SpReference *reference, Snapshot snapshot, SpFoundRows *rows);
 extern bool sp_registry_find_model(const char *name, Snapshot snapshot, SpModelRow *model);
+extern bool sp_registry_find_model_by_id(const pg_uuid_t *id, Snapshot snapshot, SpModelRow *model);
 
 /* Any version whose stored form has this hash. */
 extern bool sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpFoundRows *rows);
+
+/* Does a version need the bytes with this hash, as its stored form or as its file? */
+extern bool sp_registry_blob_is_needed(const uint8 *sha256, Snapshot snapshot);
 
 /* Does snapshot see a version with this hash that a transaction other than ours has committed? */
 extern bool sp_registry_program_is_committed(const uint8 *program, Snapshot snapshot);
@@ -152,6 +161,7 @@ extern int	sp_registry_unowned(Snapshot snapshot);
 extern int	sp_registry_silent_triggers(void);
 
 extern bool sp_registry_is_stage(const char *name, Snapshot snapshot);
+extern bool sp_registry_is_default_ladder(const char **stages, int count);
 
 /* Golden rows of a version in order of seq; palloc'd. */
 typedef struct SpGoldenRow
@@ -211,9 +221,80 @@ extern int32 sp_registry_add_version(const char *name, const SpNewVersion *versi
 /* 42704 unknown, 42710 taken, 42501 not the owner. */
 extern void sp_registry_rename(const char *old, const char *new);
 extern void sp_registry_set_owner(const char *model, Oid role);
+
+/* The API key that the caller has shown, for the history; NULL for none. Set by who knows of keys. */
+extern const char *(*sp_registry_api_key) (void);
+
+/* ---- sp_registry_stage.c: what serves ---- */
+
+/* All raise 42704 for what is not there and 42501. */
 extern void sp_registry_promote(const char *model, int32 version, const char *stage, const char *note);
+
+/* Back to what the last promotion replaced, which is returned; 55000 when there is nothing below. */
+extern int32 sp_registry_rollback(const char *model, const char *stage, const char *note);
+
+/* Nothing serves the stage any more, and nothing is kept to go back to; 55000 when nothing did. */
+extern void sp_registry_drop_deployment(const char *model, const char *stage, const char *note);
 extern void sp_registry_set_alias(const char *model, const char *alias, int32 version);
 extern void sp_registry_drop_alias(const char *model, const char *alias);
+
+/*
+ * Make these names the ladder, lowest first.  42501; 22023 for one twice or no
+ * production; 54000 for too many; 2BP01 while a stage that would go serves a
+ * version; 42710 when a new one is an alias of a model.
+ */
+extern void sp_registry_set_stages(const char **stages, int count);
+
+/* ---- sp_registry_drop.c ---- */
+
+/*
+ * 2BP01 while a stage or alias serves the version, or one of the model; bytes
+ * that no version has any more go too.  The history stays.
+ */
+extern void sp_registry_drop_version(const SpFoundRows *rows);
+extern void sp_registry_drop_model(const char *name);
+
+/* ---- sp_registry_history_read.c ---- */
+
+/* What is wrong with a history, at or about its event number seq. */
+typedef struct SpHistoryProblem
+{
+	pg_uuid_t	model_id;
+	const char *model;			/* its name in the history; NULL when no event tells */
+	int64		seq;
+	const char *problem;
+} SpHistoryProblem;
+
+typedef void (*SpHistoryReport) (void *arg, const SpHistoryProblem *problem);
+
+/* Report everything that is wrong with the chain of one model, which may be dropped. */
+extern void sp_registry_verify_history(const pg_uuid_t *model_id, Snapshot snapshot,
+									   SpHistoryReport report, void *arg);
+
+/* Models that there are or were, by all tables that tell; with a name only those that have or had it last. */
+extern pg_uuid_t *sp_registry_known_models(const char *name, Snapshot snapshot, int *count);
+
+/* The event that decided what a stage served at a time. */
+typedef struct SpServed
+{
+	int64		seq;
+	int32		version;		/* 0: nothing */
+	int32		replaced_version;	/* 0: nothing */
+	TimestampTz recorded_at;
+	char	   *action;
+	char	   *session_role;
+	char	   *acting_role;
+	char	   *note;			/* or NULL */
+} SpServed;
+
+/* False when no event up to then is about the stage. */
+extern bool sp_registry_served(const pg_uuid_t *model_id, const char *stage, TimestampTz at,
+							   Snapshot snapshot, SpServed *served);
+
+/* ---- sp_registry_digest.c ---- */
+
+/* See registry_digest() in doc/reference.md for what it covers. */
+extern void sp_registry_digest(Snapshot snapshot, uint8 digest[SP_SHA256_SIZE]);
 
 /* ---- sp_registry_golden.c ---- */
 

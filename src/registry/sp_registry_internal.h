@@ -15,6 +15,7 @@ typedef struct SpWrite
 	SpIdentity	identity;
 	const char *session_role;
 	const char *acting_role;
+	const char *api_key_id;		/* NULL for none */
 } SpWrite;
 
 typedef struct SpLockedModel
@@ -25,6 +26,10 @@ typedef struct SpLockedModel
 	const char *owner_cluster;
 } SpLockedModel;
 
+/* The last event of a model. */
+#define SP_EVENT_DROP_MODEL "drop_model"
+
+/* Empty fields are NULL or 0. */
 typedef struct SpEvent
 {
 	const char *action;
@@ -33,6 +38,7 @@ typedef struct SpEvent
 	int32		replaced_version;
 	const char *detail;
 	const char *note;
+	const Jsonb *evidence;		/* what gates have seen */
 } SpEvent;
 
 /* Refuses read-only, parallel and recovery (what names the function), becomes the tables' owner, connects to SPI. */
@@ -45,9 +51,32 @@ extern uint64 sp_write_sql(const char *sql, int n_args, Oid *types, Datum *value
 /* Column (from 1) of the first row of the statement just run; never null. */
 extern Datum sp_write_result(int column);
 
+/* Lock a model's row until the transaction ends; false if there is none. Checks no right. */
+extern bool sp_write_lock_model(const char *name, SpLockedModel *model);
+
 /* Lock the caller's own model until the transaction ends: 42704, 42501. */
 extern void sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model);
+
+/* 42704 unless the locked model has the version. */
+extern void sp_write_check_version(const SpLockedModel *model, int32 version);
+
+/*
+ * sp_registry_history.c: add an event to the history of a locked model, as the next link of its chain.
+ *
+ * A link is the SHA-256 of the text "smartpouch event 1" with its zero byte, the
+ * link before (for the first event 32 zero bytes), and the columns of the row as
+ * sp_canonical.h writes them, in this order: model_id, seq, at, recorded_at, model,
+ * action, version, stage, replaced_version, detail, note, evidence, session_role,
+ * acting_role, api_key_id, client_address.  A column that is added one day makes
+ * another text, so that links made before stay what they are.
+ */
 extern void sp_write_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *event);
+
+/*
+ * sp_registry_drop.c: until the transaction ends, nobody takes away the bytes
+ * with these hashes, be it because no version that they can see has them.
+ */
+extern void sp_write_keep_blobs(const uint8 *program, const uint8 *artifact);
 
 /* sp_registry_golden.c: insert a row under the model's lock. */
 extern int32 sp_write_golden(const pg_uuid_t *model_id, int32 version, const SpGoldenRow *golden);

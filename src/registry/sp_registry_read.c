@@ -96,6 +96,14 @@ sp_registry_find_model(const char *name, Snapshot snapshot, SpModelRow *model)
 	return find_model_by_name(name, snapshot, model, &tid);
 }
 
+bool
+sp_registry_find_model_by_id(const pg_uuid_t *id, Snapshot snapshot, SpModelRow *model)
+{
+	ItemPointerData tid;
+
+	return find_model_by_id(id, snapshot, model, &tid);
+}
+
 static void
 read_version(SpScan *scan, HeapTuple tuple, SpVersionRow *version)
 {
@@ -172,6 +180,16 @@ sp_registry_is_stage(const char *name, Snapshot snapshot)
 	return found;
 }
 
+bool
+sp_registry_is_default_ladder(const char **stages, int count)
+{
+	bool		same = count == lengthof(default_stages);
+
+	for (int i = 0; same && i < count; i++)
+		same = strcmp(stages[i], default_stages[i]) == 0;
+	return same;
+}
+
 static bool
 find_numbered(const pg_uuid_t *model_id, int32 number, Snapshot snapshot, SpVersionRow *version,
 			  ItemPointer tid)
@@ -210,6 +228,20 @@ sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpFoundRows *r
 	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(program));
 	return find_version(SP_INDEX_VERSION_PROGRAM, 1, &key, snapshot, &rows->version, &rows->version_tid) &&
 		find_model_by_id(&rows->version.model_id, snapshot, &rows->model, &rows->model_tid);
+}
+
+bool
+sp_registry_blob_is_needed(const uint8 *sha256, Snapshot snapshot)
+{
+	SpVersionRow version;
+	ItemPointerData tid;
+	ScanKeyData key;
+
+	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(sha256));
+	if (find_version(SP_INDEX_VERSION_PROGRAM, 1, &key, snapshot, &version, &tid))
+		return true;
+	ScanKeyInit(&key, VERSION_ARTIFACT, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(sha256));
+	return find_version(SP_INDEX_VERSION_ARTIFACT, 1, &key, snapshot, &version, &tid);
 }
 
 bool

@@ -46,7 +46,8 @@ static const struct
 	[SP_TABLE_ALIAS] = {"alias", true},
 	[SP_TABLE_STAGE] = {"stage", true},
 	[SP_TABLE_EVENT] = {"event", false},
-	[SP_TABLE_GOLDEN] = {"golden", false}
+	[SP_TABLE_GOLDEN] = {"golden", false},
+	[SP_TABLE_EVALUATION] = {"evaluation", false}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -55,10 +56,13 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_BLOB] = "blob_pkey",
 	[SP_INDEX_VERSION] = "version_pkey",
 	[SP_INDEX_VERSION_PROGRAM] = "version_program_idx",
+	[SP_INDEX_VERSION_ARTIFACT] = "version_artifact_idx",
 	[SP_INDEX_DEPLOYMENT] = "deployment_pkey",
 	[SP_INDEX_ALIAS] = "alias_pkey",
 	[SP_INDEX_STAGE] = "stage_pkey",
-	[SP_INDEX_GOLDEN] = "golden_pkey"
+	[SP_INDEX_EVENT] = "event_pkey",
+	[SP_INDEX_GOLDEN] = "golden_pkey",
+	[SP_INDEX_EVALUATION] = "evaluation_pkey"
 };
 
 uint64		sp_registry_generation = 1;

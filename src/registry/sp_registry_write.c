@@ -22,6 +22,8 @@
 
 #define PIECE (1024 * 1024)		/* the CHECK constraint of table blob */
 
+const char *(*sp_registry_api_key) (void) = NULL;
+
 void
 sp_write_begin(SpWrite *write, const char *what)
 {
@@ -32,6 +34,7 @@ sp_write_begin(SpWrite *write, const char *what)
 	PreventCommandDuringRecovery(what);
 	write->acting_role = GetUserNameFromId(GetUserId(), false);
 	write->session_role = GetUserNameFromId(GetSessionUserId(), false);
+	write->api_key_id = sp_registry_api_key != NULL ? sp_registry_api_key() : NULL;
 	sp_identity_begin(&write->identity, owner);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -66,9 +69,8 @@ sp_write_result(int column)
 	return datum;
 }
 
-/* Lock a model's row until the transaction ends; false if there is none. */
-static bool
-lock_model(const char *name, SpLockedModel *model)
+bool
+sp_write_lock_model(const char *name, SpLockedModel *model)
 {
 	Oid			types[] = {TEXTOID};
 	Datum		values[] = {CStringGetTextDatum(name)};
@@ -100,7 +102,7 @@ check_owner(const SpWrite *write, const SpLockedModel *model)
 void
 sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model)
 {
-	if (!lock_model(name, model))
+	if (!sp_write_lock_model(name, model))
 	{
 		SpReference reference;
 
@@ -111,32 +113,22 @@ sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *m
 	check_owner(write, model);
 }
 
-/* Add a row to the append-only table event. Empty fields are NULL or 0. */
 void
-sp_write_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *event)
+sp_write_check_version(const SpLockedModel *model, int32 version)
 {
-	Oid			types[] = {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[] = {
-		UUIDPGetDatum(&model->id), CStringGetTextDatum(model->name),
-		CStringGetTextDatum(event->action), Int32GetDatum(event->version),
-		event->stage ? CStringGetTextDatum(event->stage) : (Datum) 0,
-		Int32GetDatum(event->replaced_version),
-		event->detail ? CStringGetTextDatum(event->detail) : (Datum) 0,
-		event->note ? CStringGetTextDatum(event->note) : (Datum) 0,
-		CStringGetTextDatum(write->session_role), CStringGetTextDatum(write->acting_role)
-	};
-	char		nulls[] = {
-		' ', ' ', ' ', event->version ? ' ' : 'n', event->stage ? ' ' : 'n',
-		event->replaced_version ? ' ' : 'n', event->detail ? ' ' : 'n',
-		event->note ? ' ' : 'n', ' ', ' ', '\0'
-	};
+	Oid			types[] = {UUIDOID, INT4OID};
+	Datum		values[] = {UUIDPGetDatum(&model->id), Int32GetDatum(version)};
 
-	sp_write_sql("WITH numbered AS (UPDATE smartpouch.model SET last_event = last_event + 1"
-				 " WHERE id = $1 RETURNING last_event)"
-				 " INSERT INTO smartpouch.event (model_id, seq, model, action, version, stage,"
-				 " replaced_version, detail, note, session_role, acting_role, client_address)"
-				 " SELECT $1, last_event, $2, $3, $4, $5, $6, $7, $8, $9, $10, inet_client_addr()"
-				 " FROM numbered", 10, types, values, nulls);
+	if (sp_write_sql("SELECT FROM smartpouch.version WHERE model_id = $1 AND version = $2",
+					 2, types, values, NULL) == 0)
+	{
+		SpReference reference;
+
+		memset(&reference, 0, sizeof(reference));
+		strlcpy(reference.model, model->name, sizeof(reference.model));
+		reference.version = version;
+		sp_registry_not_found(SP_NO_VERSION, &reference);
+	}
 }
 
 /* Bytes that are there already but damaged are taken away, to be written anew. */
@@ -208,13 +200,13 @@ lock_or_make_model(const SpWrite *write, const char *name, SpLockedModel *model)
 		CStringGetTextDatum(write->acting_role), CStringGetTextDatum(sp_cluster_id())
 	};
 
-	if (!lock_model(name, model))
+	if (!sp_write_lock_model(name, model))
 	{
 		lock_name(name);
 		sp_write_sql("INSERT INTO smartpouch.model (id, name, owner_oid, owner_name, owner_cluster)"
 					 " VALUES (gen_random_uuid(), $1, $2, $3, $4)"
 					 " ON CONFLICT ON CONSTRAINT model_name_key DO NOTHING", 4, types, values, NULL);
-		if (!lock_model(name, model))
+		if (!sp_write_lock_model(name, model))
 			elog(ERROR, "model \"%s\" vanished while it was made", name);
 	}
 	check_owner(write, model);
@@ -234,6 +226,7 @@ insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, c
 
 	sp_sha256(version->program, version->program_bytes, program);
 	sp_sha256(version->artifact, version->artifact_bytes, artifact);
+	sp_write_keep_blobs(program, artifact);
 	add_blob(program, version->program, version->program_bytes);
 	add_blob(artifact, version->artifact, version->artifact_bytes);
 
@@ -294,7 +287,7 @@ sp_registry_rename(const char *old, const char *new)
 	sp_write_begin(&write, "rename_model()");
 	sp_write_lock_own_model(&write, old, &model);
 	lock_name(new);
-	if (lock_model(new, &other))
+	if (sp_write_lock_model(new, &other))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists", new)));
@@ -331,116 +324,5 @@ sp_registry_set_owner(const char *name, Oid role)
 	sp_write_sql("UPDATE smartpouch.model SET owner_oid = $2, owner_name = $3, owner_cluster = $4"
 				 " WHERE id = $1", 4, types, values, NULL);
 	sp_write_event(&write, &model, &(SpEvent) {.action = "set_owner", .detail = role_name});
-	sp_write_end(&write);
-}
-
-static void
-check_version_exists(const SpLockedModel *model, int32 version)
-{
-	Oid			types[] = {UUIDOID, INT4OID};
-	Datum		values[] = {UUIDPGetDatum(&model->id), Int32GetDatum(version)};
-
-	if (sp_write_sql("SELECT FROM smartpouch.version WHERE model_id = $1 AND version = $2",
-					 2, types, values, NULL) == 0)
-	{
-		SpReference reference;
-
-		memset(&reference, 0, sizeof(reference));
-		strlcpy(reference.model, model->name, sizeof(reference.model));
-		reference.version = version;
-		sp_registry_not_found(SP_NO_VERSION, &reference);
-	}
-}
-
-void
-sp_registry_promote(const char *name, int32 version, const char *stage, const char *note)
-{
-	SpWrite		write;
-	SpLockedModel model;
-	int32		served = 0;
-	Oid			types[] = {UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID};
-	char		nulls[] = {' ', ' ', ' ', ' ', note ? ' ' : 'n', '\0'};
-
-	sp_write_begin(&write, "promote()");
-	sp_write_lock_own_model(&write, name, &model);
-	if (!sp_registry_is_stage(stage, NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("stage \"%s\" does not exist", stage),
-				 errhint("The view smartpouch.stages lists the ladder of stages.")));
-	check_version_exists(&model, version);
-
-	Datum		values[] = {
-		UUIDPGetDatum(&model.id), CStringGetTextDatum(stage), Int32GetDatum(version),
-		CStringGetTextDatum(write.acting_role), note ? CStringGetTextDatum(note) : (Datum) 0
-	};
-
-	if (sp_write_sql("SELECT version FROM smartpouch.deployment WHERE model_id = $1 AND stage = $2",
-					 2, types, values, NULL) > 0)
-		served = DatumGetInt32(sp_write_result(1));
-	if (served == version)
-		ereport(NOTICE,
-				(errmsg("version %d of model \"%s\" serves stage \"%s\" already",
-						version, name, stage)));
-	else
-	{
-		sp_write_sql("INSERT INTO smartpouch.deployment AS d"
-					 " (model_id, stage, version, promoted_by, note) VALUES ($1, $2, $3, $4, $5)"
-					 " ON CONFLICT ON CONSTRAINT deployment_pkey DO UPDATE SET"
-					 " version = excluded.version, replaced = d.replaced || d.version,"
-					 " promoted_at = now(), promoted_by = excluded.promoted_by, note = excluded.note",
-					 5, types, values, nulls);
-		sp_write_event(&write, &model, &(SpEvent) {
-			.action = "promote", .version = version, .stage = stage,
-			.replaced_version = served, .note = note
-		});
-	}
-	sp_write_end(&write);
-}
-
-void
-sp_registry_set_alias(const char *name, const char *alias, int32 version)
-{
-	SpWrite		write;
-	SpLockedModel model;
-	Oid			types[] = {UUIDOID, TEXTOID, INT4OID};
-
-	sp_write_begin(&write, "set_alias()");
-	sp_write_lock_own_model(&write, name, &model);
-	if (sp_registry_is_stage(alias, NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("\"%s\" is a stage and cannot be an alias", alias)));
-	check_version_exists(&model, version);
-
-	Datum		values[] = {
-		UUIDPGetDatum(&model.id), CStringGetTextDatum(alias), Int32GetDatum(version)
-	};
-
-	sp_write_sql("INSERT INTO smartpouch.alias (model_id, alias, version) VALUES ($1, $2, $3)"
-				 " ON CONFLICT ON CONSTRAINT alias_pkey DO UPDATE SET version = excluded.version",
-				 3, types, values, NULL);
-	sp_write_event(&write, &model, &(SpEvent) {.action = "set_alias", .version = version, .detail = alias});
-	sp_write_end(&write);
-}
-
-void
-sp_registry_drop_alias(const char *name, const char *alias)
-{
-	SpWrite		write;
-	SpLockedModel model;
-	Oid			types[] = {UUIDOID, TEXTOID};
-
-	sp_write_begin(&write, "drop_alias()");
-	sp_write_lock_own_model(&write, name, &model);
-
-	Datum		values[] = {UUIDPGetDatum(&model.id), CStringGetTextDatum(alias)};
-
-	if (sp_write_sql("DELETE FROM smartpouch.alias WHERE model_id = $1 AND alias = $2",
-					 2, types, values, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%s\" has no alias \"%s\"", name, alias)));
-	sp_write_event(&write, &model, &(SpEvent) {.action = "drop_alias", .detail = alias});
 	sp_write_end(&write);
 }

@@ -25,6 +25,15 @@ foreach my $fixture (@fixtures)
 $node->safe_psql('postgres', qq{
     SELECT smartpouch.add_golden('xgb_pouch_softprob', to_jsonb(r), '{"label": "0"}') FROM xgb_pouch_softprob r WHERE id = 1});
 $node->safe_psql('postgres', "INSERT INTO smartpouch.stage VALUES ('lab', 1), ('production', 2)");
+# history: something rolled back, and a model that is gone
+$node->safe_psql('postgres', qq{
+    SELECT smartpouch.rename_model('$names[0]', 'other'), smartpouch.rename_model('other', '$names[0]');
+    SELECT smartpouch.import_model('gone', smartpouch.model_artifact('$names[0]')), smartpouch.promote('gone', 1, 'lab', 'für Žofie');
+    SELECT smartpouch.drop_deployment('gone', 'lab');
+    SELECT smartpouch.drop_model('gone')});
+my $whole  = 'SELECT smartpouch.registry_digest(), (SELECT count(*) FROM smartpouch.verify_history())';
+my $digest = $node->safe_psql('postgres', $whole);
+like($digest, qr/^\\x[0-9a-f]{64}\|0$/, 'histories are whole');
 my %before = map { $_->{name} => all_predictions($node, $_) } @fixtures;
 my $registry = q{
     SELECT 'version', md5(string_agg(v::text, ';' ORDER BY v::text)) FROM smartpouch.versions v
@@ -43,6 +52,7 @@ command_ok([ 'pg_dump', '-f', "$dir/db.sql", '-d', $node->connstr('postgres') ],
 $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE template0');
 command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('copy'), "$dir/db.dump" ], 'pg_restore');
 is($node->safe_psql('copy', $registry), $rows, 'the registry is the same');
+is($node->safe_psql('copy', $whole), $digest, 'so is its digest, and histories are whole');
 is(join(' ', grep { all_predictions($node, read_fixture($_), 'copy') ne $before{$_} } @names),
     '', 'predictions of all ' . @names . ' fixtures are equal');
 is(import_fixture($node, $fixtures[0], undef, 'copy'), 2, 'the next import gets the next number');
@@ -55,6 +65,10 @@ $target->start;
 $target->safe_psql('postgres', 'CREATE ROLE keeper');
 $target->psql('postgres', undef, extra_params => [ '-q', '-f', "$dir/db.sql" ], on_error_stop => 1, stdout => undef);
 is($target->safe_psql('postgres', $registry), $rows, 'plain restore elsewhere: the registry is the same');
+is($target->safe_psql('postgres', $whole), $digest, 'so is its digest, and histories are whole');
+$target->safe_psql('postgres', "CREATE DATABASE latin ENCODING 'LATIN2' LOCALE 'C' TEMPLATE template0");
+$target->psql('latin', undef, extra_params => [ '-q', '-f', "$dir/db.sql" ], on_error_stop => 1, stdout => undef);
+is($target->safe_psql('latin', $whole), $digest, 'in a database of another encoding too');
 is(join(' ', grep { all_predictions($target, read_fixture($_)) ne $before{$_} } @names),
     '', 'predictions of all fixtures are equal there');
 my $oid = 'SELECT oid FROM pg_roles WHERE rolname = \'keeper\'';

@@ -1,0 +1,136 @@
+/*
+ * src/api/sp_api_history.c
+ *
+ * Asking the history of models, and proving it.
+ */
+#include "server/sp_compat.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "api/sp_arguments.h"
+#include "registry/sp_registry.h"
+
+PG_FUNCTION_INFO_V1(smartpouch_serving_at);
+PG_FUNCTION_INFO_V1(smartpouch_verify_history);
+PG_FUNCTION_INFO_V1(smartpouch_registry_digest);
+
+static Snapshot
+active_snapshot(void)
+{
+	return ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
+}
+
+/* The models that have the name, or had it when they were dropped; 42704 for none. */
+static pg_uuid_t *
+models_of_name(const char *name, int *count)
+{
+	pg_uuid_t  *ids = sp_registry_known_models(name, active_snapshot(), count);
+
+	if (*count == 0)
+	{
+		SpReference reference;
+
+		memset(&reference, 0, sizeof(reference));
+		strlcpy(reference.model, name, sizeof(reference.model));
+		sp_registry_not_found(SP_NO_MODEL, &reference);
+	}
+	return ids;
+}
+
+/* columns of serving_at */
+#define N_SERVED 8
+
+static Datum
+served_row(FunctionCallInfo fcinfo, const SpServed *served)
+{
+	TupleDesc	columns;
+	Datum		values[N_SERVED] = {0};
+	bool		nulls[N_SERVED] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int32GetDatum(served->version);
+	nulls[0] = served->version == 0;
+	values[1] = TimestampTzGetDatum(served->recorded_at);
+	values[2] = CStringGetTextDatum(served->action);
+	values[3] = Int32GetDatum(served->replaced_version);
+	nulls[3] = served->replaced_version == 0;
+	values[4] = CStringGetTextDatum(served->session_role);
+	values[5] = CStringGetTextDatum(served->acting_role);
+	values[6] = served->note ? CStringGetTextDatum(served->note) : (Datum) 0;
+	nulls[6] = served->note == NULL;
+	values[7] = Int64GetDatum(served->seq);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
+}
+
+/* Of several models that had the name one after the other, the last one that served. */
+Datum
+smartpouch_serving_at(PG_FUNCTION_ARGS)
+{
+	char	   *name = sp_name_argument(fcinfo, 0, "model", "model");
+	char	   *stage = sp_name_argument(fcinfo, 1, "stage", "stage");
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(2);
+	int			count;
+	pg_uuid_t  *ids = models_of_name(name, &count);
+	SpServed	last = {0};
+
+	for (int i = 0; i < count; i++)
+	{
+		SpServed	served;
+
+		if (sp_registry_served(&ids[i], stage, at, active_snapshot(), &served) &&
+			(last.action == NULL || served.recorded_at > last.recorded_at))
+			last = served;
+	}
+	if (last.action == NULL)
+		PG_RETURN_NULL();
+	return served_row(fcinfo, &last);
+}
+
+/* columns of verify_history */
+#define N_PROBLEM 4
+
+static void
+put_problem(void *arg, const SpHistoryProblem *problem)
+{
+	ReturnSetInfo *result = arg;
+	Datum		values[N_PROBLEM];
+	bool		nulls[N_PROBLEM] = {problem->model == NULL};
+
+	values[0] = problem->model ? CStringGetTextDatum(problem->model) : (Datum) 0;
+	values[1] = UUIDPGetDatum(&problem->model_id);
+	values[2] = Int64GetDatum(problem->seq);
+	values[3] = CStringGetTextDatum(problem->problem);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+smartpouch_verify_history(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	pg_uuid_t  *ids;
+	int			count;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		ids = sp_registry_known_models(NULL, active_snapshot(), &count);
+	else
+		ids = models_of_name(sp_name_argument(fcinfo, 0, "model", "model"), &count);
+	for (int i = 0; i < count; i++)
+		sp_registry_verify_history(&ids[i], active_snapshot(), put_problem, result);
+	return (Datum) 0;
+}
+
+Datum
+smartpouch_registry_digest(PG_FUNCTION_ARGS)
+{
+	uint8		digest[SP_SHA256_SIZE];
+
+	(void) fcinfo;
+	sp_registry_digest(active_snapshot(), digest);
+	return sp_hash_datum(digest);
+}

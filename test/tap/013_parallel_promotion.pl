@@ -1,0 +1,65 @@
+# A parallel query uses one version of a model from beginning to end, in the
+# leader and in every worker, whatever is promoted meanwhile.
+use strict;
+use warnings FATAL => 'all';
+
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+use Smartpouch;
+
+my $node = new_server('parallel', conf => "max_worker_processes = 8\nmax_parallel_workers = 4");
+my $fixture = read_fixture('xgb_diabetes_squarederror');
+my $other   = read_fixture('xgb_diabetes_tweedie');
+load_fixture($node, $fixture);
+import_fixture($node, $fixture, 'm');
+import_fixture($node, $other,   'm');
+$node->safe_psql('postgres', qq{
+    CREATE TABLE many AS SELECT r.* FROM "$fixture->{name}" r, generate_series(1, 200);
+    ALTER TABLE many SET (parallel_workers = 4);
+    ANALYZE many;
+    SELECT smartpouch.promote('m', 1, 'production')});
+
+my $settings = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;'
+  . ' SET max_parallel_workers_per_gather = 4;';
+# the answer of each row is compared with both versions by name
+my $query = q{SELECT sum(abs(smartpouch.predict('m', r) - smartpouch.predict('m:1', r))) = 0,
+    sum(abs(smartpouch.predict('m', r) - smartpouch.predict('m:2', r))) = 0 FROM many r};
+like($node->safe_psql('postgres', "$settings EXPLAIN (COSTS OFF) $query"), qr/Workers Planned: 4/, 'the query is parallel');
+
+# one session promotes to and fro all the time
+my ($in, $out, $err) = ('', '', '');
+my $promoter = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
+    '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+$in .= q{DO $$ BEGIN
+    FOR i IN 1 .. 100000 LOOP
+        PERFORM smartpouch.promote('m', 1 + i % 2, 'production');
+        COMMIT;
+        EXIT WHEN EXISTS (SELECT FROM pg_tables WHERE tablename = 'enough');
+    END LOOP; END $$; SELECT 'ended';} . "\n";
+IPC::Run::pump_nb($promoter);
+
+my %seen;
+for (1 .. 40)
+{
+    $seen{ $node->safe_psql('postgres', "$settings $query") }++;
+}
+$node->safe_psql('postgres', 'CREATE TABLE enough ()');
+IPC::Run::pump($promoter) until $out =~ /ended/ || $err ne '';
+is($err =~ /ERROR/ ? $err : '', '', 'the promotions went well');
+$in .= "\\q\n";
+IPC::Run::finish($promoter);
+
+is(join(' ', grep { !/^(t\|f|f\|t)$/ } keys %seen), '', 'every query had one version for all its rows');
+cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM smartpouch.history WHERE stage = 'production'"), '>', 40,
+    'while there were promotions');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM smartpouch.verify_history()'), 0, 'all of them in a whole history');
+note join(', ', map { "$_ $seen{$_} times" } sort keys %seen);
+
+# a repeatable-read transaction keeps its version in the workers too
+is($node->safe_psql('postgres', "$settings SELECT smartpouch.promote('m', 1, 'production');
+    BEGIN ISOLATION LEVEL REPEATABLE READ; $query; COMMIT") =~ /t\|f$/ ? 't' : 'f', 't', 'repeatable read');
+
+$node->stop;
+done_testing();
