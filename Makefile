@@ -176,6 +176,7 @@ API_OBJS = \
 	src/api/sp_api_import.o \
 	src/api/sp_api_model.o \
 	src/api/sp_api_operation.o \
+	src/api/sp_api_plan.o \
 	src/api/sp_api_predict.o \
 	src/api/sp_api_predict_batch.o \
 	src/api/sp_api_predict_json.o \
@@ -231,7 +232,7 @@ DATA       = $(wildcard sql/updates/smartpouch--*--*.sql)
 # ------------------------------------------------------------------ tests --
 # pg_regress: sql/NAME.sql against expected/NAME.out, in this order.  They run
 # on any server that has the extension installed (make installcheck).
-REGRESS = smoke import predict registry golden
+REGRESS = smoke import predict registry golden plan
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out

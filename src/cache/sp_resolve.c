@@ -71,10 +71,12 @@ make_table(void)
 }
 
 static void
-remember(const char *key, const SpResolved *resolved)
+remember(const char *text, Size size, const SpResolved *resolved)
 {
+	char		key[SP_REFERENCE_SIZE] = {0};
 	Entry	   *entry;
 
+	memcpy(key, text, size);
 	if (entries != NULL && hash_get_num_entries(entries) >= MAX_ENTRIES)
 	{
 		hash_destroy(entries);
@@ -86,33 +88,56 @@ remember(const char *key, const SpResolved *resolved)
 	entry->resolved = *resolved;
 }
 
+/* What was remembered for a reference, if it holds. */
+static bool
+recall(const char *text, Size size, SpResolved *resolved)
+{
+	char		key[SP_REFERENCE_SIZE] = {0};
+	Entry	   *entry;
+
+	if (size >= SP_REFERENCE_SIZE || entries == NULL)
+		return false;
+	memcpy(key, text, size);
+	entry = hash_search(entries, key, HASH_FIND, NULL);
+	if (entry == NULL || !sp_resolved_holds(&entry->resolved))
+		return false;
+	*resolved = entry->resolved;
+	return true;
+}
+
+static SpFound
+look_up(const SpReference *reference, const char *text, Size size, SpResolved *resolved)
+{
+	Snapshot	snapshot = begin_reading(resolved);
+	SpFound		found = sp_registry_find(reference, snapshot, &resolved->rows);
+
+	if (found == SP_FOUND && snapshot != NULL)
+		remember(text, size, resolved);
+	return found;
+}
+
 void
 sp_resolve(const char *text, Size size, SpResolved *resolved)
 {
-	char		key[SP_REFERENCE_SIZE] = {0};
 	SpReference reference;
-	Snapshot	snapshot;
 	SpFound		found;
 
-	if (size < SP_REFERENCE_SIZE)
-		memcpy(key, text, size);
-	if (size < SP_REFERENCE_SIZE && entries != NULL)
-	{
-		Entry	   *entry = hash_search(entries, key, HASH_FIND, NULL);
-
-		if (entry != NULL && sp_resolved_holds(&entry->resolved))
-		{
-			*resolved = entry->resolved;
-			return;
-		}
-	}
+	if (recall(text, size, resolved))
+		return;
 	sp_reference_parse(&reference, text, size);
-	snapshot = begin_reading(resolved);
-	found = sp_registry_find(&reference, snapshot, &resolved->rows);
+	found = look_up(&reference, text, size, resolved);
 	if (found != SP_FOUND)
 		sp_registry_not_found(found, &reference);
-	if (snapshot != NULL)
-		remember(key, resolved);
+}
+
+bool
+sp_resolve_try(const char *text, Size size, SpResolved *resolved)
+{
+	SpReference reference;
+
+	return recall(text, size, resolved) ||
+		(sp_reference_try(&reference, text, size) &&
+		 look_up(&reference, text, size, resolved) == SP_FOUND);
 }
 
 void

@@ -32,6 +32,9 @@ extern bool sp_resolved_holds(SpResolved *resolved);
 /* Resolve text; raises 22023, 42704 or 55000. */
 extern void sp_resolve(const char *text, Size size, SpResolved *resolved);
 
+/* As sp_resolve, but false in place of an error. */
+extern bool sp_resolve_try(const char *text, Size size, SpResolved *resolved);
+
 /* The version with this hash of its stored form; raises 42704. */
 extern void sp_resolve_program(const uint8 *program, SpResolved *resolved);
 

@@ -64,8 +64,8 @@ clipped(const char *text, Size size)
 	return pnstrdup(text, pg_mbcliplen(text, (int) size, MESSAGE_BYTES));
 }
 
-void
-sp_reference_parse(SpReference *reference, const char *text, Size size)
+bool
+sp_reference_try(SpReference *reference, const char *text, Size size)
 {
 	const char *at = memchr(text, '@', size);
 	const char *colon = at ? NULL : memchr(text, ':', size);
@@ -82,7 +82,13 @@ sp_reference_parse(SpReference *reference, const char *text, Size size)
 		good = good && parse_version(&reference->version, colon + 1, size - name_size - 1);
 	else
 		strcpy(reference->target, SP_PRODUCTION);
-	if (!good)
+	return good;
+}
+
+void
+sp_reference_parse(SpReference *reference, const char *text, Size size)
+{
+	if (!sp_reference_try(reference, text, size))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid model reference \"%s\"", clipped(text, size)),

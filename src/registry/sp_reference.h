@@ -29,6 +29,9 @@ typedef struct SpReference
 /* Raises 22023 for text that is no reference; one that is has fewer than SP_REFERENCE_SIZE bytes. */
 extern void sp_reference_parse(SpReference *reference, const char *text, Size size);
 
+/* False for text that is no reference. */
+extern bool sp_reference_try(SpReference *reference, const char *text, Size size);
+
 /* Raises 22023 unless text is a name; kind ("model", "alias", ...) is for the message. */
 extern void sp_name_check(const char *text, const char *kind);
 

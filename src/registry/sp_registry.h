@@ -76,6 +76,9 @@ extern Oid	sp_registry_table(SpTable table);
 extern Oid	sp_registry_index(SpIndex index);
 extern Oid	sp_registry_owner(void);
 
+/* False when they would raise. */
+extern bool sp_registry_fits(void);
+
 /* ---- sp_registry_read.c ---- */
 
 typedef struct SpModelRow

@@ -97,14 +97,14 @@ sp_registry_init(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 }
 
-static void
-check_version(Oid extension)
+/* Of the SQL objects; NULL if it has none. */
+static char *
+installed_version(Oid extension)
 {
 	Relation	catalog = table_open(ExtensionRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	bool		known = false;
 	char	   *version = NULL;
 
 	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
@@ -122,9 +122,24 @@ check_version(Oid extension)
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
+	return version;
+}
+
+static bool
+is_known(const char *version)
+{
 	for (Size i = 0; version != NULL && i < lengthof(known_versions); i++)
-		known = known || strcmp(version, known_versions[i]) == 0;
-	if (!known)
+		if (strcmp(version, known_versions[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+check_version(Oid extension)
+{
+	char	   *version = installed_version(extension);
+
+	if (!is_known(version))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("smartpouch library %s does not fit the installed SQL objects of version %s",
@@ -177,6 +192,17 @@ locate(void)
 		locate_once();
 	} while (changed);
 	located = true;
+}
+
+bool
+sp_registry_fits(void)
+{
+	Oid			extension;
+
+	if (located)
+		return true;
+	extension = get_extension_oid("smartpouch", true);
+	return OidIsValid(extension) && is_known(installed_version(extension));
 }
 
 Oid

@@ -33,6 +33,7 @@ $node->safe_psql('postgres', q{UPDATE pg_extension SET extversion = '0.1' WHERE 
 my ($code, $out, $err) = $node->psql('postgres', q{SELECT smartpouch.predict('m', ARRAY[1])});
 like($err, qr/does not fit the installed SQL objects of version 0\.1/, 'another version of the SQL objects is noticed');
 like($err, qr/ALTER EXTENSION smartpouch UPDATE/, 'with what to do');
+is($node->safe_psql('postgres', q{EXPLAIN (COSTS OFF) SELECT smartpouch.predict('m', ARRAY[1])}), 'Result', 'but not while a query is planned');
 is($node->safe_psql('postgres', q{SELECT smartpouch.health() ->> 'status'}), 'fail', 'health() says so');
 
 # two databases of one cluster are two registries
