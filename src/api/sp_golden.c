@@ -13,7 +13,7 @@
 #include "api/sp_golden.h"
 #include "api/sp_result.h"
 
-static void
+static SP_NORETURN void
 refuse_expected(const SpBinder *binder, const char *what)
 {
 	ereport(ERROR,
