@@ -350,29 +350,34 @@ sp_onnx_topk(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SpOnnxValue best;
 	const SpOnnxValue *inputs[2] = {&value, &index};
 	SpGeneral	spec = {0};
-	int64_t    *k;
+	int64_t    *ks;
 	size_t		count;
+	int64_t		k;
 	int64_t		number;
 	int64_t		largest;
 	uint32_t	axis;
 
 	SP_TRY(sp_onnx_operand(onnx, node, 0, &value));
-	SP_TRY(sp_onnx_ints(onnx, node, NULL, 1, &k, &count));
+	/* an attribute before opset 10 */
+	SP_TRY(sp_onnx_attribute_int(onnx, node, "k", 0, &k));
+	SP_TRY(sp_onnx_ints(onnx, node, NULL, 1, &ks, &count));
+	if (ks)
+		k = count == 1 ? ks[0] : 0;
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "axis", -1, &number));
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "largest", 1, &largest));
 	SP_TRY(sp_onnx_axis(onnx, node, &value, number, &axis));
-	if (count != 1 || k[0] <= 0 || k[0] > value.dims[axis])
+	if (k <= 0 || k > value.dims[axis])
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "the number of elements is not possible");
 	sp_onnx_groups(&value, axis, axis, spec.dims);
-	spec.dims[3] = (uint32_t) k[0];
+	spec.dims[3] = (uint32_t) k;
 	spec.kind = largest != 0;
 	SP_TRY(sp_onnx_step(onnx, node, SP_OP_TOPK, spec, inputs, 1, &index));
 	index.elem = SP_ONNX_INT64;
-	index.dims[axis] = k[0];
+	index.dims[axis] = k;
 	spec.dims[3] = 0;
 	spec.kind = 1;
 	SP_TRY(sp_onnx_step(onnx, node, SP_OP_TAKE, spec, inputs, 2, &best));
-	best.dims[axis] = k[0];
+	best.dims[axis] = k;
 	SP_TRY(sp_onnx_define_output(onnx, node, 0, best));
 	return sp_onnx_define_output(onnx, node, 1, index);
 }

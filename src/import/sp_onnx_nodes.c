@@ -348,7 +348,7 @@ static const SpOnnxOperator sp_onnx_tensor_operators[] = {
 	{"", "Expand", sp_onnx_expand, ""}, {"", "Tile", sp_onnx_tile, ""}, {"", "Shape", sp_onnx_shape, "start end "},
 	{"", "ConstantOfShape", sp_onnx_constant_of_shape, "value "}, {"", "Where", sp_onnx_where, ""},
 	{"", "Clip", sp_onnx_clip, "min max "}, {"", "ArgMax", sp_onnx_argument, "axis keepdims select_last_index "},
-	{"", "ArgMin", sp_onnx_argument, "axis keepdims select_last_index "}, {"", "TopK", sp_onnx_topk, "axis largest sorted "},
+	{"", "ArgMin", sp_onnx_argument, "axis keepdims select_last_index "}, {"", "TopK", sp_onnx_topk, "axis k largest sorted "},
 	{"", "Softmax", sp_onnx_softmax, "axis "}, {"", "LogSoftmax", sp_onnx_softmax, "axis "},
 	{"", "Hardmax", sp_onnx_softmax, "axis "}, {"", "CumSum", sp_onnx_cumsum, "exclusive reverse "},
 	{"", "Conv", sp_onnx_conv, "auto_pad dilations group kernel_shape pads strides "},

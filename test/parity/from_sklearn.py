@@ -240,39 +240,49 @@ def register() -> None:
 
 
 def _variants() -> None:
-    from sklearn_variants import OLDER, SHAPES, VARIANTS
+    from sklearn_variants import OPSETS, SHAPES, VARIANTS
 
     for short, kind, task, rest in VARIANTS:
         rest = dict(rest)
         sees = "float32" if rest.get("trees") or rest.get("float32") else "float64"
         add(f"v_{short}", kind, task, recipe(kind, rest.pop("only", data.classes), **rest), sees=sees)
     for short, kind, task, rest in SHAPES:
-        for at, (opset, ml) in enumerate(OLDER):
-            rest_ = {key: value for key, value in rest.items() if key != "only"}
-            train = opset_recipe(kind, rest.get("only", data.classes), opset, ml, zipmap=at % 2 == 0, **rest_)
-            registry.add(f"skl_{short}_opset_{opset}", f"ONNX opset {opset}, ml {ml}", task, train, tolerance=FLOAT32,
-                         estimator=kind)
+        for at, (opset, ml) in enumerate(OPSETS):
+            train = opset_recipe(kind, opset, ml, zipmap=at % 2 == 0, **rest)
+            registry.add(f"skl_{short}_opset_{opset}_ml_{ml}", f"ONNX, opset 9 to {OPSETS[-1][0]}", task, train,
+                         tolerance=FLOAT32, estimator=kind)
 
 
-def opset_recipe(kind: str, source: Source, opset: int, ml: int, *, zipmap: bool, **rest: Any):
+def opset_recipe(
+    kind: str, opset: int, ml: int, *, zipmap: bool, only: Source = data.classes, trees: bool = False,
+    missing: bool = False, scale: float = 100.0, **params: Any,
+) -> Callable[[], Trained]:
     """As users write it: convert_sklearn with a float32 tensor, often with ZipMap."""
 
     def train() -> Trained:
         from skl2onnx.common.data_types import FloatTensorType
 
-        used = source()
-        trees = rest.get("trees", False)
+        used = only()
         X = used.X.astype(np.float32).astype(np.float64)
-        model = make(kind, **{key: value for key, value in rest.items() if key != "trees"}).fit(X, used.y)
-        artifact = skl2onnx.convert_sklearn(
+        model = make(kind, **params).fit(X, used.y)
+        converted = skl2onnx.convert_sklearn(
             model, initial_types=[("X", FloatTensorType([None, X.shape[1]]))],
             target_opset={"": opset, "ai.onnx.ml": ml},
             options={id(model): {"zipmap": zipmap}} if is_classifier(model) else None,
-        ).SerializeToString()
-        asked = _rows(model, used, True, trees, False, None, 100.0)
-        return Trained(artifact, asked, lambda given: answers(model, given), onnx=artifact)
+        )
+        declare(converted, opset, ml)
+        artifact = converted.SerializeToString()
+        asked = _rows(model, used, True, trees, missing, None, scale).astype(np.float32).astype(np.float64)
+        return Trained(artifact, asked, lambda given: answers(model, given), tolerance=precision(artifact), onnx=artifact)
 
     return train
+
+
+def declare(converted: Any, opset: int, ml: int) -> None:
+    """The opsets that were asked for: the converter declares the oldest ones that its nodes need."""
+    wanted = {"": opset, "ai.onnx.ml": ml}
+    for each in converted.opset_import:
+        each.version = max(each.version, wanted.get(each.domain, each.version))
 
 
 def _pipelines() -> None:

@@ -7,6 +7,7 @@ too and agrees with the server.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,13 @@ def feed(session: Any, rows: Any) -> dict[str, Any]:
     if len(inputs) == 1:
         return {inputs[0].name: np.asarray(rows).astype(types.get(inputs[0].type, object))}
     table = np.asarray(rows, dtype=object)
-    return {each.name: table[:, [at]].astype(types.get(each.type, object)) for at, each in enumerate(inputs)}
+    given, first = {}, 0
+    for each in inputs:
+        width = math.prod(each.shape[1:])
+        columns = table[:, first:first + width].astype(types.get(each.type, object))
+        given[each.name] = columns.reshape(len(table), *each.shape[1:])
+        first += width
+    return given
 
 
 def several_targets(scores: Any, rows: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import skl2onnx
 
 import data
 from from_sklearn import make, whole_rows
@@ -139,11 +140,17 @@ VARIANTS += [
       for short, kind, rest in LABELS if short not in BINARY_ONLY),
 ]
 
-# Forms of the file: (name, estimator, task, parameters, opset, opset of ai.onnx.ml, ZipMap)
-OLDER = [(opset, ml) for opset, ml in ((9, 1), (11, 1), (13, 2), (15, 2), (17, 3), (19, 3), (21, 3))]
+# Forms of the file: every opset that the converter knows, with those of ai.onnx.ml in turn.
+OPSETS = [(opset, 1 + at % 5) for at, opset in enumerate(range(9, skl2onnx.__max_supported_opset__ + 1))]
 SHAPES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("forest", "RandomForestClassifier", C, FOREST),
     ("logistic", "LogisticRegression", C, {}),
     ("boosting", "GradientBoostingRegressor", R, {**BOOST, "only": data.regression}),
     ("ridge", "Ridge", R, {"only": data.regression}),
+    ("neighbors", "KNeighborsClassifier", C, {"scale": 2.0}),
+    ("svc", "SVC", C, {"probability": True, "scale": 2.0}),
+    ("kmeans", "KMeans", "clustering", {"n_clusters": 4, "n_init": 1, "scale": 3.0}),
+    ("mlp", "MLPClassifier", C, {"hidden_layer_sizes": (8,), "max_iter": 40, "scale": 5.0}),
+    ("bayes", "GaussianNB", C, {"scale": 2.0}),
+    ("hist", "HistGradientBoostingRegressor", R, {**HIST, "only": data.regression}),
 ]

@@ -98,7 +98,7 @@ static const Case cases[] = {
 	{"", "ReduceMax", "X,one", "Y", 1, {NULL}}, {"", "ReduceMin", "X,one", "Y", 1, {NULL}},
 	{"", "ReduceL2", "X,one", "Y", 1, {NULL}}, {"", "ReduceLogSumExp", "X,one", "Y", 1, {NULL}},
 	{"", "ReduceSumSquare", "X,one", "Y", 1, {NULL}}, {"", "ArgMax", "X", "Y", 1, AXIS(1)}, {"", "ArgMin", "X", "Y", 1, AXIS(1)},
-	{"", "TopK", "X,two", "a,Y", 2, {NULL}}, {"", "CumSum", "X,one", "Y", 4, {NULL}}
+	{"", "TopK", "X,two", "a,Y", 2, {NULL}}, {"", "TopK", "X", "Y,a", 3, {"k", "i:3", NULL}}, {"", "CumSum", "X,one", "Y", 4, {NULL}}
 };
 
 static void
@@ -280,6 +280,9 @@ test_refused(void)
 	put_node(&graph, "", "OneHot", "X,X,onoff", "Y", NULL);
 	put_value(&graph, 11, "X", 1, 4);
 	refused(SP_ERR_UNSUPPORTED, "not a constant");
+	put_node(&graph, "", "TopK", "X", "Y,Z", NULL);
+	put_value(&graph, 11, "X", 1, 4);
+	refused(SP_ERR_FORMAT, "number of elements");
 	put_node(&graph, "", "If", "X", "Y", NULL);
 	put_value(&graph, 11, "X", 1, 4);
 	refused(SP_ERR_UNSUPPORTED, "If");
