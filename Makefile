@@ -158,6 +158,8 @@ CACHE_OBJS = \
 	src/cache/sp_model_cache.o \
 	src/cache/sp_resolve.o \
 	src/cache/sp_shared_cache.o \
+	src/cache/sp_shared_facts.o \
+	src/cache/sp_shared_fill.o \
 	src/cache/sp_shared_memory.o
 
 AUTH_OBJS =

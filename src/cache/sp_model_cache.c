@@ -6,9 +6,9 @@
 #include <math.h>
 
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -26,6 +26,7 @@ static HTAB *models = NULL;
 static Size total_size = 0;
 static uint64 use_counter = 0;
 static uint64 seen_changes = 0;
+static uint64 database_generation = 1;
 static uint64 swept_generation = 0;
 static uint64 swept_changes = 0;
 static bool registry_changed = false;	/* by the transaction */
@@ -90,11 +91,22 @@ sp_model_cache_registry_changed(void)
 	registry_changed = true;
 }
 
+/* Databases come and go without a change of our registry. */
+static void
+database_changed(Datum argument, int cache, uint32 hash)
+{
+	(void) argument;
+	(void) cache;
+	(void) hash;
+	database_generation++;
+}
+
 void
 sp_model_cache_init(void)
 {
 	sp_shared_init();
 	RegisterXactCallback(at_transaction_end, NULL);
+	CacheRegisterSyscacheCallback(DATABASEOID, database_changed, (Datum) 0);
 }
 
 /* Drop unpinned models, least recently pinned first, until the rest fits. */
@@ -321,23 +333,26 @@ is_wanted(const SpSharedFacts *fact)
 /*
  * Versions may be gone since a registry changed, and databases.  The first
  * session that uses a model after a change looks, for all; what is pinned has
- * its turn with the next session.  A standby has no committer that counts:
- * there, sessions that are told of a change do.
+ * its turn with the next session.  Some changes have no committer that counts:
+ * COMMIT PREPARED, DROP DATABASE, and all that a standby replays.  Those are
+ * counted by a session that is told of a change and finds none counted; a new
+ * session, which nobody tells, does not trust checks that are seconds old.
  */
 static void
 sweep(void)
 {
+	uint64		generation = sp_registry_generation + database_generation;
 	uint64		changes;
 	SpSharedFacts *facts;
 	int			count;
 
 	if (!sp_shared_available())
 		return;
-	if (unlikely(swept_generation != sp_registry_generation))
+	if (unlikely(swept_generation != generation))
 	{
-		if (swept_generation != 0 && RecoveryInProgress())
+		if (swept_generation != 0 && swept_changes == sp_shared_registry_changes())
 			sp_shared_registry_changed();
-		swept_generation = sp_registry_generation;
+		swept_generation = generation;
 	}
 	changes = sp_shared_registry_changes();
 	if (likely(swept_changes == changes))

@@ -47,20 +47,11 @@ extern bool sp_shared_available(void);
  */
 extern SpSharedFind sp_shared_find(const uint8 *program, int64 bytes, bool may_claim, SpSharedImage *shared);
 
-/* Copy the image into the claimed slot and pin it; false when it has no place there, which ends the claim. */
-extern bool sp_shared_publish(const SpImage *image, SpSharedImage *shared);
-
-/* End the claim, if there is one, so that another session may try. */
-extern void sp_shared_give_up(void);
-
 /* Takes no lock.  False when the image has been evicted; sp_shared_detach should follow. */
 extern bool sp_shared_pin(const SpSharedImage *shared);
 extern void sp_shared_unpin(const SpSharedImage *shared);
 extern bool sp_shared_is_there(const SpSharedImage *shared);
 extern void sp_shared_detach(SpSharedImage *shared);
-
-/* Moves whenever an image comes or goes; 0 while there is no shared cache. */
-extern uint64 sp_shared_changes(void);
 
 typedef enum SpSharedEvicted
 {
@@ -70,6 +61,19 @@ typedef enum SpSharedEvicted
 } SpSharedEvicted;
 
 extern SpSharedEvicted sp_shared_evict(Oid database, const uint8 *program);
+
+/* ---- sp_shared_fill.c ---- */
+
+/* Copy the image into the claimed slot and pin it; false when it has no place there, which ends the claim. */
+extern bool sp_shared_publish(const SpImage *image, SpSharedImage *shared);
+
+/* End the claim, if there is one, so that another session may try. */
+extern void sp_shared_give_up(void);
+
+/* ---- sp_shared_facts.c ---- */
+
+/* Moves whenever an image comes or goes; 0 while there is no shared cache. */
+extern uint64 sp_shared_changes(void);
 
 typedef enum SpSharedPhase
 {
@@ -90,7 +94,7 @@ typedef struct SpSharedFacts
 	uint64		loads;
 	TimestampTz last_used;
 	int			slot;
-	bool		is_checked;		/* by a session like ours since a registry changed, see sp_shared_set_checked */
+	bool		is_checked;		/* just now and since a registry changed, by a session like ours: sp_shared_set_checked */
 } SpSharedFacts;
 
 /* All slots that are not free; palloc'd. */
@@ -98,8 +102,8 @@ extern SpSharedFacts *sp_shared_facts(int *count);
 
 /*
  * Counts the transactions that changed a registry, in any database; the
- * committer counts.  Images that nobody has checked since may be of versions
- * or databases that are gone.
+ * committer counts, or else a session that learns of the change.  Images that
+ * nobody has checked since may be of versions or databases that are gone.
  */
 extern void sp_shared_registry_changed(void);
 extern uint64 sp_shared_registry_changes(void);

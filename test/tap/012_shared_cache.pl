@@ -69,6 +69,8 @@ SQL
 is($workers, 't', 'parallel workers answer the same') or diag $first->{err};
 is(cache($node, 'count(*), sum(loads), sum(pins)'), '1|1|0', 'from the one copy');
 is(ask($first, "EXPLAIN (COSTS off) SELECT sum(smartpouch.predict('m', r)) FROM $table r") =~ /Parallel/, 1, 'in parallel indeed');
+# what is told to a session does nothing while its workers do all the work
+ask($first, 'RESET max_parallel_workers_per_gather');
 
 # --- pinned while in use
 ask($second, "BEGIN; DECLARE c CURSOR FOR SELECT smartpouch.predict('m', r) FROM $table r; FETCH 1 FROM c");
@@ -147,9 +149,9 @@ isnt($node->safe_psql('second', $sum), $answer, 'the same name means another ver
 is($node->safe_psql('second', "SELECT count(*) FROM smartpouch.model_cache WHERE database = 'second' AND versions = '{m:2}'"), 1, 'with an image of its own');
 is(ask($first, $sum), $answer, 'and the first database is not disturbed');
 $node->safe_psql('postgres', 'DROP DATABASE second');
-$node->safe_psql('postgres', "SELECT smartpouch.promote('m', 2, 'staging')");
-ask($first, $sum);
-is(cache($node, 'count(*) FILTER (WHERE database IS NULL)'), 0, 'a dropped database frees its images');
+is(cache($node, 'count(*) FILTER (WHERE database IS NULL)'), 1, 'its image outlives a dropped database');
+is(ask($first, $sum), $answer, 'which goes on');
+is(cache($node, 'count(*) FILTER (WHERE database IS NULL)'), 0, 'until a session that is told of the drop predicts');
 
 # --- dropped versions
 is($node->safe_psql('postgres', "SELECT count(*) FROM smartpouch.model_cache WHERE versions = '{digits:1}'"), 1, 'before the drop');
@@ -159,8 +161,23 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM smartpouch.model_cache WHE
 $node->safe_psql('postgres', $sum);
 is($node->safe_psql('postgres', "SELECT count(*) FROM smartpouch.model_cache WHERE versions = '{}'"), 0, 'the next prediction, in a session that began after the drop, frees the image of a dropped version');
 
+# changes that no committer counts: COMMIT PREPARED, told to sessions that are there, found by new ones
+my $gone = "SELECT count(*) FROM smartpouch.model_cache WHERE versions = '{}'";
+foreach my $who ('told', 'new')
+{
+    my $version = import_fixture($node, $digits, 'digits');
+    $node->safe_psql('postgres', "SELECT smartpouch.warm_model('digits:$version')");
+    $node->safe_psql('postgres', "BEGIN; DELETE FROM smartpouch.version WHERE model_id = (SELECT id FROM smartpouch.model WHERE name = 'digits'); PREPARE TRANSACTION 'drop'");
+    ask($first, $sum);
+    $node->safe_psql('postgres', "COMMIT PREPARED 'drop'");
+    is($node->safe_psql('postgres', $gone), 1, "dropped in two phases ($who)");
+    sleep 6 if $who eq 'new';
+    $who eq 'told' ? ask($first, $sum) : $node->safe_psql('postgres', $sum);
+    is($node->safe_psql('postgres', $gone), 0, "a session that is $who frees it");
+}
+
 # --- a small limit
-import_fixture($node, $digits, 'digits');
+my $latest = 'digits:' . import_fixture($node, $digits, 'digits');
 my $bytes = $node->safe_psql('postgres', "SELECT max(bytes) / 1024 + 1 FROM smartpouch.model_cache");
 $node->safe_psql('postgres', "SELECT smartpouch.evict_model('m:1'), smartpouch.evict_model('m:2'), smartpouch.evict_model('fresh:1')");
 $node->safe_psql('postgres', $_) for ("ALTER SYSTEM SET smartpouch.shared_model_memory = '${bytes}kB'", 'SELECT pg_reload_conf()');
@@ -168,13 +185,13 @@ $node->poll_query_until('postgres', "SELECT smartpouch.version() IS NOT NULL AND
 $node->safe_psql('postgres', "SELECT smartpouch.predict('m:1', $one)");
 $node->safe_psql('postgres', "SELECT smartpouch.predict('m:2', $one)");
 is(cache($node, 'count(*)'), 1, 'the least recently used goes when the limit is reached');
-is($node->safe_psql('postgres', "SELECT smartpouch.warm_model('digits:2')"), 'f', 'what is larger than the limit is not shared');
-is($node->safe_psql('postgres', "SELECT smartpouch.predict_label('digits:2', $zeros) IS NOT NULL"), 't', 'but answers');
+is($node->safe_psql('postgres', "SELECT smartpouch.warm_model('$latest')"), 'f', 'what is larger than the limit is not shared');
+is($node->safe_psql('postgres', "SELECT smartpouch.predict_label('$latest', $zeros) IS NOT NULL"), 't', 'but answers');
 is($node->safe_psql('postgres', "SELECT smartpouch.health() #>> '{checks,cache:shared,0,status}'"), 'warn', 'health() warns');
 $node->safe_psql('postgres', $_) for ('ALTER SYSTEM RESET smartpouch.shared_model_memory', 'SELECT pg_reload_conf()');
 $node->poll_query_until('postgres', "SELECT smartpouch.version() IS NOT NULL AND setting = boot_val FROM pg_settings WHERE name = 'smartpouch.shared_model_memory'") or die;
 $node->safe_psql('postgres', "SELECT smartpouch.evict_model('m:1'), smartpouch.evict_model('m:2')");
-is($node->safe_psql('postgres', "SELECT smartpouch.warm_model('digits:2')"), 't', 'with the limit raised and something gone it is shared');
+is($node->safe_psql('postgres', "SELECT smartpouch.warm_model('$latest')"), 't', 'with the limit raised and something gone it is shared');
 is($node->safe_psql('postgres', "SELECT smartpouch.health() #>> '{checks,cache:shared,0,status}'"), 'pass', 'and health() passes');
 
 # --- no room in the operating system: files of the server are limited below the model's size
@@ -183,11 +200,11 @@ SKIP:
     my $pid = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
     skip 'prlimit is missing', 3 if system("prlimit --version >/dev/null 2>&1") != 0;
     my $limit = $node->safe_psql('postgres', 'SELECT max(bytes) / 2 FROM smartpouch.model_cache');
-    $node->safe_psql('postgres', "SELECT smartpouch.evict_model('digits:2')");
+    $node->safe_psql('postgres', "SELECT smartpouch.evict_model('$latest')");
     my $squeezed = session($node);
     my $backend = ask($squeezed, 'SELECT pg_backend_pid()');
     system_or_bail('prlimit', "--pid=$backend", "--fsize=$limit");
-    is(ask($squeezed, "SELECT smartpouch.predict_label('digits:2', $zeros) IS NOT NULL"), 't', 'a model that has no room in shared memory answers');
+    is(ask($squeezed, "SELECT smartpouch.predict_label('$latest', $zeros) IS NOT NULL"), 't', 'a model that has no room in shared memory answers');
     is($squeezed->{err}, '', 'without an error');
     is(ask($squeezed, "SELECT smartpouch.health() #>> '{checks,cache:shared,0,status}'"), 'warn', 'but with a warning of health()');
     bye($squeezed);
