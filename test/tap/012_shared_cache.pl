@@ -70,7 +70,7 @@ is($workers, 't', 'parallel workers answer the same') or diag $first->{err};
 is(cache($node, 'count(*), sum(loads), sum(pins)'), '1|1|0', 'from the one copy');
 is(ask($first, "EXPLAIN (COSTS off) SELECT sum(smartpouch.predict('m', r)) FROM $table r") =~ /Parallel/, 1, 'in parallel indeed');
 # what is told to a session does nothing while its workers do all the work
-ask($first, 'RESET max_parallel_workers_per_gather');
+ask($first, 'SET max_parallel_workers_per_gather = 0');
 
 # --- pinned while in use
 ask($second, "BEGIN; DECLARE c CURSOR FOR SELECT smartpouch.predict('m', r) FROM $table r; FETCH 1 FROM c");
