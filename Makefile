@@ -60,6 +60,7 @@ IR_OBJS = \
 
 IMPORT_OBJS = \
 	src/import/sp_catboost_facts.o \
+	src/import/sp_catboost_features.o \
 	src/import/sp_catboost_nested.o \
 	src/import/sp_class_labels.o \
 	src/import/sp_import.o \

@@ -1,7 +1,7 @@
 /*
  * src/import/sp_catboost_facts.c
  *
- * A CatBoost JSON model but for its trees: features, loss, labels, bias.
+ * A CatBoost JSON model but for its features and trees: loss, labels, bias.
  */
 #include <math.h>
 #include <string.h>
@@ -49,103 +49,6 @@ static const SpCatLoss sp_cat_losses[] = {
 	{"MultiClass", SP_TASK_CLASSIFICATION, SP_CAT_SOFTMAX},
 	{"MultiClassOneVsAll", SP_TASK_CLASSIFICATION, SP_CAT_ONE_VS_ALL},
 };
-
-static SpStatus
-sp_cat_read_treatment(SpCatboost *cat, SpTokens *tokens, uint8_t *missing_right)
-{
-	char		shown[SP_PRINTABLE_SIZE];
-	SpStr		text;
-
-	SP_TRY(sp_read_text(cat->cx, tokens, "nan_value_treatment", &text));
-	*missing_right = sp_str_is(text, "AsTrue");
-	if (*missing_right || sp_str_is(text, "AsFalse") || sp_str_is(text, "AsIs"))
-		return SP_OK;
-	return sp_fail(cat->cx, SP_ERR_UNSUPPORTED, "nan_value_treatment \"%s\" of CatBoost is not supported",
-				   sp_printable(text, shown));
-}
-
-static SpStatus
-sp_cat_read_feature(SpCatboost *cat, SpTokens *tokens, const SpToken *start)
-{
-	static const char *const names[] = {"flat_feature_index", "feature_id", "nan_value_treatment", NULL};
-	SpMembers	members = {.cx = cat->cx, .tokens = tokens, .what = "float_features", .names = names};
-	size_t		number = cat->n_features;
-	SpToken		token;
-	int			which;
-
-	if (start->kind != SP_TOKEN_OBJECT)
-		return sp_wrong_kind(cat->cx, start, "float_features", "an array of objects");
-	if (number >= cat->cx->limits.max_features)
-		return sp_fail_limit(cat->cx, "max_features", "the model has more features than the limit of %u",
-							 cat->cx->limits.max_features);
-	SP_TRY(sp_grow_array(cat->cx, (void **) &cat->names, &cat->names_capacity, number + 1, sizeof(SpStr)));
-	SP_TRY(sp_grow_array(cat->cx, (void **) &cat->missing_right, &cat->missing_capacity, number + 1, 1));
-	cat->names[number] = SP_STR("");
-	for (;;)
-	{
-		SP_TRY(sp_members_next(&members, &which));
-		if (which == SP_NO_MEMBER)
-			break;
-		if (which == 2)
-		{
-			SP_TRY(sp_cat_read_treatment(cat, tokens, &cat->missing_right[number]));
-			continue;
-		}
-		SP_TRY(sp_tokens_next(tokens, &token));
-		if (which == 0 && (token.kind != SP_TOKEN_NUMBER || token.number != (double) number))
-			return sp_wrong_kind(cat->cx, &token, names[which], "the number of the feature");
-		if (which == 1)
-		{
-			const char *copy;
-
-			if (token.kind != SP_TOKEN_STRING)
-				return sp_wrong_kind(cat->cx, &token, names[which], "a string");
-			SP_TRY(sp_copy_str(cat->cx, token.text, &copy));
-			cat->names[number] = (SpStr) {copy, token.text.size};
-		}
-	}
-	cat->has_names = cat->has_names && cat->names[number].size > 0;
-	SP_TRY(sp_members_require(&members, 5));
-	cat->n_features++;
-	return SP_OK;
-}
-
-static SpStatus
-sp_cat_read_features(SpCatboost *cat, SpTokens *tokens)
-{
-	static const char *const names[] = {
-		"float_features", "categorical_features", "ctrs", "text_features", "embedding_features", NULL
-	};
-	SpMembers	members;
-	SpToken		token;
-	int			which;
-
-	cat->has_names = true;
-	SP_TRY(sp_members_open(&members, cat->cx, tokens, "features_info", names));
-	for (;;)
-	{
-		SP_TRY(sp_members_next(&members, &which));
-		if (which == SP_NO_MEMBER)
-			return sp_members_require(&members, 1);
-		SP_TRY(sp_tokens_next(tokens, &token));
-		if (which > 0 && token.kind == SP_TOKEN_NULL)
-			continue;
-		if (token.kind != SP_TOKEN_ARRAY)
-			return sp_wrong_kind(cat->cx, &token, names[which], "an array");
-		for (;;)
-		{
-			SP_TRY(sp_tokens_next(tokens, &token));
-			if (token.kind == SP_TOKEN_ARRAY_END)
-				break;
-			if (which > 0)
-			{
-				sp_fail(cat->cx, SP_ERR_UNSUPPORTED, "CatBoost models with %s are not supported", names[which]);
-				return sp_fail_hint(cat->cx, "Train on numbers only, for example with categories encoded one-hot.");
-			}
-			SP_TRY(sp_cat_read_feature(cat, tokens, &token));
-		}
-	}
-}
 
 static SpStatus
 sp_cat_read_labels(SpCatboost *cat, SpTokens *tokens)

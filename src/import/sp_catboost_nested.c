@@ -52,7 +52,7 @@ sp_cat_read_node_split(SpCatTrees *trees, SpNode *node)
 
 	SP_TRY(sp_tokens_next(trees->tokens, &token));
 	SP_TRY(sp_cat_read_split(trees, &token, &split));
-	*node = sp_cat_node(trees, &split, node->left, node->right);
+	*node = sp_cat_node(&split, node->left, node->right);
 	return SP_OK;
 }
 

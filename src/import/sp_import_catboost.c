@@ -2,7 +2,7 @@
  * src/import/sp_import_catboost.c
  *
  * CatBoost models as save_model(format='json') writes them: trees over float
- * features (catboost/libs/model/model_export/json_model_helpers.cpp).
+ * features and single categories (catboost/libs/model/model_export/json_model_helpers.cpp).
  *
  * All splits of one level of an oblivious tree are the same, x > border, and
  * split number i gives bit i of the leaf's number; sp_catboost_nested.c reads
@@ -16,13 +16,39 @@
 #include "import/sp_import.h"
 #include "import/sp_members.h"
 
+/* Members of a split. */
+enum
+{
+	SP_CAT_BORDER,
+	SP_CAT_FLOAT,
+	SP_CAT_CATEGORY,
+	SP_CAT_HASH,
+	SP_CAT_TYPE
+};
+
+/* The type of a split comes after the members that it needs. */
+static SpStatus
+sp_cat_check_split(SpCatTrees *trees, const SpMembers *members, SpCatSplit *split, bool is_category, int64_t index,
+				   int64_t hash)
+{
+	uint64_t	wanted = is_category ? 1u << SP_CAT_CATEGORY | 1u << SP_CAT_HASH : 1u << SP_CAT_FLOAT | 1u << SP_CAT_BORDER;
+
+	SP_TRY(sp_members_require(members, wanted | 1u << SP_CAT_TYPE));
+	SP_TRY(sp_cat_find_feature(trees->cat, is_category, index, &split->feature));
+	return is_category ? sp_cat_find_hash(trees->cat, split->feature, hash, &split->place) : SP_OK;
+}
+
 SpStatus
 sp_cat_read_split(SpCatTrees *trees, const SpToken *start, SpCatSplit *split)
 {
-	static const char *const names[] = {"border", "float_feature_index", "split_type", NULL};
+	static const char *const names[] = {
+		"border", "float_feature_index", "cat_feature_index", "value", "split_type", NULL
+	};
 	SpContext  *cx = trees->cat->cx;
 	SpMembers	members = {.cx = cx, .tokens = trees->tokens, .what = "split", .names = names};
 	char		shown[SP_PRINTABLE_SIZE];
+	bool		is_category = false;
+	int64_t		numbers[SP_CAT_TYPE] = {0};
 	SpToken		token;
 	int			which;
 
@@ -34,33 +60,70 @@ sp_cat_read_split(SpCatTrees *trees, const SpToken *start, SpCatSplit *split)
 		if (which == SP_NO_MEMBER)
 			break;
 		SP_TRY(sp_tokens_next(trees->tokens, &token));
-		if (which == 2)
+		if (which == SP_CAT_TYPE)
 		{
 			if (token.kind != SP_TOKEN_STRING)
 				return sp_wrong_kind(cx, &token, names[which], "a string");
-			if (!sp_str_is(token.text, "FloatFeature"))
+			is_category = sp_str_is(token.text, "OneHotFeature");
+			if (!is_category && !sp_str_is(token.text, "FloatFeature"))
 				return sp_fail(cx, SP_ERR_UNSUPPORTED, "CatBoost splits of type %s are not supported",
 							   sp_printable(token.text, shown));
 		}
-		else if (token.kind != SP_TOKEN_NUMBER)
-			return sp_wrong_kind(cx, &token, names[which], "a number");
-		else if (which == 0)
+		else if (token.kind != SP_TOKEN_NUMBER || (which != SP_CAT_BORDER && !token.is_integer))
+			return sp_wrong_kind(cx, &token, names[which], which == SP_CAT_BORDER ? "a number" : "a whole number");
+		else if (which == SP_CAT_BORDER)
 			split->border = sp_token_f32(&token);
-		else if (!token.is_integer || token.integer < 0 || token.integer >= (int64_t) trees->cat->n_features)
-			return sp_fail_at(cx, token.offset, "a split is on feature %g of %zu", token.number, trees->cat->n_features);
 		else
-			split->feature = (uint32_t) token.integer;
+			numbers[which] = token.integer;
 	}
-	return sp_members_require(&members, 7);
+	return sp_cat_check_split(trees, &members, split, is_category, numbers[is_category ? SP_CAT_CATEGORY : SP_CAT_FLOAT],
+							  numbers[SP_CAT_HASH]);
 }
 
+/* Of a category, with its place as the threshold, until sp_cat_make_sets. */
 SpNode
-sp_cat_node(const SpCatTrees *trees, const SpCatSplit *split, uint32_t left, uint32_t right)
+sp_cat_node(const SpCatSplit *split, uint32_t left, uint32_t right)
 {
-	return (SpNode) {
-		.threshold = split->border, .feature = (int32_t) split->feature, .left = left, .right = right,
-		.flags = SP_NODE_LE | (trees->cat->missing_right[split->feature] ? 0 : SP_NODE_MISSING_LEFT)
+	SpNode		node = {
+		.threshold = split->border, .feature = (int32_t) split->feature->flat, .left = left, .right = right,
+		.flags = SP_NODE_LE | (split->feature->missing_right ? 0 : SP_NODE_MISSING_LEFT)
 	};
+
+	if (split->feature->is_category)
+	{
+		node.threshold = split->place;
+		node.flags = SP_NODE_CATEGORY;
+	}
+	return node;
+}
+
+/* A set for each split by category; what is in it goes right in CatBoost, left here. */
+static SpStatus
+sp_cat_make_sets(SpCatTrees *trees, uint32_t *n_sets)
+{
+	SpContext  *cx = trees->cat->cx;
+
+	*n_sets = 0;
+	for (uint32_t at = 0; at < trees->n_nodes; at++)
+	{
+		SpNode	   *node = &trees->nodes[at];
+		uint32_t	left = node->left;
+
+		if (node->feature == SP_LEAF || !(node->flags & SP_NODE_CATEGORY))
+			continue;
+		SP_TRY(sp_grow_array(cx, (void **) &trees->categories, &trees->categories_capacity, (size_t) *n_sets + 1,
+							 sizeof(uint32_t)));
+		SP_TRY(sp_grow_array(cx, (void **) &trees->first_category, &trees->first_capacity, (size_t) *n_sets + 2,
+							 sizeof(uint32_t)));
+		node->left = node->right;
+		node->right = left;
+		trees->categories[*n_sets] = (uint32_t) node->threshold;
+		trees->first_category[*n_sets] = *n_sets;
+		node->threshold = *n_sets;
+		*n_sets += 1;
+		trees->first_category[*n_sets] = *n_sets;
+	}
+	return SP_OK;
 }
 
 static SpStatus
@@ -145,7 +208,7 @@ sp_cat_make_oblivious(SpCatTrees *trees)
 		/* the first node of each level is a power of two, less one */
 		if ((node & (node + 1)) == 0)
 			level--;
-		trees->nodes[node] = sp_cat_node(trees, &trees->splits[level], 2 * node + 1, 2 * node + 2);
+		trees->nodes[node] = sp_cat_node(&trees->splits[level], 2 * node + 1, 2 * node + 2);
 	}
 	for (uint32_t leaf = 0; leaf < n_leaves; leaf++)
 		trees->nodes[n_leaves - 1 + leaf] =
@@ -177,13 +240,22 @@ sp_cat_read_oblivious(SpCatTrees *trees)
 static SpStatus
 sp_cat_read_tree(SpCatTrees *trees, bool is_used)
 {
+	SpTreeSpec	spec = {0};
+
 	trees->depth = 0;
 	trees->n_nodes = 0;
 	trees->n_weights = 0;
 	SP_TRY(trees->cat->is_nested ? sp_cat_read_nested(trees) : sp_cat_read_oblivious(trees));
 	if (!is_used)
 		return SP_OK;
-	return sp_builder_tree(trees->builder, trees->nodes, trees->n_nodes, trees->weights, trees->n_weights);
+	SP_TRY(sp_cat_make_sets(trees, &spec.n_sets));
+	spec.nodes = trees->nodes;
+	spec.n_nodes = trees->n_nodes;
+	spec.weights = trees->weights;
+	spec.n_weights = trees->n_weights;
+	spec.first_category = trees->first_category;
+	spec.categories = trees->categories;
+	return sp_builder_tree_spec(trees->builder, &spec);
 }
 
 static SpStatus
@@ -217,6 +289,8 @@ sp_cat_read_trees(SpCatboost *cat, SpBuilder *builder, uint32_t first, uint32_t 
 	sp_free(cat->cx, trees.nodes);
 	sp_free(cat->cx, trees.weights);
 	sp_free(cat->cx, trees.open);
+	sp_free(cat->cx, trees.categories);
+	sp_free(cat->cx, trees.first_category);
 	return SP_OK;
 }
 
@@ -241,6 +315,7 @@ sp_import_catboost(SpContext *cx, const void *bytes, size_t size, const SpOverri
 	SP_TRY(sp_builder_origin(builder, SP_STR("catboost"), (SpStr) {cat.loss->name, strlen(cat.loss->name)}));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F32, (uint32_t) cat.n_features, cat.has_names ? cat.names : NULL,
 							&trees.in));
+	SP_TRY(sp_cat_add_categories(&cat, builder));
 	trees.n_targets = cat.n_targets;
 	trees.base = cat.scale == 1 ? cat.bias : NULL;
 	SP_TRY(sp_builder_trees_begin(builder, &trees));
