@@ -59,8 +59,10 @@ test_wrong_fields(void)
 		{"[1,2,3,4]", "[1,2,3]", SP_ERR_FORMAT, "3 leaf values for 4"},
 		{"[1,2,3,4]", "[1,2,3,1e999]", SP_ERR_FORMAT, "not finite"},
 		{"FloatFeature", "OnlineCtr", SP_ERR_UNSUPPORTED, "OnlineCtr"},
-		{"\"float_feature_index\":1", "\"float_feature_index\":2", SP_ERR_FORMAT, "feature 2 of 2"},
-		{"\"flat_feature_index\":1", "\"flat_feature_index\":0", SP_ERR_FORMAT, "flat_feature_index"},
+		{"\"float_feature_index\":1", "\"float_feature_index\":2", SP_ERR_FORMAT, "float feature 2 of 2"},
+		{"\"flat_feature_index\":1", "\"flat_feature_index\":0", SP_ERR_FORMAT, "used twice"},
+		{"\"flat_feature_index\":1", "\"flat_feature_index\":2", SP_ERR_FORMAT, "out of range"},
+		{"\"feature_index\":1", "\"feature_index\":0", SP_ERR_FORMAT, "feature_index"},
 		{"[1,[0.125]]", "[1e999,[0.125]]", SP_ERR_FORMAT, "scale_and_bias"},
 		{"Logloss", "RMSEWithUncertainty", SP_ERR_FORMAT, "1 outputs"},
 		{"[1,[0.125]]", "[1,[]]", SP_ERR_FORMAT, "no bias"},
@@ -70,7 +72,9 @@ test_wrong_fields(void)
 		{"oblivious_trees", "no_trees", SP_ERR_FORMAT, "oblivious_trees"},
 		{"\"scale_and_bias\"", "\"trees\":[],\"scale_and_bias\"", SP_ERR_FORMAT, "both"},
 		{"{\"float_features\"", "{\"ctrs\":[{}],\"float_features\"", SP_ERR_UNSUPPORTED, "ctrs"},
-		{"{\"float_features\"", "{\"categorical_features\":[{}],\"float_features\"", SP_ERR_UNSUPPORTED, "categorical_features"},
+		{"{\"float_features\"", "{\"categorical_features\":[{}],\"float_features\"", SP_ERR_FORMAT, "no member \"feature_index\""},
+		{"{\"float_features\"", "{\"text_features\":[{}],\"float_features\"", SP_ERR_UNSUPPORTED, "text_features"},
+		{"\"float_features\"", "\"no_features\"", SP_ERR_FORMAT, "has no features"},
 	};
 
 	test_changes(SMALL, changes, sizeof(changes) / sizeof(changes[0]));
@@ -89,7 +93,7 @@ test_nested(void)
 		{"\"value\":[3,4]", "\"weight\":1", SP_ERR_FORMAT, "neither a leaf"},
 		{"\"left\":{\"value\":[1,2],\"weight\":3}", "\"left\":[]", SP_ERR_FORMAT, "left"},
 		{"\"right\":{\"value\":[5,6]", "\"left\":{\"value\":[5,6]", SP_ERR_FORMAT, "two members \"left\""},
-		{"FloatFeature", "OneHotFeature", SP_ERR_UNSUPPORTED, "OneHotFeature"},
+		{"FloatFeature", "OneHotFeature", SP_ERR_FORMAT, "no member \"cat_feature_index\""},
 		{"\"float_feature_index\":1", "\"float_feature_index\":2", SP_ERR_FORMAT, "feature 2 of 2"},
 	};
 	SpTestImport import;
@@ -108,6 +112,53 @@ test_nested(void)
 	sp_test_import_end(&import);
 	test_changes(NESTED, changes, sizeof(changes) / sizeof(changes[0]));
 	sp_test_hostile("nested", SP_FORMAT_CATBOOST_JSON, NESTED, strlen(NESTED), false);
+}
+
+/* A category between two numbers; red is 3052168893, 2957118694 is the text 10. */
+#define ONE_HOT(value) \
+	"{\"cat_feature_index\":0,\"split_index\":9,\"split_type\":\"OneHotFeature\",\"value\":" value "}"
+#define CATEGORIES \
+	"{\"features_info\":{\"cat_features_hash\":[{\"hash\":3052168893,\"value\":\"red\"},{\"hash\":7,\"value\":\"?\"}]," \
+	"\"categorical_features\":[{\"feature_id\":\"color\",\"feature_index\":0,\"flat_feature_index\":1,\"values\":" \
+	"[-1242798403,-1337848602]}],\"float_features\":[" FEATURE("0", "AsFalse") ",{\"feature_index\":1," \
+	"\"flat_feature_index\":2,\"nan_value_treatment\":\"AsIs\"}]}," \
+	"\"model_info\":{\"params\":{\"loss_function\":{\"type\":\"RMSE\"}}},\"oblivious_trees\":[{\"leaf_values\":[1,2,4,8]," \
+	"\"splits\":[" ONE_HOT("-1337848602") "," ONE_HOT("-1242798403") "]},{\"leaf_values\":[16,32],\"splits\":[" \
+	SPLIT("1", "-1.5") "]}],\"scale_and_bias\":[1,[0]]}"
+
+static void
+test_categories(void)
+{
+	static const Change changes[] = {
+		{"\"values\":[-1242798403,-1337848602]", "\"values\":[-1242798403]", SP_ERR_FORMAT, "category -1337848602"},
+		{"\"values\":[-1242798403,", "\"values\":[4294967296,", SP_ERR_FORMAT, "32 bits"},
+		{"\"values\":[-1242798403,", "\"values\":[\"red\",", SP_ERR_FORMAT, "32 bits"},
+		{"\"hash\":7", "\"hash\":-7.5", SP_ERR_FORMAT, "32 bits"},
+		{"\"hash\":7,", "", SP_ERR_FORMAT, "no member \"hash\""},
+		{"\"cat_feature_index\":0", "\"cat_feature_index\":1", SP_ERR_FORMAT, "categorical feature 1 of 1"},
+		{"\"cat_feature_index\":0", "\"cat_feature_index\":-1", SP_ERR_FORMAT, "categorical feature -1 of 1"},
+		{"\"value\":-1337848602", "\"value\":1.5", SP_ERR_FORMAT, "whole number"},
+		{"\"value\":-1337848602", "\"value\":18446744072371703014", SP_ERR_FORMAT, "value"},
+		{"\"flat_feature_index\":1", "\"flat_feature_index\":2", SP_ERR_FORMAT, "used twice"},
+	};
+	SpTestImport import;
+
+	sp_test_import(&import, SP_FORMAT_UNKNOWN, CATEGORIES, strlen(CATEGORIES));
+	if (ok(import.status == SP_OK, "categories: imported: %s", import.cx.error.message))
+	{
+		const SpCategories *list = &import.model->features[1].categories;
+		const SpTrees *trees = &import.model->steps[0].u.trees;
+
+		ok(list->kind == SP_CATEGORIES_HASH && !list->is_partial && list->n == 3 && list->numbers[0] == 7 &&
+		   list->numbers[1] == 2957118694, "hashes of splits and table, once each");
+		ok(trees->n_sets == 3 && trees->categories[trees->first_category[(int) trees->nodes[0].threshold]] == 2 &&
+		   trees->nodes[0].feature == 1 && trees->nodes[0].flags == SP_NODE_CATEGORY, "the root asks for red");
+		ok(trees->weights[trees->nodes[trees->nodes[trees->nodes[0].left].left].left].value == 8, "what is a member goes left");
+		ok(trees->nodes[7].feature == 2 && import.model->features[0].categories.kind == SP_CATEGORIES_NONE, "float features keep their places");
+	}
+	sp_test_import_end(&import);
+	test_changes(CATEGORIES, changes, sizeof(changes) / sizeof(changes[0]));
+	sp_test_hostile("categories", SP_FORMAT_CATBOOST_JSON, CATEGORIES, strlen(CATEGORIES), false);
 }
 
 static void
@@ -155,6 +206,7 @@ main(int argc, char **argv)
 	sp_test_import_end(&import);
 	test_wrong_fields();
 	test_nested();
+	test_categories();
 	test_iterations();
 	sp_test_fixture(data, "cat_wine_multiclass", "model.json", SP_FORMAT_CATBOOST_JSON, "catboost");
 	sp_test_fixture(data, "cat_diabetes_depthwise", "model.json", SP_FORMAT_CATBOOST_JSON, "catboost");

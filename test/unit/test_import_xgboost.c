@@ -531,7 +531,7 @@ test_detection(void)
 	detects(BYTES("tree\nversion=v4\n"), SP_ERR_FORMAT, "no trees");
 	detects(BYTES("{\"name\":\"tree\"}"), SP_ERR_UNSUPPORTED, "LightGBM");
 	detects(BYTES("CBM1xx"), SP_ERR_UNSUPPORTED, "CatBoost");
-	detects(BYTES("{\"features_info\":{}}"), SP_ERR_FORMAT, "float_features");
+	detects(BYTES("{\"features_info\":{}}"), SP_ERR_FORMAT, "no member");
 	detects(BYTES("<?xml version=\"1.0\"?><PMML/>"), SP_ERR_UNSUPPORTED, "PMML");
 	detects(BYTES(" [ { \"nodeid\": 0 } ]"), SP_ERR_UNSUPPORTED, "dump_model");
 	detects(BYTES("{\"Config\":{},\"Model\":{}}"), SP_ERR_UNSUPPORTED, "memory snapshots");
