@@ -114,6 +114,7 @@ IMPORT_OBJS = \
 
 KERNEL_OBJS = \
 	src/kernel/sp_eval.o \
+	src/kernel/sp_kernel_gather_avx512.o \
 	src/kernel/sp_kernel_general.o \
 	src/kernel/sp_kernel_group.o \
 	src/kernel/sp_kernel_post.o \

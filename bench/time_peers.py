@@ -5,7 +5,8 @@ usage: time_peers.py [--rounds N] DIRECTORY MODEL
 
 MODEL is a name of make_models.py.  Prints one JSON object a line: way, block (rows
 a call), and the median, smallest and largest of the rounds in microseconds a row.
-OMP_NUM_THREADS and OPENBLAS_NUM_THREADS have to be 1.
+OMP_NUM_THREADS and OPENBLAS_NUM_THREADS have to be 1: times are those of the
+process, since others may run on its core, too.
 """
 import argparse
 import json
@@ -26,16 +27,16 @@ def time_blocks(predict, rows, block, rounds):
     """Microseconds a row of predict(rows of one block), over successive blocks."""
     starts = range(0, len(rows) - block + 1, block)
     predict(rows[:block])
-    began = time.perf_counter()
+    began = time.process_time()
     predict(rows[:block])
-    calls = max(1, int(ROUND_SECONDS / max(time.perf_counter() - began, 1e-7)))
+    calls = max(1, int(ROUND_SECONDS / max(time.process_time() - began, 1e-7)))
     samples = []
     for round_number in range(rounds):
         chosen = [starts[(round_number * 977 + call) % len(starts)] for call in range(calls)]
-        began = time.perf_counter()
+        began = time.process_time()
         for start in chosen:
             predict(rows[start:start + block])
-        samples.append((time.perf_counter() - began) / calls / block * 1e6)
+        samples.append((time.process_time() - began) / calls / block * 1e6)
     return samples
 
 

@@ -72,8 +72,19 @@ leaf_number(const SpForest *forest, uint32_t slot)
 	return ((const SpNarrowNode *) forest->nodes)[slot].threshold;
 }
 
+/* Bytes of an element of leaves. */
+static inline size_t
+sp_leaf_size(const SpPackedTrees *trees)
+{
+	size_t		number_size = trees->sum_type == SP_TYPE_F32 ? sizeof(float) : sizeof(double);
+
+	if (trees->leaf_kind == SP_LEAVES_LINEAR)
+		return sizeof(SpPackedLeaf);
+	return trees->leaf_kind == SP_LEAVES_LIST ? 2 * number_size : number_size;
+}
+
 static inline uint64_t
-leaf_index(const SpForest *forest, uint32_t slot)
+sp_leaf_index(const SpForest *forest, uint32_t slot)
 {
 	uint64_t	wide;
 	uint32_t	narrow;
@@ -100,13 +111,13 @@ name(const SpForest *forest, uint32_t tree, uint32_t slot, NUMBER *sums) \
 	} \
 	else if (trees->leaf_kind == SP_LEAVES_DENSE) \
 	{ \
-		const NUMBER *values = (const NUMBER *) forest->leaves + leaf_index(forest, slot); \
+		const NUMBER *values = (const NUMBER *) forest->leaves + sp_leaf_index(forest, slot); \
 		for (uint32_t target = 0; target < trees->n_targets; target++) \
 			sums[target] = aggregate_number(aggregate, sums[target], values[target]); \
 	} \
 	else \
 	{ \
-		const ENTRY *entry = (const ENTRY *) forest->leaves + leaf_index(forest, slot); \
+		const ENTRY *entry = (const ENTRY *) forest->leaves + sp_leaf_index(forest, slot); \
 		for (const ENTRY *last = entry + entry->target; entry++ < last;) \
 			sums[entry->target] = aggregate_number(aggregate, sums[entry->target], entry->value); \
 	} \
@@ -116,7 +127,7 @@ name(const SpForest *forest, uint32_t tree, uint32_t slot, NUMBER *sums) \
 static inline void
 add_linear_leaf(const SpForest *forest, uint32_t slot, uint32_t row, double *sums)
 {
-	const SpPackedLeaf *leaf = (const SpPackedLeaf *) forest->leaves + leaf_index(forest, slot);
+	const SpPackedLeaf *leaf = (const SpPackedLeaf *) forest->leaves + sp_leaf_index(forest, slot);
 	const SpPackedTerm *term = forest->terms + leaf->first_term;
 	const double *x = forest->rows + (size_t) row * forest->trees->in_width;
 	double		value = leaf->constant;

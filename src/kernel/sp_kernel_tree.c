@@ -3,19 +3,20 @@
  *
  * Tree ensembles over a block of rows.
  *
- * Rows go in tiles that fit the first caches.  A tile's features are first
- * copied into columns (sp_pack.h: no NaN is left then).  Rows are taken eight
- * at a time, column by column next to each other; a few odd rows stand alone
- * and walk eight trees at a time instead.  Either way every row adds the same
- * leaves in the same order, that of the trees, so its bits do not depend on the
- * block it came in.
+ * Rows go in tiles that fit the second cache, and in few of them: each fetches
+ * all trees anew.  A tile's features are first copied into columns (sp_pack.h: no
+ * NaN is left then).  Rows are taken eight at a time, column by column next to
+ * each other, or as vectors of two such groups; a few odd rows stand alone and walk
+ * eight trees at a time instead.  Either way every row adds the same leaves in the
+ * same order, that of the trees, so its bits do not depend on the block it came in.
  */
+#include "kernel/sp_kernel_gather.h"
 #include "kernel/sp_kernel_leaves.h"
 #include "kernel/sp_kernel_slices.h"
 
 #define LANES 8
 #define TILE_ROWS 128
-#define TILE_BYTES (128 * 1024)
+#define TILE_BYTES (320 * 1024)
 
 /* From here on, filling a group up with copies is cheaper than single rows. */
 #define MIN_GROUP 6
@@ -55,6 +56,7 @@ typedef struct Tile
 	uint32_t	n_rows;
 	char	   *columns;		/* of the groups, then of each single row */
 	size_t		column_size;
+	SpSimd		simd;
 	SpBudget   *budget;
 } Tile;
 
@@ -150,6 +152,12 @@ fill_columns(const SpStepRun *run, const Tile *tile, uint32_t first, uint32_t la
 
 /* Leaves */
 
+static bool
+is_sum(const SpPackedTrees *trees)
+{
+	return trees->aggregate == SP_AGGREGATE_SUM || trees->aggregate == SP_AGGREGATE_AVERAGE;
+}
+
 /*
  * The common case, float sums of values in narrow nodes, has loops of its own
  * below: choosing between the kinds for every leaf costs a tenth of the time.
@@ -158,8 +166,7 @@ static bool
 is_plain(const SpPackedTrees *trees)
 {
 	return trees->leaf_kind == SP_LEAVES_INLINE && trees->node_kind != SP_NODES_WIDE &&
-		trees->sum_type == SP_TYPE_F32 &&
-		(trees->aggregate == SP_AGGREGATE_SUM || trees->aggregate == SP_AGGREGATE_AVERAGE);
+		trees->sum_type == SP_TYPE_F32 && is_sum(trees);
 }
 
 /* Leaves of n trees from tree on, all for one row. */
@@ -189,23 +196,59 @@ add_trees(const Tile *tile, bool plain, uint32_t tree, uint32_t n, const uint32_
 	*sums = sum;
 }
 
-/* Leaves of one tree for n rows from row on. */
+/* Float sums of leaves that list their targets, which forests of classifiers have. */
 static inline void
-add_rows(const Tile *tile, bool plain, uint32_t tree, uint32_t n, const uint32_t *slots, uint32_t row)
+add_lists(const Tile *tile, uint32_t n, const uint32_t *slots)
 {
-	const SpNarrowNode *nodes = tile->forest.nodes;
 	size_t		n_targets = tile->forest.trees->n_targets;
+	float	   *sums = tile->forest.sums;
+
+	for (uint32_t lane = 0; lane < n; lane++, sums += n_targets)
+	{
+		const SpLeafEntry32 *entry = (const SpLeafEntry32 *) tile->forest.leaves + sp_leaf_index(&tile->forest, slots[lane]);
+
+		for (uint32_t left = entry->target; left > 0; left--)
+		{
+			entry++;
+			sums[entry->target] += entry->value;
+		}
+	}
+}
+
+/* Leaves of one tree for n rows from the first on. */
+static inline void
+add_rows(const Tile *tile, bool plain, uint32_t tree, uint32_t n, const uint32_t *slots)
+{
+	const SpPackedTrees *trees = tile->forest.trees;
+	const SpNarrowNode *nodes = tile->forest.nodes;
 	float	   *sums;
 
+	if (!plain && trees->leaf_kind == SP_LEAVES_LIST && trees->node_kind != SP_NODES_WIDE &&
+		trees->sum_type == SP_TYPE_F32 && is_sum(trees))
+	{
+		add_lists(tile, n, slots);
+		return;
+	}
 	if (!plain)
 	{
 		for (uint32_t lane = 0; lane < n; lane++)
-			sp_add_leaf(&tile->forest, tree, slots[lane], row + lane);
+			sp_add_leaf(&tile->forest, tree, slots[lane], lane);
 		return;
 	}
-	sums = (float *) tile->forest.sums + row * n_targets + tile->forest.targets[tree];
+	sums = (float *) tile->forest.sums + tile->forest.targets[tree];
 	for (uint32_t lane = 0; lane < n; lane++)
-		sums[lane * n_targets] += nodes[slots[lane]].threshold;
+		sums[lane * (size_t) trees->n_targets] += nodes[slots[lane]].threshold;
+}
+
+/* Leaves are all over memory: fetch them while other walks go on. */
+static inline void
+prefetch_leaves(const SpForest *forest, const uint32_t *slots, uint32_t n)
+{
+	size_t		size = sp_leaf_size(forest->trees);
+
+	for (uint32_t at = 0; at < n; at++)
+		if (forest->trees->leaf_kind != SP_LEAVES_INLINE)
+			__builtin_prefetch((const char *) forest->leaves + sp_leaf_index(forest, slots[at]) * size);
 }
 
 typedef void (*WalkTrees) (const void *nodes, const uint32_t *roots, uint32_t depth,
@@ -227,18 +270,41 @@ run_single(const Tile *tile, WalkTrees walk, bool plain, uint32_t first, uint32_
 	return sp_spend(tile->budget, SP_TREE_GROUP * ((uint64_t) depth + 1));
 }
 
-static inline bool
-run_group(const Tile *tile, WalkRows walk, bool plain, uint32_t tree, uint32_t group)
+/* One tree for as many groups as vectors are good for; gives how many. */
+static inline uint32_t
+gather_groups(const Tile *tile, uint32_t tree, uint32_t *slots)
 {
-	size_t		place = (size_t) LANES * group;
-	const char *x = tile->columns + place * tile->forest.trees->n_columns * tile->column_size;
-	uint32_t	row = LANES * group;
-	uint32_t	n = tile->n_grouped - row < LANES ? tile->n_grouped - row : LANES;
-	uint32_t	slots[LANES];
+#ifdef __x86_64__
+	const SpPackedTrees *trees = tile->forest.trees;
+	SpGather	gather = {
+		.nodes = tile->forest.nodes, .root = tile->roots[tree], .depth = tile->depths[tree],
+		.column_bits = 4 * (int) trees->node_kind + 4, .columns = tile->columns,
+		.group_bytes = LANES * sizeof(float) * trees->n_columns, .n_groups = tile->n_groups
+	};
 
-	walk(tile->forest.nodes, tile->roots[tree], tile->depths[tree], x, slots);
-	add_rows(tile, plain, tree, n, slots, row);
-	return sp_spend(tile->budget, LANES * ((uint64_t) tile->depths[tree] + 1));
+	if (tile->simd == SP_SIMD_AVX512 && trees->node_kind != SP_NODES_WIDE)
+		return sp_gather_avx512(&gather, slots);
+#endif
+	(void) tile;
+	(void) tree;
+	(void) slots;
+	return 0;
+}
+
+/* One tree for all groups. */
+static inline bool
+run_groups(const Tile *tile, WalkRows walk, bool plain, uint32_t tree)
+{
+	size_t		group_bytes = LANES * tile->column_size * tile->forest.trees->n_columns;
+	uint32_t	slots[TILE_ROWS];
+
+	for (uint32_t group = gather_groups(tile, tree, slots); group < tile->n_groups; group++)
+		walk(tile->forest.nodes, tile->roots[tree], tile->depths[tree], tile->columns + group * group_bytes,
+			 slots + LANES * group);
+	if (!plain)
+		prefetch_leaves(&tile->forest, slots, tile->n_grouped);
+	add_rows(tile, plain, tree, tile->n_grouped, slots);
+	return sp_spend(tile->budget, LANES * tile->n_groups * ((uint64_t) tile->depths[tree] + 1));
 }
 
 /*
@@ -259,9 +325,8 @@ run_tile(const Tile *tile, WalkTrees walk_trees, WalkRows walk_rows, bool plain)
 			if (run_single(tile, walk_trees, plain, first, n, row))
 				return SP_ERR_CANCELLED;
 		for (uint32_t tree = first; tree < first + n; tree++)
-			for (uint32_t group = 0; group < tile->n_groups; group++)
-				if (run_group(tile, walk_rows, plain, tree, group))
-					return SP_ERR_CANCELLED;
+			if (run_groups(tile, walk_rows, plain, tree))
+				return SP_ERR_CANCELLED;
 	}
 	return SP_OK;
 }
@@ -377,6 +442,7 @@ sp_kernel_trees(const SpStepRun *run)
 		.group_depths = sp_image_at(run->image, trees->group_depths),
 		.columns = run->scratch,
 		.column_size = column_size(trees),
+		.simd = run->simd,
 		.budget = run->budget
 	};
 

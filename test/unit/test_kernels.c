@@ -25,6 +25,8 @@ typedef struct Census
 	uint32_t	n_values;		/* in slices, with leaves that are values */
 	uint32_t	n_slots;		/* in slices, with others */
 	uint32_t	n_walked;		/* not in slices */
+	uint32_t	n_column8;		/* these by nodes of float32 inputs */
+	uint32_t	n_column12;
 	uint32_t	n_doubles;		/* in slices, float64 inputs */
 	uint32_t	n_shared;		/* some column has several bins */
 	uint32_t	n_bins_64;		/* 65 .. 128 bins */
@@ -147,6 +149,8 @@ look_at(const SpImage *image, Census *census)
 	if (trees->slices == 0)
 	{
 		census->n_walked++;
+		census->n_column8 += trees->node_kind == SP_NODES_COLUMN8;
+		census->n_column12 += trees->node_kind == SP_NODES_COLUMN12;
 		return;
 	}
 	bins = sp_image_at(image, slices->bins);
@@ -239,11 +243,12 @@ test_levels(uint64_t n_rows)
 	printf("# %llu rows of %u models; levels up to %s\n", (unsigned long long) done, census.n_models,
 		   sp_simd_name(sp_simd_best()));
 	printf("# in slices: %u with values, %u with other leaves, %u of float64; %u with several bins for a column, "
-		   "%u with 65 to 128 bins, %u with more, %u with flags or sets; %u not in slices\n",
+		   "%u with 65 to 128 bins, %u with more, %u with flags or sets; %u not in slices, %u of them with "
+		   "narrow nodes and %u with wider ones\n",
 		   census.n_values, census.n_slots, census.n_doubles, census.n_shared, census.n_bins_64, census.n_bins_128,
-		   census.n_flags, census.n_walked);
+		   census.n_flags, census.n_walked, census.n_column8, census.n_column12);
 	ok(n_bad == 0, "all levels give the bits of the portable walk");
-	ok(census.n_values > 0 && census.n_slots > 0 && census.n_walked > 0 && census.n_doubles > 0 &&
+	ok(census.n_values > 0 && census.n_slots > 0 && census.n_column8 > 0 && census.n_column12 > 0 && census.n_doubles > 0 &&
 	   census.n_shared > 0 && census.n_bins_64 > 0 && census.n_bins_128 > 0 && census.n_flags > 0,
 	   "all forms were among the models");
 	ok((census.depths & 0x1fe) == 0x1fe, "and all depths");
