@@ -11,26 +11,17 @@ CREATE FUNCTION smartpouch.refuse_change() RETURNS trigger
 COMMENT ON FUNCTION smartpouch.refuse_change() IS
 	'trigger: refuses to change rows that never change';
 
-CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE ON smartpouch.model
-	FOR EACH ROW EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_truncated AFTER TRUNCATE ON smartpouch.model
-	FOR EACH STATEMENT EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE ON smartpouch.version
-	FOR EACH ROW EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_truncated AFTER TRUNCATE ON smartpouch.version
-	FOR EACH STATEMENT EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE ON smartpouch.deployment
-	FOR EACH ROW EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_truncated AFTER TRUNCATE ON smartpouch.deployment
-	FOR EACH STATEMENT EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE ON smartpouch.alias
-	FOR EACH ROW EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_truncated AFTER TRUNCATE ON smartpouch.alias
-	FOR EACH STATEMENT EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE ON smartpouch.stage
-	FOR EACH ROW EXECUTE FUNCTION smartpouch.registry_changed();
-CREATE TRIGGER registry_truncated AFTER TRUNCATE ON smartpouch.stage
-	FOR EACH STATEMENT EXECUTE FUNCTION smartpouch.registry_changed();
+DO $$
+DECLARE
+	remembered pg_catalog.text;
+BEGIN
+	FOREACH remembered IN ARRAY '{model,version,deployment,alias,stage}'::pg_catalog.text[] LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE ON smartpouch.%I'
+			' FOR EACH ROW EXECUTE FUNCTION smartpouch.registry_changed()', remembered);
+		EXECUTE pg_catalog.format('CREATE TRIGGER registry_truncated AFTER TRUNCATE ON smartpouch.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION smartpouch.registry_changed()', remembered);
+	END LOOP;
+END $$;
 
 -- A version never changes once it is there, nor do bytes and events.
 CREATE TRIGGER refuse_change BEFORE UPDATE ON smartpouch.version
