@@ -5,6 +5,10 @@
  * (onnxruntime/core/providers/cpu/ml/svmclassifier.cc, svmregressor.cc): kernel
  * values in float, sums over support vectors in double for a classifier, one
  * vote for each pair of classes, probabilities of pairs by Platt's sigmoid.
+ *
+ * With a linear kernel the sum of coefficient * (x vector) is x times the sum
+ * of coefficient * vector, which is worked out here, in double: large products
+ * cancel in the former, and libsvm, which trained the model, has doubles.
  */
 #include <string.h>
 
@@ -51,22 +55,53 @@ sp_onnx_read_svm(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxSvm *svm)
 	return SP_OK;
 }
 
-/* Kernel values of n vectors. */
+/* Rows of coefficients of n vectors become rows of weights of the features. */
 static SpStatus
-sp_onnx_kernels(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxSvm *svm, size_t n, SpOnnxValue *kernels)
+sp_onnx_fold_vectors(SpOnnx *onnx, const SpOnnxSvm *svm, size_t n, uint32_t n_rows, const double *coefficients, double **weights)
+{
+	size_t		n_features = (size_t) svm->input.dims[1];
+
+	SP_TRY(sp_onnx_memory(onnx, n_rows * n_features, sizeof(double), (void **) weights));
+	for (uint32_t row = 0; row < n_rows; row++)
+	{
+		SP_TRY(sp_poll(onnx->cx));
+		for (size_t at = 0; at < n; at++)
+		{
+			double		coefficient = coefficients[row * n + at];
+
+			for (size_t i = 0; coefficient != 0 && i < n_features; i++)
+				(*weights)[row * n_features + i] += coefficient * svm->vectors[at * n_features + i];
+		}
+	}
+	return SP_OK;
+}
+
+/* Rows of coefficients times the kernel values of n vectors, and a bias for each row; elem: the type of the sums. */
+static SpStatus
+sp_onnx_machine(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxSvm *svm, size_t n, uint32_t n_rows,
+				const double *coefficients, int32_t elem, SpOnnxValue *scores)
 {
 	const SpOnnxValue *input = &svm->input;
+	double	   *weights;
 	size_t		expected;
 
 	if (!sp_mul_size(n, (size_t) svm->input.dims[1], &expected) || expected != svm->n_vector_numbers || expected > UINT32_MAX)
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "%zu numbers of %zu support vectors with %lld features",
 							svm->n_vector_numbers, n, (long long) svm->input.dims[1]);
+	if (svm->kernel.kind == SP_KERNEL_LINEAR)
+	{
+		SP_TRY(sp_onnx_fold_vectors(onnx, svm, n, n_rows, coefficients, &weights));
+		SP_TRY(sp_onnx_convert(onnx, node, svm->input, SP_ONNX_DOUBLE, scores));
+		SP_TRY(sp_onnx_matrix(onnx, node, *scores, n_rows, weights, svm->rho, scores));
+		return sp_onnx_convert(onnx, node, *scores, elem, scores);
+	}
 	svm->kernel.dims[0] = (uint32_t) n;
 	svm->kernel.numbers = svm->vectors;
 	svm->kernel.n_numbers = (uint32_t) expected;
-	SP_TRY(sp_onnx_step(onnx, node, SP_OP_KERNEL, svm->kernel, &input, 1, kernels));
-	kernels->dims[1] = (int64_t) n;
-	return SP_OK;
+	SP_TRY(sp_onnx_step(onnx, node, SP_OP_KERNEL, svm->kernel, &input, 1, scores));
+	scores->dims[1] = (int64_t) n;
+	SP_TRY(sp_onnx_convert(onnx, node, *scores, elem, scores));
+	return sp_onnx_matrix(onnx, node, *scores, n_rows, coefficients, svm->rho, scores);
 }
 
 SpStatus
@@ -85,8 +120,7 @@ sp_onnx_svm_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	if (post != SP_ONNX_POST_NONE || n <= 0 || (size_t) n != svm.n_coefficients)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%zu coefficients for %lld support vectors are not supported",
 							svm.n_coefficients, (long long) n);
-	SP_TRY(sp_onnx_kernels(onnx, node, &svm, (size_t) n, &scores));
-	SP_TRY(sp_onnx_matrix(onnx, node, scores, 1, svm.coefficients, svm.rho, &scores));
+	SP_TRY(sp_onnx_machine(onnx, node, &svm, (size_t) n, 1, svm.coefficients, SP_ONNX_FLOAT, &scores));
 	if (one_class != 0)
 	{
 		SpOnnxValue zero = sp_onnx_scalar(onnx, SP_ONNX_FLOAT, 0);
@@ -206,10 +240,8 @@ sp_onnx_svm_classifier(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	if (svm.n_coefficients != (onnx->n_labels - 1) * n_vectors || svm.n_rho != n_pairs ||
 		n_platt[0] != n_platt[1] || (n_platt[0] != 0 && n_platt[0] != n_pairs))
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "coefficients, rho and probabilities do not fit %u labels", onnx->n_labels);
-	SP_TRY(sp_onnx_kernels(onnx, node, &svm, n_vectors, &scores));
 	SP_TRY(sp_onnx_pair_weights(onnx, node, &svm, counts->ints, onnx->n_labels, n_vectors, &weights));
-	SP_TRY(sp_onnx_convert(onnx, node, scores, SP_ONNX_DOUBLE, &scores));
-	SP_TRY(sp_onnx_matrix(onnx, node, scores, (uint32_t) n_pairs, weights, svm.rho, &scores));
+	SP_TRY(sp_onnx_machine(onnx, node, &svm, n_vectors, (uint32_t) n_pairs, weights, SP_ONNX_DOUBLE, &scores));
 	SP_TRY(sp_onnx_votes(onnx, node, scores, onnx->n_labels, &label));
 	SP_TRY(sp_onnx_convert(onnx, node, scores, SP_ONNX_FLOAT, &scores));
 

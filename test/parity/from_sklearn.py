@@ -43,14 +43,11 @@ def takes_float32(artifact: bytes) -> bool:
 
 
 def precision(artifact: bytes) -> float:
-    """float64's tolerance if nothing in the graph is float32; that of long sums for support vectors and mixtures.
-
-    Converters write a mixture's squared distances as differences of large sums: onnxruntime is as far from the library.
-    """
+    """float64's tolerance if nothing in the graph is float32; that of long sums for support vectors."""
     if is_float64(artifact):
         return FLOAT64
     kinds = {node.op_type for node in onnx.load_from_string(artifact).graph.node}
-    return LONG_FLOAT32 if kinds & {"SVMClassifier", "SVMRegressor", "ReduceLogSumExp"} else FLOAT32
+    return LONG_FLOAT32 if kinds & {"SVMClassifier", "SVMRegressor"} else FLOAT32
 
 
 def answers(model: Any, rows: Any) -> Expected:
@@ -121,7 +118,7 @@ def split_points(model: Any) -> list[tuple[int, float]]:
 def recipe(
     kind: str, source: Source, *, float32: bool = False, trees: bool = False, missing: bool = False,
     target: Callable[[np.ndarray], np.ndarray] | None = None, rows: Callable[[np.ndarray], np.ndarray] | None = None,
-    scale: float = 100.0, tolerance: float | None = None, **params: Any,
+    scale: float = 100.0, **params: Any,
 ) -> Callable[[], Trained]:
     """Fit on the data, convert as the client does, ask rows that suit the kind of estimator."""
 
@@ -136,7 +133,7 @@ def recipe(
         if takes_float32(converted.data):
             asked = asked.astype(np.float32).astype(np.float64)
         return Trained(converted.data, asked, lambda given: answers(model, given),
-                       tolerance=tolerance or precision(converted.data), onnx=converted.data)
+                       tolerance=precision(converted.data), onnx=converted.data)
 
     return train
 

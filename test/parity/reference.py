@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from compare import Difference, differences, plain_label
-from recipe import FLOAT32, LONG_FLOAT32, Expected, Trained
+from recipe import Expected, Trained
 
 
 def excused_rows(
@@ -26,10 +26,8 @@ def excused_rows(
     runtime = run(trained.onnx, trained.rows, "probabilities" if "probabilities" in got else "raw")
     if runtime is None:
         return set()
-    # Two float32 evaluations in different orders may be a little further apart.
-    near = LONG_FLOAT32 if tolerance >= FLOAT32 else 10 * tolerance
     differs = {each.row for each in differences(expected, vars(runtime), count, tolerance)}
-    unlike = {each.row for each in differences(runtime, got, count, near)}
+    unlike = {each.row for each in differences(runtime, got, count, tolerance)}
     return ({each.row for each in found} & differs) - unlike
 
 

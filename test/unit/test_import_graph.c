@@ -355,6 +355,19 @@ test_margins(void)
 	}
 }
 
+/* Products of a linear kernel beyond what a float holds cancel, and leave what libsvm's doubles leave. */
+static void
+test_linear_kernel(void)
+{
+	static const char *const machine[] = {"kernel_type", "s:LINEAR", "kernel_params", "floats:0,0,0", "support_vectors",
+	"floats:33554432,1,0,0,33554432,0,0,0", "coefficients", "floats:1,-1", "rho", "floats:0.5", "n_supports", "i:2", NULL};
+	static const double scores[] = {2.5, -0.5};
+
+	graph.size = 0;
+	put_node(&graph, ML, "SVMRegressor", "X", "Y", machine);
+	answers("a linear kernel", 1, scores);
+}
+
 /*
  * The sign of a score is the label of an outlier detector.  A score of 0 is an
  * outlier to scikit-learn's OneClassSVM, and none to its SGDOneClassSVM; in
@@ -401,6 +414,7 @@ main(void)
 	test_operators();
 	test_merged_rows();
 	test_targets();
+	test_linear_kernel();
 	test_margins();
 	test_sign("skl2onnx", false, 2, "1");
 	test_sign("skl2onnx", true, 2, "-1");
