@@ -60,6 +60,9 @@ typedef struct SpBinder
 	AttrNumber *columns;		/* rows: column of each feature */
 	Oid		   *column_types;	/* rows: base type of each feature's column */
 	bool	   *column_is_text; /* rows: likewise */
+	bool		has_offsets;	/* rows: every feature has a place in rows without NULLs */
+	int32	   *column_offsets; /* rows: this one, from the first column's */
+	struct TypeCacheEntry *row_type;	/* rows of a named type: where the server keeps the identity */
 	Datum	   *values;
 	bool	   *nulls;
 } SpBinder;

@@ -5,7 +5,10 @@
  */
 #include "server/sp_compat.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
+#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -182,6 +185,35 @@ plan_columns(SpBinder *binder, TupleDesc desc)
 	pfree(missing);
 }
 
+/*
+ * For a float32 vector: where its values are in a row that has no NULL, if no
+ * column in front of them is of variable length.
+ */
+static void
+plan_offsets(SpBinder *binder, TupleDesc desc)
+{
+	int32	   *offsets = palloc(mul_size(Max(desc->natts, 1), sizeof(int32)));
+	int			n_fixed = 0;
+	int32		offset = 0;
+
+	while (n_fixed < desc->natts && TupleDescAttr(desc, n_fixed)->attlen > 0)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, n_fixed);
+
+		offset = att_align_nominal(offset, attribute->attalign);
+		offsets[n_fixed++] = offset;
+		offset += attribute->attlen;
+	}
+	binder->has_offsets = binder->single != NULL;
+	for (uint32 feature = 0; feature < binder->n_features; feature++)
+	{
+		binder->has_offsets &= binder->columns[feature] <= n_fixed && !binder->column_is_text[feature];
+		if (binder->has_offsets)
+			binder->column_offsets[feature] = offsets[binder->columns[feature] - 1];
+	}
+	pfree(offsets);
+}
+
 static void
 make_plan(SpBinder *binder, Oid type, int32 typmod, uint64 row_id)
 {
@@ -193,6 +225,7 @@ make_plan(SpBinder *binder, Oid type, int32 typmod, uint64 row_id)
 		binder->columns = palloc(mul_size(binder->n_features, sizeof(AttrNumber)));
 		binder->column_types = palloc(mul_size(binder->n_features, sizeof(Oid)));
 		binder->column_is_text = palloc(mul_size(binder->n_features, sizeof(bool)));
+		binder->column_offsets = palloc(mul_size(binder->n_features, sizeof(int32)));
 	}
 	if (binder->row_desc != NULL)
 	{
@@ -206,15 +239,61 @@ make_plan(SpBinder *binder, Oid type, int32 typmod, uint64 row_id)
 	binder->nulls = palloc(mul_size(Max(desc->natts, 1), sizeof(bool)));
 	MemoryContextSwitchTo(old);
 	plan_columns(binder, desc);
+	plan_offsets(binder, desc);
+	binder->row_type = type == RECORDOID ? NULL : lookup_type_cache(type, TYPECACHE_TUPDESC);
 	binder->row_id = row_id;
 }
 
-bool
-sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
+/* For a named type its cache entry tells whether the shape is still the one of the plan. */
+static bool
+is_planned(const SpBinder *binder, Oid type)
 {
-	Oid			type = HeapTupleHeaderGetTypeId(header);
-	int32		typmod = HeapTupleHeaderGetTypMod(header);
-	uint64		row_id = assign_record_type_identifier(type, typmod);
+	return binder->row_type != NULL && binder->row_type->type_id == type &&
+		binder->row_type->tupDesc_identifier == binder->row_id;
+}
+
+/* The number at an address of a row; the types are those that sp_number_of takes by value. */
+static inline double
+number_at(Oid type, const char *place)
+{
+	switch (type)
+	{
+		case FLOAT4OID:
+			return *(const float4 *) place;
+		case FLOAT8OID:
+			return *(const float8 *) place;
+		case INT2OID:
+			return *(const int16 *) place;
+		case INT4OID:
+			return *(const int32 *) place;
+		case INT8OID:
+			return (double) *(const int64 *) place;
+		default:
+			return *(const bool *) place ? 1 : 0;
+	}
+}
+
+/* Without taking the row apart: every value has its place. */
+static void
+read_in_place(SpBinder *binder, HeapTupleHeader header, uint32 row)
+{
+	const char *data = (const char *) header + header->t_hoff;
+	float	   *target = binder->single + (Size) row * binder->n_features;
+	bool		finite = true;
+
+	for (uint32 feature = 0; feature < binder->n_features; feature++)
+	{
+		float		number = (float) number_at(binder->column_types[feature], data + binder->column_offsets[feature]);
+
+		target[feature] = number;
+		finite &= isfinite(number) != 0;
+	}
+	binder->suspicious |= !finite;
+}
+
+static void
+take_apart(SpBinder *binder, HeapTupleHeader header, uint32 row)
+{
 	HeapTupleData tuple = {
 		.t_len = HeapTupleHeaderGetDatumLength(header),
 		.t_tableOid = InvalidOid,
@@ -222,8 +301,6 @@ sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
 	};
 
 	ItemPointerSetInvalid(&tuple.t_self);
-	if (row_id != binder->row_id)
-		make_plan(binder, type, typmod, row_id);
 	heap_deform_tuple(&tuple, binder->row_desc, binder->values, binder->nulls);
 	for (uint32 feature = 0; feature < binder->n_features; feature++)
 	{
@@ -235,5 +312,25 @@ sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
 			sp_store_number(binder, row, feature, binder->nulls[i] ? get_float8_nan() :
 							sp_number_of(binder->column_types[feature], binder->values[i]));
 	}
+}
+
+bool
+sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
+{
+	Oid			type = HeapTupleHeaderGetTypeId(header);
+
+	if (!is_planned(binder, type))
+	{
+		int32		typmod = HeapTupleHeaderGetTypMod(header);
+		uint64		row_id = assign_record_type_identifier(type, typmod);
+
+		if (row_id != binder->row_id)
+			make_plan(binder, type, typmod, row_id);
+	}
+	if (binder->has_offsets && (header->t_infomask & HEAP_HASNULL) == 0 &&
+		HeapTupleHeaderGetNatts(header) >= binder->row_desc->natts)
+		read_in_place(binder, header, row);
+	else
+		take_apart(binder, header, row);
 	return sp_finish_row(binder, row);
 }

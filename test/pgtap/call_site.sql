@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(17);
+SELECT plan(30);
 \i tiny.inc
 
 SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' \gset
@@ -46,6 +46,29 @@ SELECT is(smartpouch.predict('m:1', ARRAY[smartpouch.predict('m:1', ARRAY[40, 60
 CREATE FUNCTION nested(integer) RETURNS double precision LANGUAGE plpgsql AS $$ BEGIN
 	RETURN smartpouch.predict('m:1', ARRAY[$1, 60]) + CASE WHEN $1 > 38 THEN nested($1 - 1) ELSE 0 END; END $$;
 SELECT is(nested(40), 3 * 1.75::float8, 'nor do nested calls');
+
+-- values read in place, and where they have none: NULLs, columns of variable length in front, columns added later
+CREATE FUNCTION differing(columns text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN
+	EXECUTE format('CREATE TABLE pg_temp.shape (%s)', columns);
+	INSERT INTO pg_temp.shape (age, weight) VALUES (40, 60), (20, 80), (30, 70), (NULL, 60), (29, NULL);
+	ALTER TABLE pg_temp.shape ADD COLUMN later boolean DEFAULT true;
+	INSERT INTO pg_temp.shape (age, weight) VALUES (40, 60), (20, 80), (NULL, NULL);
+	SELECT count(*) INTO STRICT n FROM pg_temp.shape s
+	WHERE smartpouch.predict('m:1', s) IS DISTINCT FROM smartpouch.predict('m:1', ARRAY[age, weight]::real[])
+	OR smartpouch.predict('m:1', s) IS DISTINCT FROM smartpouch.predict('m:1', to_jsonb(s));
+	DROP TABLE pg_temp.shape;
+	RETURN n;
+END $$;
+SELECT is(differing(columns), 0::bigint, columns) FROM unnest(ARRAY[
+	'age real, weight real', 'weight real, age real', 'age double precision, weight integer',
+	'flag boolean DEFAULT true, age smallint, weight bigint', 'id integer DEFAULT 1, age bigint, c "char" DEFAULT $$x$$, weight smallint',
+	'age numeric, weight real', 'age real, note text DEFAULT $$some text$$, weight real', 'note text DEFAULT $$x$$, age real, weight integer',
+	'age integer, name name DEFAULT $$x$$, weight real', 'id integer, age real, weight real']) columns;
+SELECT is(smartpouch.predict('m:1', q), smartpouch.predict('m:1', ARRAY[1, 0]), 'truth values') FROM (SELECT true AS age, false AS weight) q;
+SELECT throws_like($$ SELECT smartpouch.predict('m:1', q) FROM (SELECT 'Infinity'::real AS age, 1 AS weight) q $$,
+	'feature "age" of model "m" version 1 is infinite%', 'an infinite value in place');
+SELECT is(smartpouch.predict('m:1', q), smartpouch.predict('m:1', ARRAY[NULL, 60]::real[]), 'NaN is missing')
+FROM (SELECT 'NaN'::double precision AS age, 60::real AS weight) q;
 
 SELECT * FROM finish();
 ROLLBACK;
