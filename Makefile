@@ -147,6 +147,7 @@ REGISTRY_OBJS = \
 	src/registry/sp_registry_drop.o \
 	src/registry/sp_registry_evaluation.o \
 	src/registry/sp_registry_golden.o \
+	src/registry/sp_registry_grants.o \
 	src/registry/sp_registry_history.o \
 	src/registry/sp_registry_history_read.o \
 	src/registry/sp_registry_read.o \
@@ -164,7 +165,8 @@ CACHE_OBJS = \
 	src/cache/sp_shared_fill.o \
 	src/cache/sp_shared_memory.o
 
-AUTH_OBJS =
+AUTH_OBJS = \
+	src/auth/sp_permission.o
 
 OPS_OBJS = \
 	src/ops/sp_health.o \
@@ -180,6 +182,7 @@ API_OBJS = \
 	src/api/sp_api_import.o \
 	src/api/sp_api_model.o \
 	src/api/sp_api_operation.o \
+	src/api/sp_api_permission.o \
 	src/api/sp_api_plan.o \
 	src/api/sp_api_predict.o \
 	src/api/sp_api_predict_batch.o \
@@ -194,6 +197,7 @@ API_OBJS = \
 	src/api/sp_features_store.o \
 	src/api/sp_golden.o \
 	src/api/sp_import_options.o \
+	src/api/sp_model_ref.o \
 	src/api/sp_label_text.o \
 	src/api/sp_result.o \
 	src/api/sp_score_json.o
@@ -226,7 +230,9 @@ INSTALL_SQL = \
 	sql/install/40_predict.sql \
 	sql/install/50_operation.sql \
 	sql/install/55_cache.sql \
+	sql/install/70_permissions.sql \
 	sql/install/80_views.sql \
+	sql/install/85_access.sql \
 	sql/install/90_grants.sql
 
 INSTALL_SCRIPT_SQL = sql/smartpouch--$(EXTVERSION).sql
@@ -240,7 +246,7 @@ REGRESS = smoke import predict registry golden plan
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out
-ISOLATION = drop import promote rename stages
+ISOLATION = drop grants import promote rename stages
 ISOLATION_OPTS = --inputdir=test/isolation --encoding=UTF8 --no-locale
 # whatever the template database of the server is in
 REGRESS_OPTS = --encoding=UTF8 --no-locale

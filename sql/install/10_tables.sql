@@ -94,6 +94,29 @@ CREATE TABLE smartpouch.stage (
 	position integer NOT NULL CONSTRAINT stage_position_key UNIQUE
 ) USING heap;
 
+-- Privileges on models, and levels of access to functions: roles as owners are stored.
+CREATE TABLE smartpouch.model_grant (
+	model_id uuid NOT NULL,
+	role_cluster text COLLATE "C" NOT NULL,
+	role_oid oid NOT NULL,
+	privilege text COLLATE "C" NOT NULL CONSTRAINT model_grant_privilege_check
+		CHECK (privilege IN ('predict', 'read', 'deploy')),
+	role_name text NOT NULL,
+	granted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	granted_by text NOT NULL,
+	CONSTRAINT model_grant_pkey PRIMARY KEY (model_id, role_cluster, role_oid, privilege)
+) USING heap;
+CREATE TABLE smartpouch.access_grant (
+	role_cluster text COLLATE "C" NOT NULL,
+	role_oid oid NOT NULL,
+	level text COLLATE "C" NOT NULL CONSTRAINT access_grant_level_check
+		CHECK (level IN ('predictor', 'deployer', 'monitor', 'admin')),
+	role_name text NOT NULL,
+	granted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	granted_by text NOT NULL,
+	CONSTRAINT access_grant_pkey PRIMARY KEY (role_cluster, role_oid, level)
+) USING heap;
+
 -- Append-only, kept when a model is gone. hash is the link of the model's chain
 -- (src/registry/sp_registry_history.h says how it is made); the newest one is
 -- last_event_hash of the model's row. at is the transaction's time, recorded_at the
@@ -141,6 +164,8 @@ COMMENT ON TABLE smartpouch.version IS 'registry: immutable versions';
 COMMENT ON TABLE smartpouch.deployment IS 'registry: the version that serves each stage';
 COMMENT ON TABLE smartpouch.alias IS 'registry: free names of versions';
 COMMENT ON TABLE smartpouch.stage IS 'registry: an administrator''s own ladder of stages';
+COMMENT ON TABLE smartpouch.model_grant IS 'registry: privileges of roles on models';
+COMMENT ON TABLE smartpouch.access_grant IS 'registry: levels of access of roles';
 COMMENT ON TABLE smartpouch.event IS 'registry: what happened to models, append-only';
 COMMENT ON TABLE smartpouch.upload IS 'model files being uploaded';
 COMMENT ON TABLE smartpouch.upload_chunk IS 'pieces of model files being uploaded';
@@ -151,4 +176,6 @@ SELECT pg_catalog.pg_extension_config_dump('smartpouch.version', '');
 SELECT pg_catalog.pg_extension_config_dump('smartpouch.deployment', '');
 SELECT pg_catalog.pg_extension_config_dump('smartpouch.alias', '');
 SELECT pg_catalog.pg_extension_config_dump('smartpouch.stage', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.model_grant', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.access_grant', '');
 SELECT pg_catalog.pg_extension_config_dump('smartpouch.event', '');

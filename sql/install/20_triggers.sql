@@ -15,7 +15,7 @@ DO $$
 DECLARE
 	remembered pg_catalog.text;
 BEGIN
-	FOREACH remembered IN ARRAY '{model,version,deployment,alias,stage}'::pg_catalog.text[] LOOP
+	FOREACH remembered IN ARRAY '{model,version,deployment,alias,stage,model_grant,access_grant}'::pg_catalog.text[] LOOP
 		EXECUTE pg_catalog.format('CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE ON smartpouch.%I'
 			' FOR EACH ROW EXECUTE FUNCTION smartpouch.registry_changed()', remembered);
 		EXECUTE pg_catalog.format('CREATE TRIGGER registry_truncated AFTER TRUNCATE ON smartpouch.%I'

@@ -10,7 +10,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "cache/sp_resolve.h"
+#include "api/sp_model_ref.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_warm_model);
 PG_FUNCTION_INFO_V1(smartpouch_evict_model);
@@ -22,7 +22,7 @@ smartpouch_warm_model(PG_FUNCTION_ARGS)
 	text	   *ref = PG_GETARG_TEXT_PP(0);
 	SpResolved	resolved;
 
-	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
+	sp_model_ref(ref, SP_MAY_SEE, &resolved);
 	PG_RETURN_BOOL(sp_model_warm(&resolved.rows.version,
 								 ActiveSnapshotSet() ? GetActiveSnapshot() : NULL));
 }
@@ -34,7 +34,7 @@ smartpouch_evict_model(PG_FUNCTION_ARGS)
 	SpResolved	resolved;
 	SpSharedEvicted result;
 
-	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
+	sp_model_ref(ref, SP_MAY_SEE, &resolved);
 	result = sp_model_evict(resolved.rows.version.program);
 	if (result == SP_SHARED_IN_USE)
 		ereport(NOTICE,

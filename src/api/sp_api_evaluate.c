@@ -16,6 +16,7 @@
 
 #include "api/sp_arguments.h"
 #include "api/sp_evaluate.h"
+#include "api/sp_model_ref.h"
 #include "registry/sp_registry.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_evaluate);
@@ -176,7 +177,7 @@ smartpouch_record_evaluation(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("metrics must be an object of named numbers"),
 				 errhint("evaluate() returns one.")));
-	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
+	sp_model_ref(ref, SP_MAY_OWN, &resolved);
 	sp_registry_record_evaluation(&resolved.rows, dataset, metrics);
 	PG_RETURN_VOID();
 }

@@ -15,6 +15,7 @@
 
 #include "api/sp_call_site.h"
 #include "api/sp_golden.h"
+#include "api/sp_model_ref.h"
 #include "registry/sp_registry.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_add_golden);
@@ -51,7 +52,7 @@ smartpouch_drop_golden(PG_FUNCTION_ARGS)
 	text	   *ref = PG_GETARG_TEXT_PP(0);
 	SpResolved	resolved;
 
-	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
+	sp_model_ref(ref, SP_MAY_OWN, &resolved);
 	sp_registry_drop_golden(&resolved.rows, PG_GETARG_INT32(1));
 	PG_RETURN_VOID();
 }

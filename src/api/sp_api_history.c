@@ -7,11 +7,13 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "api/sp_arguments.h"
+#include "auth/sp_permission.h"
 #include "registry/sp_registry.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_serving_at);
@@ -24,13 +26,32 @@ active_snapshot(void)
 	return ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
 }
 
-/* The models that have the name, or had it when they were dropped; 42704 for none. */
-static pg_uuid_t *
-models_of_name(const char *name, int *count)
+static bool
+may_see(const pg_uuid_t *id)
 {
-	pg_uuid_t  *ids = sp_registry_known_models(name, active_snapshot(), count);
+	SpModelRow	model;
+	uint32		may = sp_registry_find_model_by_id(id, active_snapshot(), &model) ?
+		sp_permission(id, model.owner_oid, model.owner_cluster) : sp_permission_gone();
 
-	if (*count == 0)
+	return may & SP_MAY_SEE;
+}
+
+/*
+ * The models that the caller may know of and that have the name, or had it when
+ * they were dropped; of all names if it is NULL.  42704 for none of the name,
+ * 42501 when all are others'.
+ */
+static pg_uuid_t *
+visible_models(const char *name, int *count)
+{
+	int			known;
+	pg_uuid_t  *ids = sp_registry_known_models(name, active_snapshot(), &known);
+
+	*count = 0;
+	for (int i = 0; i < known; i++)
+		if (may_see(&ids[i]))
+			ids[(*count)++] = ids[i];
+	if (name != NULL && known == 0)
 	{
 		SpReference reference;
 
@@ -38,6 +59,8 @@ models_of_name(const char *name, int *count)
 		strlcpy(reference.model, name, sizeof(reference.model));
 		sp_registry_not_found(SP_NO_MODEL, &reference);
 	}
+	if (name != NULL && *count == 0)
+		sp_registry_denied(GetUserId(), name, SP_MAY_SEE);
 	return ids;
 }
 
@@ -75,7 +98,7 @@ smartpouch_serving_at(PG_FUNCTION_ARGS)
 	char	   *stage = sp_name_argument(fcinfo, 1, "stage", "stage");
 	TimestampTz at = PG_GETARG_TIMESTAMPTZ(2);
 	int			count;
-	pg_uuid_t  *ids = models_of_name(name, &count);
+	pg_uuid_t  *ids = visible_models(name, &count);
 	SpServed	last = {0};
 
 	for (int i = 0; i < count; i++)
@@ -116,10 +139,7 @@ smartpouch_verify_history(PG_FUNCTION_ARGS)
 	int			count;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0))
-		ids = sp_registry_known_models(NULL, active_snapshot(), &count);
-	else
-		ids = models_of_name(sp_name_argument(fcinfo, 0, "model", "model"), &count);
+	ids = visible_models(PG_ARGISNULL(0) ? NULL : sp_name_argument(fcinfo, 0, "model", "model"), &count);
 	for (int i = 0; i < count; i++)
 		sp_registry_verify_history(&ids[i], active_snapshot(), put_problem, result);
 	return (Datum) 0;

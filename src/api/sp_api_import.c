@@ -18,6 +18,7 @@
 #include "api/sp_golden.h"
 #include "api/sp_import_options.h"
 #include "api/sp_result.h"
+#include "auth/sp_permission.h"
 #include "base/sp_bytes.h"
 #include "import/sp_import.h"
 #include "ir/sp_pack.h"
@@ -26,7 +27,6 @@
 #include "server/sp_error.h"
 #include "server/sp_guc.h"
 #include "server/sp_memory.h"
-#include "server/sp_role.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_import_model);
 PG_FUNCTION_INFO_V1(smartpouch_import_upload);
@@ -217,7 +217,7 @@ check_owner(const char *name)
 	SpModelRow	model;
 
 	if (sp_registry_find_model(name, NULL, &model))
-		sp_role_require_owner(model.owner_oid, model.owner_cluster, name);
+		sp_permission_require(&model, SP_MAY_OWN);
 }
 
 /*

@@ -11,9 +11,8 @@
 #include "utils/snapmgr.h"
 
 #include "api/sp_arguments.h"
-#include "cache/sp_resolve.h"
+#include "api/sp_model_ref.h"
 #include "registry/sp_registry.h"
-#include "server/sp_role.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_model_artifact);
 PG_FUNCTION_INFO_V1(smartpouch_rename_model);
@@ -38,10 +37,9 @@ smartpouch_model_artifact(PG_FUNCTION_ARGS)
 	char	   *bytes;
 	Size		size;
 
-	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
+	sp_model_ref(ref, SP_MAY_READ, &resolved);
 	model = &resolved.rows.model;
 	version = &resolved.rows.version;
-	sp_role_require_owner(model->owner_oid, model->owner_cluster, model->name);
 	size = (Size) version->artifact_bytes;
 	if (size > MaxAllocSize - VARHDRSZ)
 		ereport(ERROR,
@@ -147,7 +145,7 @@ smartpouch_drop_version(PG_FUNCTION_ARGS)
 	text	   *ref = PG_GETARG_TEXT_PP(0);
 	SpResolved	resolved;
 
-	sp_resolve(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), &resolved);
+	sp_model_ref(ref, SP_MAY_OWN, &resolved);
 	sp_registry_drop_version(&resolved.rows);
 	PG_RETURN_VOID();
 }

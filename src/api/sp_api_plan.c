@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "auth/sp_permission.h"
 #include "cache/sp_resolve.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_predict_support);
@@ -34,6 +35,13 @@ PG_FUNCTION_INFO_V1(smartpouch_predict_support);
 
 #define BATCH_ROWS 1000			/* as ROWS in sql/install/40_predict.sql */
 
+/* EXPLAIN tells nothing of a model of others. */
+static bool
+may_see(const SpModelRow *model)
+{
+	return sp_permission(&model->id, model->owner_oid, model->owner_cluster) & SP_MAY_SEE;
+}
+
 /* The version that a constant first argument means to the planner's snapshot; false if there is none. */
 static bool
 constant_version(List *arguments, SpResolved *resolved)
@@ -45,10 +53,12 @@ constant_version(List *arguments, SpResolved *resolved)
 		return false;
 	bytes = PG_DETOAST_DATUM_PACKED(model->constvalue);
 	if (model->consttype == TEXTOID)
-		return sp_resolve_try(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), resolved);
+		return sp_resolve_try(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), resolved) &&
+			may_see(&resolved->rows.model);
 	if (model->consttype != BYTEAOID || VARSIZE_ANY_EXHDR(bytes) != SP_SHA256_SIZE)
 		return false;
-	return sp_registry_find_program((const uint8 *) VARDATA_ANY(bytes), GetActiveSnapshot(), &resolved->rows);
+	return sp_registry_find_program((const uint8 *) VARDATA_ANY(bytes), GetActiveSnapshot(), may_see,
+									&resolved->rows);
 }
 
 /* The rows of a two-dimensional array, if they can be told; else 0. */

@@ -3,11 +3,13 @@
  */
 #include "server/sp_compat.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "api/sp_call_site.h"
+#include "api/sp_model_ref.h"
 #include "api/sp_result.h"
 #include "server/sp_error.h"
 #include "server/sp_memory.h"
@@ -159,7 +161,7 @@ move_to(SpCallSite *site, const SpResolved *resolved)
 static bool
 is_serving(SpCallSite *site, const char *ref, Size size)
 {
-	return site->eval != NULL && site->ref_size == size &&
+	return site->eval != NULL && site->ref_size == size && site->user == GetUserId() &&
 		memcmp(site->ref, ref, size) == 0 && sp_resolved_holds(&site->resolved);
 }
 
@@ -167,6 +169,7 @@ static void
 remember_ref(SpCallSite *site, const char *ref, Size size)
 {
 	Assert(size <= sizeof(site->ref));
+	site->user = GetUserId();
 	site->ref_size = size;
 	memcpy(site->ref, ref, size);
 }
@@ -180,7 +183,7 @@ sp_call_site_use(SpCallSite *site, text *ref)
 
 	if (likely(is_serving(site, bytes, size)))
 		return;
-	sp_resolve(bytes, size, &resolved);
+	sp_model_ref(ref, SP_MAY_PREDICT, &resolved);
 	move_to(site, &resolved);
 	remember_ref(site, bytes, size);
 }
@@ -198,7 +201,7 @@ sp_call_site_use_program(SpCallSite *site, bytea *program)
 						(int) VARSIZE_ANY_EXHDR(program))));
 	if (likely(is_serving(site, bytes, SP_SHA256_SIZE)))
 		return;
-	sp_resolve_program((const uint8 *) bytes, &resolved);
+	sp_model_by_program((const uint8 *) bytes, &resolved);
 	move_to(site, &resolved);
 	remember_ref(site, bytes, SP_SHA256_SIZE);
 }

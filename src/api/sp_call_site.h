@@ -23,6 +23,7 @@ typedef struct SpCallSite
 	Size		ref_size;
 	char		ref[SP_REFERENCE_SIZE];
 	SpResolved	resolved;
+	Oid			user;			/* who was found to have the right, while resolved holds */
 	SpLoadedModel *model;		/* pinned; NULL while there is none */
 	uint32		capacity;		/* rows of the evaluator */
 	SpEval	   *eval;
@@ -36,7 +37,10 @@ extern SpCallSite *sp_call_site(FunctionCallInfo fcinfo, uint32 capacity);
 /* One that lives in a child of parent; released with it. */
 extern SpCallSite *sp_call_site_make(MemoryContext parent, uint32 capacity);
 
-/* Make the site serve what the reference (or hash) means to this statement. */
+/*
+ * Make the site serve what the reference (or hash) means to this statement.
+ * Raises what sp_model_ref.h says, for the right to predict.
+ */
 extern void sp_call_site_use(SpCallSite *site, text *ref);
 extern void sp_call_site_use_program(SpCallSite *site, bytea *program);
 

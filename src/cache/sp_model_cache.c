@@ -326,7 +326,7 @@ is_wanted(const SpSharedFacts *fact)
 	SpFoundRows rows;
 
 	return fact->database == MyDatabaseId ?
-		sp_registry_find_program(fact->program, NULL, &rows) :
+		sp_registry_find_program(fact->program, NULL, NULL, &rows) :
 		SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(fact->database));
 }
 

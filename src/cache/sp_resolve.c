@@ -116,18 +116,15 @@ look_up(const SpReference *reference, const char *text, Size size, SpResolved *r
 	return found;
 }
 
-void
+SpFound
 sp_resolve(const char *text, Size size, SpResolved *resolved)
 {
 	SpReference reference;
-	SpFound		found;
 
 	if (recall(text, size, resolved))
-		return;
+		return SP_FOUND;
 	sp_reference_parse(&reference, text, size);
-	found = look_up(&reference, text, size, resolved);
-	if (found != SP_FOUND)
-		sp_registry_not_found(found, &reference);
+	return look_up(&reference, text, size, resolved);
 }
 
 bool
@@ -140,14 +137,10 @@ sp_resolve_try(const char *text, Size size, SpResolved *resolved)
 		 look_up(&reference, text, size, resolved) == SP_FOUND);
 }
 
-void
-sp_resolve_program(const uint8 *program, SpResolved *resolved)
+bool
+sp_resolve_program(const uint8 *program, SpAcceptModel accept, SpResolved *resolved)
 {
 	Snapshot	snapshot = begin_reading(resolved);
 
-	if (!sp_registry_find_program(program, snapshot, &resolved->rows))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("no version has SHA-256 %s", sp_hash_hex(program)),
-				 errhint("Column sha256 of the view smartpouch.versions lists them.")));
+	return sp_registry_find_program(program, snapshot, accept, &resolved->rows);
 }

@@ -29,13 +29,17 @@ typedef struct SpResolved
 /* Does what was resolved earlier hold for the active snapshot? */
 extern bool sp_resolved_holds(SpResolved *resolved);
 
-/* Resolve text; raises 22023, 42704 or 55000. */
-extern void sp_resolve(const char *text, Size size, SpResolved *resolved);
+/*
+ * Resolve text; raises 22023 when it is no reference.  When it means no
+ * version, the model is filled in if there is one.  Asks for no right: see
+ * api/sp_model_ref.h.
+ */
+extern SpFound sp_resolve(const char *text, Size size, SpResolved *resolved);
 
-/* As sp_resolve, but false in place of an error. */
+/* As sp_resolve, but false in place of an error, and for what means no version. */
 extern bool sp_resolve_try(const char *text, Size size, SpResolved *resolved);
 
-/* The version with this hash of its stored form; raises 42704. */
-extern void sp_resolve_program(const uint8 *program, SpResolved *resolved);
+/* A version with this hash of its stored form, of a model that accept takes (NULL: any). */
+extern bool sp_resolve_program(const uint8 *program, SpAcceptModel accept, SpResolved *resolved);
 
 #endif

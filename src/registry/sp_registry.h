@@ -34,10 +34,12 @@ typedef enum SpTable
 	SP_TABLE_STAGE,
 	SP_TABLE_EVENT,
 	SP_TABLE_GOLDEN,
-	SP_TABLE_EVALUATION
+	SP_TABLE_EVALUATION,
+	SP_TABLE_MODEL_GRANT,
+	SP_TABLE_ACCESS_GRANT
 } SpTable;
 
-#define SP_N_TABLES 9
+#define SP_N_TABLES 11
 
 typedef enum SpIndex
 {
@@ -52,13 +54,16 @@ typedef enum SpIndex
 	SP_INDEX_STAGE,
 	SP_INDEX_EVENT,
 	SP_INDEX_GOLDEN,
-	SP_INDEX_EVALUATION
+	SP_INDEX_EVALUATION,
+	SP_INDEX_MODEL_GRANT,
+	SP_INDEX_ACCESS_GRANT
 } SpIndex;
 
-#define SP_N_INDEXES 12
+#define SP_N_INDEXES 14
 
 /*
- * Grows whenever a registry table may have changed, by whatever session.  A
+ * Grows whenever a registry table, a role or the members of one may have
+ * changed, by whatever session.  A
  * change can be visible to a snapshot a moment before this tells of it, and
  * told of while an older snapshot still runs: sp_registry_rows_hold orders
  * what was remembered with the snapshot at hand.
@@ -125,8 +130,11 @@ extern SpFound sp_registry_find(const SpReference *reference, Snapshot snapshot,
 extern bool sp_registry_find_model(const char *name, Snapshot snapshot, SpModelRow *model);
 extern bool sp_registry_find_model_by_id(const pg_uuid_t *id, Snapshot snapshot, SpModelRow *model);
 
-/* Any version whose stored form has this hash. */
-extern bool sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpFoundRows *rows);
+typedef bool (*SpAcceptModel) (const SpModelRow *model);
+
+/* A version whose stored form has this hash, of a model that accept takes (NULL: any). */
+extern bool sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpAcceptModel accept,
+									 SpFoundRows *rows);
 
 /* Does a version need the bytes with this hash, as its stored form or as its file? */
 extern bool sp_registry_blob_is_needed(const uint8 *sha256, Snapshot snapshot);
@@ -228,9 +236,36 @@ extern void sp_registry_set_owner(const char *model, Oid role);
 /* The API key that the caller has shown, for the history; NULL for none. Set by who knows of keys. */
 extern const char *(*sp_registry_api_key) (void);
 
+/* ---- sp_registry_grants.c ---- */
+
+/* What a role may do with a model: bits. An owner, superuser or administrator may do everything. */
+#define SP_MAY_SEE		0x01	/* that it is there, its facts and history; comes with every other */
+#define SP_MAY_PREDICT	0x02
+#define SP_MAY_READ		0x04	/* file and weights */
+#define SP_MAY_DEPLOY	0x08
+#define SP_MAY_OWN		0x10
+#define SP_MAY_ALL		0x1f
+
+/* By the latest committed state and our own changes, as the server's own rights are. */
+extern uint32 sp_registry_may(Oid user, const pg_uuid_t *model_id, Oid owner_oid, const char *owner_cluster);
+
+/* With models that are gone, or any: SP_MAY_ALL for administrators, SP_MAY_SEE for who monitors. */
+extern uint32 sp_registry_may_all(Oid user);
+
+/* Raise 42501 that user lacks one bit on a model of that name. */
+extern void sp_registry_denied(Oid user, const char *model, uint32 bit) SP_NORETURN;
+
+/* The caller must own the model. privilege is predict, read or deploy: 22023. */
+extern void sp_registry_grant_model(const char *model, Oid role, const char *privilege);
+extern void sp_registry_revoke_model(const char *model, Oid role, const char *privilege);
+
+/* The caller must be an administrator. level is predictor, deployer, monitor or admin: 22023. */
+extern void sp_registry_grant_access(Oid role, const char *level);
+extern void sp_registry_revoke_access(Oid role, const char *level);
+
 /* ---- sp_registry_stage.c: what serves ---- */
 
-/* All raise 42704 for what is not there and 42501. */
+/* All raise 42704 for what is not there, and 42501 unless the caller may deploy. */
 extern void sp_registry_promote(const char *model, int32 version, const char *stage, const char *note);
 
 /* Back to what the last promotion replaced, which is returned; 55000 when there is nothing below. */

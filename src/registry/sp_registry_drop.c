@@ -176,6 +176,7 @@ sp_registry_drop_model(const char *name)
 	target = target_of(&model, 0);
 	check_unused(&target, psprintf("model \"%s\"", name));
 	drop_versions(&target);
+	sp_write_sql("DELETE FROM smartpouch.model_grant WHERE model_id = $1", 1, types, target.values, NULL);
 	sp_write_event(&write, &model, &(SpEvent) {.action = SP_EVENT_DROP_MODEL});
 	sp_write_sql("DELETE FROM smartpouch.model WHERE id = $1", 1, types, target.values, NULL);
 	sp_write_end(&write);

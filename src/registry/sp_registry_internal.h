@@ -54,7 +54,10 @@ extern Datum sp_write_result(int column);
 /* Lock a model's row until the transaction ends; false if there is none. Checks no right. */
 extern bool sp_write_lock_model(const char *name, SpLockedModel *model);
 
-/* Lock the caller's own model until the transaction ends: 42704, 42501. */
+/* As that, for a caller who has the right (SP_MAY_...) on the model: 42704, 42501. */
+extern void sp_write_lock_model_for(const SpWrite *write, const char *name, uint32 bit, SpLockedModel *model);
+
+/* As that, for the owner. */
 extern void sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model);
 
 /* 42704 unless the locked model has the version. */

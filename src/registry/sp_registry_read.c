@@ -220,14 +220,25 @@ sp_registry_find(const SpReference *reference, Snapshot snapshot, SpFoundRows *r
 }
 
 bool
-sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpFoundRows *rows)
+sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpAcceptModel accept, SpFoundRows *rows)
 {
 	ScanKeyData key;
+	SpScan		scan;
+	HeapTuple	tuple;
+	bool		found = false;
 
 	memset(rows, 0, sizeof(*rows));
 	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(program));
-	return find_version(SP_INDEX_VERSION_PROGRAM, 1, &key, snapshot, &rows->version, &rows->version_tid) &&
-		find_model_by_id(&rows->version.model_id, snapshot, &rows->model, &rows->model_tid);
+	sp_scan_begin(&scan, SP_TABLE_VERSION, SP_INDEX_VERSION_PROGRAM, snapshot, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = sp_scan_next(&scan)))
+	{
+		read_version(&scan, tuple, &rows->version);
+		rows->version_tid = tuple->t_self;
+		found = find_model_by_id(&rows->version.model_id, snapshot, &rows->model, &rows->model_tid) &&
+			(accept == NULL || accept(&rows->model));
+	}
+	sp_scan_end(&scan);
+	return found;
 }
 
 bool

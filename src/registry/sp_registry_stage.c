@@ -7,7 +7,6 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -61,7 +60,7 @@ sp_registry_promote(const char *name, int32 version, const char *stage, const ch
 	char		nulls[] = {' ', ' ', ' ', ' ', note ? ' ' : 'n', '\0'};
 
 	sp_write_begin(&write, "promote()");
-	sp_write_lock_own_model(&write, name, &model);
+	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
 	check_stage(stage);
 	sp_write_check_version(&model, version);
 	served = served_version(&model, stage);
@@ -110,7 +109,7 @@ sp_registry_rollback(const char *name, const char *stage, const char *note)
 	char		nulls[] = {' ', ' ', ' ', note ? ' ' : 'n', '\0'};
 
 	sp_write_begin(&write, "rollback()");
-	sp_write_lock_own_model(&write, name, &model);
+	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
 	check_stage(stage);
 	served = served_version(&model, stage);
 	if (served == 0)
@@ -147,7 +146,7 @@ sp_registry_drop_deployment(const char *name, const char *stage, const char *not
 	int32		served;
 
 	sp_write_begin(&write, "drop_deployment()");
-	sp_write_lock_own_model(&write, name, &model);
+	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
 	check_stage(stage);
 	served = named_version("DELETE FROM smartpouch.deployment WHERE model_id = $1 AND stage = $2"
 						   " RETURNING version", &model, stage);
@@ -168,7 +167,7 @@ sp_registry_set_alias(const char *name, const char *alias, int32 version)
 	Oid			types[] = {UUIDOID, TEXTOID, INT4OID};
 
 	sp_write_begin(&write, "set_alias()");
-	sp_write_lock_own_model(&write, name, &model);
+	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
 	lock_ladder();
 	if (sp_registry_is_stage(alias, NULL))
 		ereport(ERROR,
@@ -199,7 +198,7 @@ sp_registry_drop_alias(const char *name, const char *alias)
 	int32		replaced;
 
 	sp_write_begin(&write, "drop_alias()");
-	sp_write_lock_own_model(&write, name, &model);
+	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
 	replaced = named_version("DELETE FROM smartpouch.alias WHERE model_id = $1 AND alias = $2"
 							 " RETURNING version", &model, alias);
 	if (replaced == 0)
@@ -212,11 +211,10 @@ sp_registry_drop_alias(const char *name, const char *alias)
 	sp_write_end(&write);
 }
 
-/* The ladder may be changed by who may do everything with the registry. */
 static void
 check_may_set_stages(void)
 {
-	if (!has_privs_of_role(GetUserId(), sp_registry_owner()))
+	if (!(sp_registry_may_all(GetUserId()) & SP_MAY_OWN))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to change the ladder of stages"),

@@ -5,7 +5,8 @@
  *
  * Triggers on the tables send a relcache invalidation for every changed row;
  * it reaches each backend with the commit (on a hot standby with its replay)
- * and here only moves a counter.  OIDs are looked up by name again after each
+ * and here only moves a counter, as changes of roles and of their members do:
+ * who may do what is remembered too.  OIDs are looked up by name again after each
  * invalidation that may mean a dropped and created extension.
  */
 #include "server/sp_compat.h"
@@ -47,7 +48,9 @@ static const struct
 	[SP_TABLE_STAGE] = {"stage", true},
 	[SP_TABLE_EVENT] = {"event", false},
 	[SP_TABLE_GOLDEN] = {"golden", false},
-	[SP_TABLE_EVALUATION] = {"evaluation", false}
+	[SP_TABLE_EVALUATION] = {"evaluation", false},
+	[SP_TABLE_MODEL_GRANT] = {"model_grant", true},
+	[SP_TABLE_ACCESS_GRANT] = {"access_grant", true}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -62,7 +65,9 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_STAGE] = "stage_pkey",
 	[SP_INDEX_EVENT] = "event_pkey",
 	[SP_INDEX_GOLDEN] = "golden_pkey",
-	[SP_INDEX_EVALUATION] = "evaluation_pkey"
+	[SP_INDEX_EVALUATION] = "evaluation_pkey",
+	[SP_INDEX_MODEL_GRANT] = "model_grant_pkey",
+	[SP_INDEX_ACCESS_GRANT] = "access_grant_pkey"
 };
 
 uint64		sp_registry_generation = 1;
@@ -91,10 +96,21 @@ relation_changed(Datum arg, Oid relid)
 	}
 }
 
+static void
+roles_changed(Datum arg, int cache, uint32 hash)
+{
+	(void) arg;
+	(void) cache;
+	(void) hash;
+	sp_registry_generation++;
+}
+
 void
 sp_registry_init(void)
 {
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
 }
 
 /* Of the SQL objects; NULL if it has none. */

@@ -86,21 +86,15 @@ sp_write_lock_model(const char *name, SpLockedModel *model)
 	return true;
 }
 
-/* The right is the caller's, so it is asked for under the caller's identity. */
 static void
-check_owner(const SpWrite *write, const SpLockedModel *model)
+check_may(const SpWrite *write, const SpLockedModel *model, uint32 bit)
 {
-	Oid			owner;
-	int			context;
-
-	GetUserIdAndSecContext(&owner, &context);
-	SetUserIdAndSecContext(write->identity.user, write->identity.security_context);
-	sp_role_require_owner(model->owner_oid, model->owner_cluster, model->name);
-	SetUserIdAndSecContext(owner, context);
+	if (!(sp_registry_may(write->identity.user, &model->id, model->owner_oid, model->owner_cluster) & bit))
+		sp_registry_denied(write->identity.user, model->name, bit);
 }
 
 void
-sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model)
+sp_write_lock_model_for(const SpWrite *write, const char *name, uint32 bit, SpLockedModel *model)
 {
 	if (!sp_write_lock_model(name, model))
 	{
@@ -110,7 +104,13 @@ sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *m
 		strlcpy(reference.model, name, sizeof(reference.model));
 		sp_registry_not_found(SP_NO_MODEL, &reference);
 	}
-	check_owner(write, model);
+	check_may(write, model, bit);
+}
+
+void
+sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model)
+{
+	sp_write_lock_model_for(write, name, SP_MAY_OWN, model);
 }
 
 void
@@ -209,7 +209,7 @@ lock_or_make_model(const SpWrite *write, const char *name, SpLockedModel *model)
 		if (!sp_write_lock_model(name, model))
 			elog(ERROR, "model \"%s\" vanished while it was made", name);
 	}
-	check_owner(write, model);
+	check_may(write, model, SP_MAY_OWN);
 }
 
 static void

@@ -30,20 +30,10 @@ sp_role_exists(Oid role_oid, const char *role_cluster)
 }
 
 bool
-sp_role_is_ours(Oid role_oid, const char *role_cluster)
+sp_role_has(Oid user, Oid role_oid, const char *role_cluster)
 {
-	if (superuser())
-		return true;
-	return sp_role_exists(role_oid, role_cluster) && has_privs_of_role(GetUserId(), role_oid);
-}
-
-void
-sp_role_require_owner(Oid role_oid, const char *role_cluster, const char *model)
-{
-	if (!sp_role_is_ours(role_oid, role_cluster))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of model \"%s\"", model)));
+	return superuser_arg(user) ||
+		(sp_role_exists(role_oid, role_cluster) && has_privs_of_role(user, role_oid));
 }
 
 void

@@ -17,11 +17,8 @@ extern const char *sp_cluster_id(void);
 /* Is the stored role one of this cluster? */
 extern bool sp_role_exists(Oid role_oid, const char *role_cluster);
 
-/* May the current user act as the stored role? Superusers may always. */
-extern bool sp_role_is_ours(Oid role_oid, const char *role_cluster);
-
-/* Raises 42501 unless the current user may act as the role that owns the model. */
-extern void sp_role_require_owner(Oid role_oid, const char *role_cluster, const char *model);
+/* May user act as the stored role? Superusers may always. */
+extern bool sp_role_has(Oid user, Oid role_oid, const char *role_cluster);
 
 /*
  * Between begin and end the current user is owner, the operation is

@@ -69,14 +69,15 @@ SELECT throws_ok($$ INSERT INTO smartpouch.event SELECT $$, '42501', NULL, 'nor 
 SELECT is(current_user::text, 'sp_alice', 'and is still herself');
 
 -- bob may predict, and no more
+SELECT smartpouch.grant_model('m', 'sp_bob', 'predict') \gset
 SET ROLE sp_bob;
 SELECT is(smartpouch.predict('m', ARRAY[40, 60]), 1.75::float8, 'bob predicts');
-SELECT throws_ok($$ SELECT smartpouch.model_artifact('m') $$, '42501', 'must be owner of model "m"', 'bob does not read the file');
+SELECT throws_ok($$ SELECT smartpouch.model_artifact('m') $$, '42501', 'permission denied for model "m"', 'bob does not read the file');
 SELECT throws_ok($$ SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' $$,
 	'42501', 'must be owner of model "m"', 'bob adds no version');
-SELECT throws_ok($$ SELECT smartpouch.promote('m', 1, 'staging') $$, '42501', 'must be owner of model "m"', 'bob does not promote');
+SELECT throws_ok($$ SELECT smartpouch.promote('m', 1, 'staging') $$, '42501', 'permission denied for model "m"', 'bob does not promote');
 SELECT throws_ok($$ SELECT smartpouch.rename_model('m', 'mine') $$, '42501', 'must be owner of model "m"', 'nor rename');
-SELECT throws_ok($$ SELECT smartpouch.set_alias('m', 'a', 1) $$, '42501', 'must be owner of model "m"', 'nor name versions');
+SELECT throws_ok($$ SELECT smartpouch.set_alias('m', 'a', 1) $$, '42501', 'permission denied for model "m"', 'nor name versions');
 SELECT throws_ok($$ SELECT smartpouch.set_owner('m', 'sp_bob') $$, '42501', 'must be owner of model "m"', 'nor take it');
 
 -- uploads belong to who began them

@@ -47,9 +47,40 @@ $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 is($ask->($sum), $second, 'the session of the standby follows it');
 is($ask->("SELECT smartpouch.health() ->> 'status'"), 'pass', 'health() works on a standby');
 
-my ($code, $stdout, $stderr) = $standby->psql('postgres',
-    "SELECT smartpouch.promote('m', 1, 'production')");
-like($stderr, qr/read-only transaction|during recovery/, 'the standby refuses to promote');
+# rights: a warm session of the standby has them, loses them and gets them back with the replay
+$primary->safe_psql('postgres', qq{
+    CREATE ROLE app;
+    CREATE ROLE team;
+    SELECT smartpouch.grant_access('app', 'predictor'), smartpouch.grant_model('m', 'app', 'predict');
+    GRANT SELECT ON "$fixture->{name}" TO app});
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+my $as_app = sub { $err = ''; return $ask->($sum) . ($err =~ /(permission denied for model "m")/ ? $1 : '') };
+$ask->('SET ROLE app');
+is($as_app->(), $second, 'a role with the privilege predicts on the standby');
+foreach my $step (
+    [ q{SELECT smartpouch.revoke_model('m', 'app', 'predict')}, 'permission denied for model "m"', 'revoked' ],
+    [ q{SELECT smartpouch.grant_model('m', 'team', 'predict')}, 'permission denied for model "m"', 'granted to a team' ],
+    [ q{GRANT team TO app}, $second, 'which the role joins' ],
+    [ q{REVOKE team FROM app}, 'permission denied for model "m"', 'and leaves' ],
+    [ q{SELECT smartpouch.grant_access('app', 'admin')}, $second, 'made an administrator' ])
+{
+    my ($sql, $expected, $name) = @$step;
+    $primary->safe_psql('postgres', $sql);
+    $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+    is($as_app->(), $expected, "seen by a warm session of the standby: $name");
+}
+is($ask->('SELECT count(*) FROM smartpouch.models'), 1, 'views work there');
+is($ask->('SELECT count(*) FROM smartpouch.verify_history()'), 0, 'histories are whole there');
+is($ask->('SELECT smartpouch.registry_digest()'), $primary->safe_psql('postgres', 'SELECT smartpouch.registry_digest()'),
+    'and its digest is that of the primary');
+foreach my $call ("promote('m', 1, 'production')", "rollback('m', 'production')", "drop_deployment('m', 'production')",
+    "set_alias('m', 'a', 1)", "drop_alias('m', 'a')", "drop_version('m:1')", "drop_model('m')", "rename_model('m', 'n')",
+    "set_owner('m', 'app')", "grant_model('m', 'app', 'read')", "revoke_model('m', 'team', 'predict')",
+    "grant_access('app', 'monitor')", "revoke_access('app', 'admin')", "set_stages(ARRAY['production'])")
+{
+    my ($code, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT smartpouch.$call");
+    like($err, qr/25006/, "the standby refuses $call");
+}
 $in .= "\\q\n";
 IPC::Run::finish($psql);
 

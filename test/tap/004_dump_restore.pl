@@ -10,7 +10,7 @@ use Test::More;
 use Smartpouch;
 
 # the role comes first, so that its OID can be the same in another cluster
-my $node = new_server('source', before => 'CREATE ROLE keeper');
+my $node = new_server('source', before => 'CREATE ROLE keeper; CREATE ROLE app');
 my @names = fixtures();
 my @fixtures = map { read_fixture($_) } @names;
 foreach my $fixture (@fixtures)
@@ -31,6 +31,10 @@ $node->safe_psql('postgres', qq{
     SELECT smartpouch.import_model('gone', smartpouch.model_artifact('$names[0]')), smartpouch.promote('gone', 1, 'lab', 'für Žofie');
     SELECT smartpouch.drop_deployment('gone', 'lab');
     SELECT smartpouch.drop_model('gone')});
+$node->safe_psql('postgres', qq{
+    SELECT smartpouch.grant_access('app', 'predictor'), smartpouch.grant_model('$names[0]', 'app', 'predict');
+    GRANT SELECT ON "$names[0]" TO app});
+my $as_app = qq{SET ROLE app; SELECT count(smartpouch.predict_json('$names[0]', to_jsonb(r))) > 0 FROM "$names[0]" r};
 my $whole  = 'SELECT smartpouch.registry_digest(), (SELECT count(*) FROM smartpouch.verify_history())';
 my $digest = $node->safe_psql('postgres', $whole);
 like($digest, qr/^\\x[0-9a-f]{64}\|0$/, 'histories are whole');
@@ -53,6 +57,8 @@ $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE template0');
 command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('copy'), "$dir/db.dump" ], 'pg_restore');
 is($node->safe_psql('copy', $registry), $rows, 'the registry is the same');
 is($node->safe_psql('copy', $whole), $digest, 'so is its digest, and histories are whole');
+is($node->safe_psql('copy', $as_app), 't', 'rights are kept in another database of the cluster');
+is($node->safe_psql('copy', 'SELECT role, level, valid FROM smartpouch.access_grants'), 'app|predictor|t', 'levels of access too');
 is(join(' ', grep { all_predictions($node, read_fixture($_), 'copy') ne $before{$_} } @names),
     '', 'predictions of all ' . @names . ' fixtures are equal');
 is(import_fixture($node, $fixtures[0], undef, 'copy'), 2, 'the next import gets the next number');
@@ -62,10 +68,12 @@ is($node->safe_psql('copy', "SELECT smartpouch.health() ->> 'status'"), 'pass', 
 my $target = PostgreSQL::Test::Cluster->new('target');
 $target->init;
 $target->start;
-$target->safe_psql('postgres', 'CREATE ROLE keeper');
+$target->safe_psql('postgres', 'CREATE ROLE keeper; CREATE ROLE app');
 $target->psql('postgres', undef, extra_params => [ '-q', '-f', "$dir/db.sql" ], on_error_stop => 1, stdout => undef);
 is($target->safe_psql('postgres', $registry), $rows, 'plain restore elsewhere: the registry is the same');
 is($target->safe_psql('postgres', $whole), $digest, 'so is its digest, and histories are whole');
+like(($target->psql('postgres', $as_app))[2], qr/permission denied for model/, 'privileges on models are not of another cluster');
+is($target->safe_psql('postgres', 'SELECT role, level, valid FROM smartpouch.access_grants'), 'app|predictor|f', 'nor levels of access');
 $target->safe_psql('postgres', "CREATE DATABASE latin ENCODING 'LATIN2' LOCALE 'C' TEMPLATE template0");
 $target->psql('latin', undef, extra_params => [ '-q', '-f', "$dir/db.sql" ], on_error_stop => 1, stdout => undef);
 is($target->safe_psql('latin', $whole), $digest, 'in a database of another encoding too');
@@ -81,13 +89,14 @@ my $grants = 'GRANT USAGE ON SCHEMA smartpouch TO keeper; GRANT EXECUTE ON ALL F
 $_->safe_psql('postgres', $grants) foreach ($node, $target);
 my $promote = "SET ROLE keeper; SELECT smartpouch.promote('$names[0]', 1, 'lab')";
 is(($node->psql('postgres', $promote))[0], 0, 'the owner promotes in its own cluster');
-like(($target->psql('postgres', $promote))[2], qr/must be owner/, 'and is nobody in the other');
+like(($target->psql('postgres', $promote))[2], qr/permission denied for model/, 'and is nobody in the other');
 
 # the same cluster after pg_upgrade has another identifier: the setting keeps the old one
 my $id = $node->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()');
 $target->append_conf('postgresql.conf', "smartpouch.cluster_id = '$id'");
 $target->reload;
 is(($target->psql('postgres', $promote))[0], 0, 'smartpouch.cluster_id carries owners over');
+is($target->safe_psql('postgres', $as_app), 't', 'and privileges');
 is($target->safe_psql('postgres', 'SELECT count(owner) = count(*) FROM smartpouch.models'), 't', 'as the view shows');
 
 # with several jobs, which load tables in any order
