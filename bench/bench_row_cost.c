@@ -6,7 +6,7 @@
  *
  * usage: bench_row_cost MODEL...
  *
- * A line for each model: nanoseconds a row measured (the smallest of some
+ * A line for each model: nanoseconds of processor time a row measured (the smallest of some
  * rounds, over rows of random numbers) and estimated, their ratio, how often each op
  * occurs.  The last line has Spearman's rank correlation over all models and
  * the largest ratio in either direction.  Status 1 when the correlation is
@@ -36,7 +36,7 @@ now(void)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
 	return (double) time.tv_sec + (double) time.tv_nsec / 1e9;
 }
 

@@ -16,9 +16,9 @@
 /* Trees: a column of a row, a column of membership, a tree, a visit of a node that is in the second cache or is not */
 #define COLUMN 800.0
 #define SET 1500.0
-#define TREE 1500.0
+#define TREE 1000.0
 #define VISIT 850.0
-#define VISIT_FAR 1900.0
+#define VISIT_FAR 1600.0
 #define NEAR_BYTES (UINT64_C(1) << 20)
 /* and by slices: a bin, a vector of 64 nodes */
 #define BIN 2000.0

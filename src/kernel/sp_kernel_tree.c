@@ -324,7 +324,7 @@ run_tile(const Tile *tile, WalkTrees walk_trees, WalkRows walk_rows, bool plain)
 		for (uint32_t row = tile->n_grouped; row < tile->n_rows; row++)
 			if (run_single(tile, walk_trees, plain, first, n, row))
 				return SP_ERR_CANCELLED;
-		for (uint32_t tree = first; tree < first + n; tree++)
+		for (uint32_t tree = first; tree < first + n && tile->n_groups > 0; tree++)
 			if (run_groups(tile, walk_rows, plain, tree))
 				return SP_ERR_CANCELLED;
 	}
