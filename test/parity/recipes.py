@@ -1,10 +1,10 @@
-"""Every block of doc/formats.md, word for word and in the order of the page, on the server of the environment.
+"""Every block of doc/formats.md and of the client's README, word for word, on the server of the environment.
 
 usage: recipes.py      (makes the database demo, which must not exist)
 
 The Python blocks of a section are one program, as they are for who types them into one session; each SQL block is a script of psql.
 All run in one empty folder.  Then the versions that a section made must answer alike: what the client compared with the
-live model holds for the file that psql sent.
+live model holds for the file that psql sent.  The Python blocks of the README are one program too, then its shell commands follow.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-PAGE = Path(__file__).resolve().parents[2] / "doc" / "formats.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "doc" / "formats.md"
+README = ROOT / "clients" / "python" / "README.md"
 FOLDER = Path("recipes")
 TOLERANCE = 1e-9  # two versions of one model; one of them may be rounded to float32 sums in another order
 SOURCES = ("scikit-learn", "XGBoost", "LightGBM", "CatBoost", "PyTorch")
 # Large packages that are installed only when asked for.
 OPTIONAL = {"PyTorch": ("torch", "onnxscript")}
-BLOCK = re.compile(r"^```(python|sql)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(python|sql|sh)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 
 
 @dataclass
@@ -68,6 +70,7 @@ def main() -> int:
     FOLDER.mkdir()
     for section in sections:
         run_section(section, report)
+    run_readme(README.read_text(), report)
     print(f"1..{report.number}")
     return 1 if report.failed else 0
 
@@ -98,6 +101,19 @@ def run_section(section: Section, report: Report) -> None:
     made = sorted(versions() - before)
     if section.python:
         report.line(f"{section.title}: both ways answer alike", compare_versions(made))
+
+
+def run_readme(text: str, report: Report) -> None:
+    """The client's README: Python, then the blocks that use its command."""
+    blocks = BLOCK.findall(text)
+    program = "\n".join(block for language, block in blocks if language == "python")
+    commands = [block for language, block in blocks if language == "sh" and block.startswith("smartpouch ")]
+    report.line("the client's README has both", "" if program and commands else "blocks are missing")
+    report.line("the client's README: Python", run([sys.executable, "-c", program]))
+    # The package is not installed here, so neither is its command.
+    shell = f'smartpouch() {{ "{sys.executable}" -m smartpouch "$@"; }}\nset -e\n'
+    for at, block in enumerate(commands, 1):
+        report.line(f"the client's README: commands {at}", run(["bash", "-c", shell + block]))
 
 
 def run(command: list[str], given: str = "") -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smartpouch.errors import InvalidRows
-from smartpouch.rows import category_codes, column_names, requests, spread, take, to_rows
+from smartpouch.rows import category_codes, column_names, numeric, requests, spread, table, take, to_rows
 
 
 def test_lists_stay_in_order() -> None:
@@ -96,3 +96,21 @@ def test_categories_become_their_codes() -> None:
 @pytest.mark.parametrize("rows", [[["red", 1]], [{"colour": "red"}]])
 def test_rows_without_categories_stay(rows: Any) -> None:
     assert category_codes(rows) is rows
+
+
+def test_polars() -> None:
+    polars, np = pytest.importorskip("polars"), pytest.importorskip("numpy")
+    frame = polars.DataFrame({"a": [1, None], "b": [0.5, float("nan")], "c": [True, False]})
+    assert column_names(frame) == ["a", "b", "c"]
+    assert to_rows(frame) == [{"a": 1, "b": 0.5, "c": True}, {"a": None, "b": None, "c": False}]
+    assert to_rows(take(frame, [1]), by_name=False) == [[None, None, False]]
+    assert np.asarray(numeric(frame)).tolist()[0] == [1, 0.5, 1]
+    with pytest.raises(InvalidRows, match="column c of the polars data frame is String"):
+        numeric(frame.with_columns(c=polars.lit("red")))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_series_is_one_column(library: str) -> None:
+    series = pytest.importorskip(library).DataFrame({"size": [1.5, None]})["size"]
+    assert to_rows(table(series)) == to_rows(series.to_frame()) == [{"size": 1.5}, {"size": None}]
+    assert to_rows(series, by_name=False) == [[1.5], [None]]

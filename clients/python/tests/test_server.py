@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -152,3 +153,111 @@ def test_other_categories_than_those_of_training_are_noticed(conn: Connection) -
     with pytest.raises(smartpouch.ParityError):
         push(conn, model, X_sample=moved)
     assert versions(conn) == 0
+
+
+def polars_frame() -> Any:
+    polars = pytest.importorskip("polars")
+    random = pytest.importorskip("numpy").random.default_rng(1)
+    return polars.DataFrame({name: random.normal(size=60) for name in ("a", "b", "c")})
+
+
+def fitted_on_polars(library: str, frame: Any) -> Any:
+    module = pytest.importorskip(library)
+    X, y = frame.to_numpy(), (frame["a"] * 2 - frame["b"]).to_numpy()
+    if library == "xgboost":
+        return module.XGBRegressor(n_estimators=5).fit(X, y)
+    if library == "lightgbm":
+        return module.train({"verbosity": -1, "min_data_in_leaf": 3}, module.Dataset(X, y), 5)
+    if library == "catboost":
+        return module.CatBoostRegressor(iterations=5, verbose=False, allow_writing_files=False).fit(X, y)
+    pytest.importorskip("skl2onnx")
+    from sklearn.linear_model import Ridge
+
+    return Ridge().fit(frame, y)
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost", "sklearn"])
+def test_polars_samples(conn: Connection, library: str) -> None:
+    frame = polars_frame()
+    model = fitted_on_polars(library, frame)
+    push(conn, model, X_sample=frame, feature_names=["a", "b", "c"])
+    kept = conn.execute("SELECT count(*), bool_and(passed) FROM smartpouch.check_golden('client_test:1')").fetchone()
+    assert kept == (16, True)
+    rows = frame if library == "sklearn" else frame.to_numpy()
+    assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(model.predict(rows), rel=1e-5, abs=1e-6)
+
+
+def test_sklearn_columns_of_a_polars_frame(conn: Connection) -> None:
+    polars = pytest.importorskip("polars")
+    pytest.importorskip("skl2onnx")
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    frame = polars_frame().with_columns(colour=polars.Series(["red", "green", "blue"] * 20))
+    columns = ColumnTransformer([("text", OneHotEncoder(), ["colour"])], remainder="passthrough")
+    y = (frame["a"] > 0).to_numpy() * 1
+    model = make_pipeline(columns, LogisticRegression(max_iter=500)).fit(frame, y)
+    push(conn, model, X_sample=frame)
+    assert smartpouch.predict_label(conn, "client_test:1", frame) == [str(label) for label in model.predict(frame)]
+
+
+def test_given_labels_are_not_compared(conn: Connection) -> None:
+    xgboost, np = pytest.importorskip("xgboost"), pytest.importorskip("numpy")
+    X = np.random.default_rng(1).normal(size=(80, 3))
+    model = xgboost.XGBClassifier(n_estimators=3).fit(X, (X[:, 0] > 0) * 1)
+    push(conn, model, X_sample=X, labels=["good", "worn"])
+    kept = conn.execute("SELECT count(*), bool_and(passed) FROM smartpouch.check_golden('client_test:1')").fetchone()
+    assert kept == (16, True)
+    assert set(smartpouch.predict_label(conn, "client_test:1", X)) == {"good", "worn"}
+
+
+LOSSES = ["RMSE", "Poisson", "RMSEWithUncertainty", "MultiRMSE", "Logloss", "MultiClass", "MultiLogloss", "Cox"]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_catboost_with_each_kind_of_loss(conn: Connection, loss: str, plain: bool) -> None:
+    catboost, np = pytest.importorskip("catboost"), pytest.importorskip("numpy")
+    X = np.random.default_rng(1).normal(size=(80, 3)).astype(np.float32)
+    y = {
+        "MultiRMSE": X[:, :2],
+        "Logloss": X[:, 0] > 0,
+        "MultiClass": np.digitize(X[:, 0], [-0.5, 0.5]),
+        "MultiLogloss": (X[:, :2] > 0).astype(int),
+    }.get(loss, np.abs(X[:, 0]) + 0.1)
+    is_classifier = loss in ("Logloss", "MultiClass", "MultiLogloss")
+    kind = catboost.CatBoost if plain else catboost.CatBoostClassifier if is_classifier else catboost.CatBoostRegressor
+    given = {"loss_function": loss, "iterations": 5, "verbose": False, "allow_writing_files": False}
+    push(conn, (kind(given) if plain else kind(**given)).fit(X, y), X_sample=X)
+    kept = conn.execute("SELECT count(*), bool_and(passed) FROM smartpouch.check_golden('client_test:1')").fetchone()
+    assert kept == (16, True)
+
+
+def test_onnx_files_are_compared_with_the_runtime(conn: Connection, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    pytest.importorskip("onnxruntime")
+    from sklearn.datasets import load_iris
+    from sklearn.ensemble import IsolationForest, RandomForestClassifier
+
+    from smartpouch.sources import convert
+
+    X, y = load_iris(return_X_y=True)
+    for at, model in enumerate((RandomForestClassifier(5).fit(X, y), IsolationForest(n_estimators=5).fit(X)), 1):
+        path = tmp_path / "model.onnx"
+        path.write_bytes(convert(model, X).data)
+        push(conn, path if at == 1 else path.read_bytes(), X_sample=X.astype("float32"))
+        query = "SELECT count(*), bool_and(passed) FROM smartpouch.check_golden(%s)"
+        assert conn.execute(query, (f"client_test:{at}",)).fetchone() == (16, True)
+
+
+def test_torch_module(conn: Connection) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(1)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+    rows = torch.randn(20, 3)
+    push(conn, model, X_sample=rows)
+    with torch.no_grad():
+        assert smartpouch.predict(conn, "client_test:1", rows) == pytest.approx(model(rows).numpy(), abs=1e-5)

@@ -209,3 +209,23 @@ def test_torch_needs_a_sample_and_keeps_its_mode() -> None:
     converted = convert(model, np.ones((4, 3)))
     assert converted.data
     assert model.training
+
+
+@pytest.mark.parametrize(
+    ("library", "name"),
+    [("xgboost", "XGBRegressor"), ("lightgbm", "LGBMClassifier"), ("catboost", "CatBoostRegressor")],
+)
+def test_models_that_are_not_fitted(library: str, name: str) -> None:
+    module = pytest.importorskip(library)
+    pytest.importorskip("sklearn")
+    with pytest.raises(UnsupportedModel, match="not fitted"):
+        convert(getattr(module, name)())
+
+
+def test_torch_modules_with_several_outputs_are_refused() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    reference = convert(torch.nn.GRU(3, 2, batch_first=True), torch.ones(4, 5, 3)).reference
+    assert reference is not None
+    with pytest.raises(UnsupportedModel, match="not one tensor"):
+        reference(torch.ones(4, 5, 3))

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -15,7 +15,7 @@ from smartpouch import answers, calls
 from smartpouch.calls import Connection
 from smartpouch.errors import ModelRefused
 from smartpouch.progress import Bar
-from smartpouch.rows import category_codes, spread, take, to_rows
+from smartpouch.rows import category_codes, spread, table, take, to_rows
 from smartpouch.sources import convert
 from smartpouch.sources.converted import Converted
 
@@ -54,9 +54,10 @@ def push(
     ModelProto, or a path to or the bytes of a model file. A joblib or pickle file is loaded here,
     in this process, so take it only from whom you trust; the server never sees it.
 
-    ``X_sample`` holds rows as the model was trained with. Up to ``golden_rows`` of them are
+    ``X_sample`` holds rows as the model was trained with: a data frame or Series of pandas or polars,
+    an array, a tensor or lists. Up to ``golden_rows`` of them are
     predicted by the live model and by the server; on a difference nothing is stored and
-    ParityError says which row, else they stay with the version (``check_golden``).
+    ParityError says which row, else they stay with the version (``check_golden``). Labels given here are not compared.
     Models of XGBoost and LightGBM know the categories of a data frame by their codes: golden rows
     hold these, and so must the rows of every prediction in SQL (``category_codes``).
 
@@ -66,10 +67,13 @@ def push(
 
     Raises UnsupportedModel, ModelRefused, ParityError, or an error of psycopg.
     """
+    X_sample = None if X_sample is None else table(X_sample)
     converted = convert(model, X_sample)
     with _connection(conn) as connection, connection.transaction():
         upload = _Upload(converted, name, feature_names, labels, options)
         version = upload.run(connection, chunk_size, progress)
+        if labels is not None:
+            converted = _without_labels(converted)
         checked = _check_golden(connection, converted, f"{name}:{version}", X_sample, golden_rows)
         if promote_to is not None:
             calls.promote(connection, name, version, promote_to)
@@ -157,6 +161,18 @@ def _check_golden(conn: Connection, converted: Converted, ref: str, sample: Any,
             (ref, json.dumps(features, allow_nan=False), json.dumps(known), converted.tolerance),
         )
     return len(got)
+
+
+def _without_labels(converted: Converted) -> Converted:
+    """The live model does not know the labels that the caller gave, so its probabilities alone are compared."""
+    reference = converted.reference
+    if reference is None:
+        return converted
+
+    def unlabelled(rows: Any) -> answers.Answers:
+        return replace(reference(rows), label=None)
+
+    return replace(converted, reference=unlabelled)
 
 
 def _facts(conn: Connection, name: str, version: int) -> Pushed:

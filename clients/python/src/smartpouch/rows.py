@@ -25,6 +25,36 @@ def column_names(rows: Any) -> list[str] | None:
     return None if columns is None else [str(name) for name in columns]
 
 
+def table(rows: Any) -> Any:
+    """The same rows; a Series of pandas or polars, which is one column, as a data frame."""
+    return rows.to_frame() if hasattr(rows, "to_frame") and not hasattr(rows, "columns") else rows
+
+
+def is_polars(rows: Any) -> bool:
+    """True for a data frame of polars."""
+    return hasattr(rows, "iter_rows") and hasattr(rows, "columns")
+
+
+def numeric(rows: Any) -> Any:
+    """Rows for a library that does not take polars: its data frames as numpy arrays of numbers."""
+    if not is_polars(rows):
+        return rows
+    for name, dtype in zip(rows.columns, rows.dtypes, strict=True):
+        if polars_kind(dtype) == "string":
+            raise InvalidRows(
+                f"column {name} of the polars data frame is {dtype}, not a number; "
+                "pass a pandas data frame with the categories of the training data, or their codes"
+            )
+    return rows.to_numpy()
+
+
+def polars_kind(dtype: Any) -> str:
+    """What a column of polars holds: integer, float or string."""
+    if dtype.is_float():
+        return "float"
+    return "integer" if dtype.is_numeric() or str(dtype) == "Boolean" else "string"
+
+
 def category_codes(frame: Any) -> Any:
     """A pandas data frame whose columns of categories hold their codes, NaN where a category is missing.
 
@@ -62,6 +92,7 @@ def spread(total: int, wanted: int) -> list[int]:
 
 def to_rows(rows: Any, *, by_name: bool = True) -> list[Row]:
     """Rows as lists, or as dictionaries where the columns have names and ``by_name`` is wanted."""
+    rows = table(rows)
     names = column_names(rows)
     cells = _cells(rows)
     if names is not None and by_name:

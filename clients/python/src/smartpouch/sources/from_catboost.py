@@ -8,6 +8,7 @@ from typing import Any
 
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
+from smartpouch.rows import numeric
 from smartpouch.sources.converted import FLOAT64, Converted
 
 
@@ -24,7 +25,7 @@ def convert(model: Any, sample: Any) -> Converted:
         feature_names=[str(name) for name in model.feature_names_],
         labels=labels,
         tolerance=FLOAT64,
-        reference=lambda rows: _answers(model, loss, rows),
+        reference=lambda rows: _answers(model, loss, numeric(rows)),
     )
 
 

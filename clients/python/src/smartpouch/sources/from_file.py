@@ -22,16 +22,30 @@ _NATIVE = {
 def convert(source: bytes | bytearray | memoryview | str | os.PathLike[str], sample: Any) -> Converted:
     """The bytes of a model file as they are; joblib and pickle files are loaded first."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return Converted(_checked(bytes(source)))
+        return _as_it_is(bytes(source), sample)
     path = Path(source)
     suffix = path.suffix.lower()
     if suffix in _NATIVE:
         raise UnsupportedModel(f"{path.name} is a file of one library only", _NATIVE[suffix])
-    if suffix in _PICKLES:
+    if is_program(path):
         from smartpouch.sources import convert as convert_live
 
         return convert_live(_load(path), sample)
-    return Converted(_checked(path.read_bytes()))
+    return _as_it_is(path.read_bytes(), sample)
+
+
+def _as_it_is(data: bytes, sample: Any) -> Converted:
+    # An ONNX file begins with the version of its representation; other libraries' files answer nothing by themselves.
+    if data[:1] == b"\x08" and sample is not None:
+        from smartpouch.sources import from_onnx
+
+        return Converted(data, reference=from_onnx.reference(data))
+    return Converted(_checked(data))
+
+
+def is_program(path: Path) -> bool:
+    """True for files that run code when they are loaded."""
+    return path.suffix.lower() in _PICKLES
 
 
 def _checked(data: bytes) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
+from smartpouch.rows import numeric
 from smartpouch.sources.converted import FLOAT64, Converted
 
 
@@ -14,7 +15,7 @@ def convert(model: Any, sample: Any) -> Converted:
     """The text form of a Booster or of a model with scikit-learn's interface."""
     import lightgbm
 
-    booster = model if isinstance(model, lightgbm.Booster) else model.booster_
+    booster = model if isinstance(model, lightgbm.Booster) else _booster(model)
     # Without a number of iterations both this and predict() stop at the best one.
     text: str = booster.model_to_string()
     labels = None
@@ -29,9 +30,18 @@ def convert(model: Any, sample: Any) -> Converted:
         text.encode(),
         labels=labels,
         tolerance=FLOAT64,
-        reference=lambda rows: _answers(model, text, rows),
+        reference=lambda rows: _answers(model, text, numeric(rows)),
         categories_as_codes=True,
     )
+
+
+def _booster(model: Any) -> Any:
+    from sklearn.exceptions import NotFittedError
+
+    try:
+        return model.booster_
+    except NotFittedError:
+        raise UnsupportedModel("the model is not fitted", "Call fit() first") from None
 
 
 def _header(text: str) -> dict[str, str]:

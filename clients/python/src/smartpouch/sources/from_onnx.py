@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
+from smartpouch.rows import is_polars
 from smartpouch.sources.converted import Converted
 
 
@@ -14,10 +16,11 @@ def convert(model: Any, sample: Any) -> Converted:
     if not hasattr(model, "SerializeToString") or not hasattr(model, "graph"):
         raise UnsupportedModel(f"a {type(model).__name__} is only a part of an ONNX model", "Pass the ModelProto")
     data: bytes = model.SerializeToString()
-    return Converted(data, reference=_reference(data))
+    return Converted(data, reference=reference(data))
 
 
-def _reference(data: bytes) -> Any:
+def reference(data: bytes) -> Callable[[Any], Answers] | None:
+    """What onnxruntime answers to rows, if it is installed."""
     try:
         import onnxruntime
     except ImportError:
@@ -38,6 +41,8 @@ def _feed(session: Any, rows: Any) -> dict[str, Any]:
     inputs = session.get_inputs()
     if len(inputs) == 1:
         return {inputs[0].name: np.asarray(rows).astype(types.get(inputs[0].type, object))}
+    if is_polars(rows):
+        rows = rows.rows()
     table = np.asarray(rows, dtype=object)
     return {each.name: table[:, [at]].astype(types.get(each.type, object)) for at, each in enumerate(inputs)}
 
@@ -45,9 +50,9 @@ def _feed(session: Any, rows: Any) -> dict[str, Any]:
 def _named(outputs: list[Any]) -> Answers:
     """Label and probabilities if the first output is labels, else a value."""
     first = outputs[0]
-    if first.dtype.kind in "iuOSU" and len(outputs) > 1:
-        scores = outputs[1]
-        if isinstance(scores, list):  # ZipMap: a dictionary for each row
-            scores = [list(row.values()) for row in scores]
-        return Answers(label=[plain_label(label) for label in first.ravel()], probabilities=scores)
-    return Answers(value=first)
+    if first.dtype.kind not in "iuOSU":
+        return Answers(value=first)
+    scores = outputs[1] if len(outputs) > 1 else None
+    if isinstance(scores, list):  # ZipMap: a dictionary for each row
+        scores = [list(row.values()) for row in scores]
+    return Answers(label=[plain_label(label) for label in first.ravel()], probabilities=scores)

@@ -14,7 +14,7 @@ from typing import Any
 
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
-from smartpouch.rows import column_names
+from smartpouch.rows import column_names, polars_kind
 from smartpouch.sources.converted import FLOAT32, Converted
 
 
@@ -194,6 +194,8 @@ def _needs_columns(model: Any, sample: Any) -> bool:
 
 
 def _kind(dtype: Any) -> str:
+    if hasattr(dtype, "is_numeric"):  # polars
+        return polars_kind(dtype)
     kind = getattr(dtype, "kind", "O")
     if kind in "iub":
         return "integer"
@@ -206,7 +208,8 @@ def _columns(sample: Any) -> list[tuple[str, Any]]:
     types = {"integer": Int64TensorType, "string": StringTensorType}
     inputs = []
     for name, dtype in zip(column_names(sample) or (), sample.dtypes, strict=True):
-        floats = FloatTensorType if getattr(dtype, "itemsize", 8) == 4 else DoubleTensorType
+        is_single = str(dtype) == "Float32" or getattr(dtype, "itemsize", 8) == 4
+        floats = FloatTensorType if is_single else DoubleTensorType
         inputs.append((name, types.get(_kind(dtype), floats)([None, 1])))
     return inputs
 

@@ -74,4 +74,9 @@ def _answers(torch: Any, model: Any, rows: Any) -> Answers:
             found = model(_tensor(torch, rows))
     finally:
         model.train(training)
+    if not isinstance(found, torch.Tensor):
+        raise UnsupportedModel(
+            f"the module answers with a {type(found).__name__}, not one tensor",
+            "Write a module around it that gives one tensor",
+        )
     return Answers(value=found.reshape(len(found), -1))

@@ -8,7 +8,7 @@ from typing import Any
 
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
-from smartpouch.rows import column_names
+from smartpouch.rows import column_names, numeric
 from smartpouch.sources.converted import FLOAT32, Converted
 
 
@@ -35,7 +35,12 @@ def _booster(model: Any) -> Any:
             f"the model takes {missing!r} for a missing value, which its file does not say",
             "Train it with missing=numpy.nan and pass NULL or NaN for missing values",
         )
-    booster = model.get_booster()
+    from sklearn.exceptions import NotFittedError
+
+    try:
+        booster = model.get_booster()
+    except NotFittedError:
+        raise UnsupportedModel("the model is not fitted", "Call fit() first") from None
     # The scikit-learn interface stops at the best iteration, the file alone would not.
     best = booster.attr("best_iteration")
     return booster if best is None else booster[: int(best) + 1]
@@ -45,6 +50,7 @@ def _matrix(booster: Any, rows: Any) -> Any:
     import numpy as np
     import xgboost
 
+    rows = numeric(rows)
     if column_names(rows) is not None:
         return xgboost.DMatrix(rows, enable_categorical=True)
     return xgboost.DMatrix(
@@ -76,6 +82,7 @@ def _answers(booster: Any, rows: Any) -> Answers:
 
 
 def _classifier(model: Any, rows: Any) -> Answers:
+    rows = numeric(rows)
     labels = model.predict(rows)
     if labels.ndim > 1 or _objective(model.get_booster()) == "binary:hinge":
         return _answers(_booster(model), rows)
