@@ -58,8 +58,8 @@ def push(
     an array, a tensor or lists. Up to ``golden_rows`` of them are
     predicted by the live model and by the server; on a difference nothing is stored and
     ParityError says which row, else they stay with the version (``check_golden``). Labels given here are not compared.
-    Models of XGBoost and LightGBM know the categories of a data frame by their codes: golden rows
-    hold these, and so must the rows of every prediction in SQL (``category_codes``).
+    Where a file of XGBoost or LightGBM knows the categories of a data frame by their codes alone, golden
+    rows hold these, and so must the rows of every prediction in SQL (``category_codes``).
 
     ``conn`` is a psycopg connection or a connection string (default: libpq's environment variables).
     A transaction that is open already is left open: the push is a savepoint in it. ``options`` go to
@@ -147,7 +147,7 @@ def _check_golden(conn: Connection, converted: Converted, ref: str, sample: Any,
     rows = take(sample, spread(len(sample), wanted))
     expected = converted.reference(rows)
     if converted.categories_as_codes:
-        rows = category_codes(rows)
+        rows = category_codes(rows, keep=_with_categories(conn, ref))
     # By position: names may have been replaced by the caller's.
     got = calls.predict_json(conn, ref, rows, by_name=False)
     labels = calls.labels_of(conn, got[0]) if got else []
@@ -161,6 +161,15 @@ def _check_golden(conn: Connection, converted: Converted, ref: str, sample: Any,
             (ref, json.dumps(features, allow_nan=False), json.dumps(known), converted.tolerance),
         )
     return len(got)
+
+
+def _with_categories(conn: Connection, ref: str) -> set[int]:
+    """Positions of the features whose categories the server knows by themselves."""
+    model, _, version = ref.rpartition(":")
+    types = _scalar(
+        conn, "SELECT feature_types FROM smartpouch.versions WHERE model = %s AND version = %s", model, int(version)
+    )
+    return {at for at, kind in enumerate(types or ()) if kind in ("category", "string")}
 
 
 def _without_labels(converted: Converted) -> Converted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from smartpouch.errors import InvalidRows
@@ -55,16 +55,17 @@ def polars_kind(dtype: Any) -> str:
     return "integer" if dtype.is_numeric() or str(dtype) == "Boolean" else "string"
 
 
-def category_codes(frame: Any) -> Any:
+def category_codes(frame: Any, keep: Collection[int] = ()) -> Any:
     """A pandas data frame whose columns of categories hold their codes, NaN where a category is missing.
 
-    Model files of XGBoost and LightGBM know categories by these codes alone. They are the positions
+    Some model files of XGBoost and LightGBM know categories by these codes alone. They are the positions
     among the categories of each column, so these must be those of the training data, in that order.
-    Rows that are no pandas data frame, or have no such column, are given back as they are.
+    Rows that are no pandas data frame, or have no such column, are given back as they are, and so are
+    the columns at the positions ``keep``.
     """
     if not hasattr(frame, "iloc") or column_names(frame) is None:
         return frame
-    positions = [at for at, dtype in enumerate(frame.dtypes) if str(dtype) == "category"]
+    positions = [at for at, dtype in enumerate(frame.dtypes) if str(dtype) == "category" and at not in keep]
     if not positions:
         return frame
     coded = frame.copy()

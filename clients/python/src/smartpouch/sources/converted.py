@@ -23,5 +23,5 @@ class Converted:
     labels: list[str] | None = None
     tolerance: float = FLOAT32
     reference: Callable[[Any], Answers] | None = None
-    # The file knows the categories of a data frame by their codes, the live model by themselves.
+    # The file may know the categories of a data frame by their codes alone, the live model knows them by themselves.
     categories_as_codes: bool = False
