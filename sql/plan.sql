@@ -76,6 +76,24 @@ SELECT planned('EXECUTE by_name(''forest'')', 'Total Cost')
 	= planned('SELECT id FROM patient WHERE smartpouch.predict(''forest'', patient) > 0 OFFSET 0', 'Total Cost') AS custom;
 RESET plan_cache_mode;
 
+-- who may not see a model learns nothing of it from EXPLAIN
+CREATE ROLE regress_stranger;
+GRANT USAGE ON SCHEMA smartpouch TO regress_stranger;
+GRANT EXECUTE ON FUNCTION smartpouch.predict, smartpouch.predict_version TO regress_stranger;
+GRANT SELECT ON patient TO regress_stranger;
+SELECT sha256 FROM smartpouch.versions WHERE model = 'forest' \gset
+SET ROLE regress_stranger;
+SELECT cost_of('smartpouch.predict(''forest'', patient)') = 160 AS by_name,
+	cost_of(format('smartpouch.predict_version(%L, patient)', :'sha256')) = 160 AS by_hash;
+RESET ROLE;
+SELECT smartpouch.grant_model('forest', 'regress_stranger', 'predict');
+SET ROLE regress_stranger;
+SELECT cost_of('smartpouch.predict(''forest'', patient)') > 160 AS granted;
+RESET ROLE;
+SELECT smartpouch.revoke_model('forest', 'regress_stranger', 'predict');
+DROP OWNED BY regress_stranger;
+DROP ROLE regress_stranger;
+
 -- predict_batch: as many rows as the array has, where that can be seen
 SELECT call, planned('SELECT * FROM smartpouch.predict_batch(''tiny'', ' || call || ')', 'Plan Rows') AS rows
 FROM unnest(ARRAY['ARRAY[[1, 2], [3, 4], [5, 6]]', '''{{1, 2}, {3, 4}}''::real[]', '''{1, 2}''::real[]',
