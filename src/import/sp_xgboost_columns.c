@@ -8,12 +8,15 @@
  * texts one after the other; without, they are whole numbers.  A category's
  * place in its list is the code that the trees know.
  *
+ * Version 3.2 cuts texts of pandas after as many bytes as they have characters,
+ * so beyond ASCII a list says nothing for sure.  Such a column has no list here,
+ * and takes codes.
+ *
  * The library refuses a category that training had not (version 3.2 takes some
  * unseen texts for the next one in its sorted list; here all are refused).
  */
 #include <math.h>
 
-#include "base/sp_utf8.h"
 #include "import/sp_xgboost_internal.h"
 
 /* From here on integers share a double with others. */
@@ -118,37 +121,23 @@ sp_xgb_check_offsets(const SpXgboost *xgb, size_t feature)
 	return SP_OK;
 }
 
-/* The bytes of all texts of a column, which are signed in the file. */
+/* The bytes of all texts of a column, which are signed in the file; *usable is false unless all are printable ASCII. */
 static SpStatus
-sp_xgb_text_bytes(const SpXgboost *xgb, size_t feature, char **bytes)
+sp_xgb_text_bytes(const SpXgboost *xgb, size_t feature, char **bytes, bool *usable)
 {
 	const SpXgbColumn *column = &xgb->columns[feature];
 	void	   *memory;
 
 	SP_TRY(sp_alloc_array(xgb->cx, column->n_values, 1, &memory));
 	*bytes = memory;
+	*usable = true;
 	for (size_t i = 0; i < column->n_values; i++)
 	{
 		if (column->values[i] < -128 || column->values[i] > 255)
 			return sp_fail(xgb->cx, SP_ERR_FORMAT, "%g is no byte of feature %zu's categories", column->values[i], feature);
+		*usable = *usable && column->values[i] >= ' ' && column->values[i] <= '~';
 		(*bytes)[i] = (char) (uint8_t) (int) column->values[i];
 	}
-	return SP_OK;
-}
-
-/* Control characters are no fault of the file, but nothing that SQL text should bind to: codes remain. */
-static SpStatus
-sp_xgb_check_text(const SpXgboost *xgb, size_t feature, SpStr text, bool *usable)
-{
-	size_t		step;
-
-	for (size_t pos = 0; pos < text.size; pos += step)
-	{
-		step = sp_utf8_length((const uint8_t *) text.data + pos, text.size - pos);
-		if (step == 0)
-			return sp_fail(xgb->cx, SP_ERR_FORMAT, "a category of feature %zu is not well-formed UTF-8", feature);
-	}
-	*usable = *usable && sp_str_is_text(text);
 	return SP_OK;
 }
 
@@ -158,7 +147,7 @@ sp_xgb_add_texts(const SpXgboost *xgb, SpBuilder *builder, uint32_t feature)
 	SpContext  *cx = xgb->cx;
 	const SpXgbIntegers *offsets = &xgb->columns[feature].offsets;
 	SpCategoriesSpec spec = {.kind = SP_CATEGORIES_TEXT, .unseen = SP_UNSEEN_ERROR};
-	bool		usable = true;
+	bool		usable;
 	char	   *bytes;
 	void	   *memory;
 	SpStr	   *texts;
@@ -166,15 +155,12 @@ sp_xgb_add_texts(const SpXgboost *xgb, SpBuilder *builder, uint32_t feature)
 	SP_TRY(sp_xgb_check_offsets(xgb, feature));
 	if (offsets->count < 2)
 		return SP_OK;
-	SP_TRY(sp_xgb_text_bytes(xgb, feature, &bytes));
+	SP_TRY(sp_xgb_text_bytes(xgb, feature, &bytes, &usable));
 	spec.n = (uint32_t) (offsets->count - 1);
 	SP_TRY(sp_alloc_array(cx, spec.n, sizeof(SpStr), &memory));
 	texts = memory;
 	for (uint32_t i = 0; i < spec.n; i++)
-	{
 		texts[i] = (SpStr) {bytes + offsets->at[i], offsets->at[i + 1] - offsets->at[i]};
-		SP_TRY(sp_xgb_check_text(xgb, feature, texts[i], &usable));
-	}
 	spec.texts = texts;
 	if (usable)
 		SP_TRY(sp_builder_categories(builder, feature, &spec));

@@ -125,26 +125,31 @@ def categorical_recipe(objective: str, **params: Any) -> Callable[[], Trained]:
     return train
 
 
-def frame_recipe() -> Callable[[], Trained]:
-    """Text categories of a data frame: the server is asked their codes, the library the texts."""
+def frame_recipe(kind: Callable[[int], Any], as_codes: bool = False) -> Callable[[], Trained]:
+    """Categories of a data frame; the server is asked them, with missing and unseen ones, or their codes."""
 
     def train() -> Trained:
         used = data.categories()
-        asked = lightgbm.Dataset(text_frame(used, used.X), used.y)
+        asked = lightgbm.Dataset(frame_of(used, used.X, kind), used.y)
         booster = lightgbm.train({**COMMON, "objective": "regression", "min_data_per_group": 5}, asked, 20)
-        frame = text_frame(used, used.held[np.arange(500) % len(used.held)])
-        return Trained(
-            text_of(booster), smartpouch.category_codes(frame), lambda _: Expected(value=booster.predict(frame))
-        )
+        frame = frame_of(used, used.held[np.arange(500) % len(used.held)], kind)
+        if as_codes:
+            rows = smartpouch.category_codes(frame)
+        else:
+            frame["few"] = frame["few"].cat.add_categories([kind(40)])
+            frame.loc[:20, "few"], frame.loc[10:30, "many"] = kind(40), None
+            rows = frame.astype(object).to_numpy()
+        return Trained(text_of(booster), rows, lambda _: Expected(value=booster.predict(frame)))
 
     return train
 
 
-def text_frame(used: data.Data, X: np.ndarray) -> pd.DataFrame:
+def frame_of(used: data.Data, X: np.ndarray, kind: Callable[[int], Any]) -> pd.DataFrame:
+    """Categories in another order than that of their names."""
     frame = pd.DataFrame(X, columns=list(used.names))
     for name, count in (("few", 5), ("many", 12)):
-        kinds = [f"kind {k}" for k in range(count)]
-        frame[name] = pd.Categorical([f"kind {int(k)}" for k in frame[name]], categories=kinds)
+        kinds = [kind(k) for k in range(count)]
+        frame[name] = pd.Categorical([kind(int(k)) for k in frame[name]], categories=kinds)
     return frame
 
 
@@ -273,7 +278,10 @@ def register() -> None:
         add(f"categories_{objective}", task, categorical_recipe(objective))
     add("categories_onehot", "regression", categorical_recipe("regression", max_cat_to_onehot=100))
     add("categories_none", "regression", categorical_recipe("regression", use_missing=False))
-    add("categories_text", "regression", frame_recipe(), note="a data frame's categories of text, asked as codes")
+    note = "categories of a data frame, with missing and unseen ones"
+    add("categories_text", "regression", frame_recipe("größe {}".format), note=note)
+    add("categories_integer", "regression", frame_recipe(lambda k: 300 - 7 * k), note=note)
+    add("categories_codes", "regression", frame_recipe("kind {}".format, as_codes=True), note="text asked as codes")
     add("live_stopped", "regression", stopped_recipe())
     add("live_classifier", "classification", wrapper_recipe(lightgbm.LGBMClassifier, data.classes))
     add("live_text_labels", "classification", wrapper_recipe(lightgbm.LGBMClassifier, data.wine, text_labels=True))

@@ -145,31 +145,35 @@ def categorical_recipe(objective: str, form: str, most: int, **params: Any) -> C
     return train
 
 
-def frame_recipe(form: str) -> Callable[[], Trained]:
-    """A data frame with text categories: the server is asked their codes, the library the texts."""
+def frame_recipe(form: str, kind: Callable[[int], Any], as_codes: bool = False) -> Callable[[], Trained]:
+    """Categories of a data frame; the server is asked them, with missing ones, or their codes."""
 
     def train() -> Trained:
         used = data.categories()
         booster = xgboost.train(
             {**COMMON, "tree_method": "hist"},
-            xgboost.DMatrix(text_frame(used, used.X), used.y, enable_categorical=True),
+            xgboost.DMatrix(frame_of(used, used.X, kind), used.y, enable_categorical=True),
             20,
         )
-        frame = text_frame(used, tree_rows(used.held, split_points(booster), integer_columns=(0, 1), missing=False))
+        asked = tree_rows(used.held, split_points(booster), integer_columns=(0, 1), missing=False)
+        frame = frame_of(used, asked, kind)
+        frame.loc[:10, "few"], frame.loc[5:20, "many"] = None, None
+        rows = smartpouch.category_codes(frame) if as_codes else frame.astype(object).to_numpy()
 
         def expected(_: pd.DataFrame) -> Expected:
             return Expected(value=booster.predict(xgboost.DMatrix(frame, enable_categorical=True)))
 
-        return Trained(bytes(booster.save_raw(form)), smartpouch.category_codes(frame), expected)
+        return Trained(bytes(booster.save_raw(form)), rows, expected)
 
     return train
 
 
-def text_frame(used: data.Data, X: np.ndarray) -> pd.DataFrame:
+def frame_of(used: data.Data, X: np.ndarray, kind: Callable[[int], Any]) -> pd.DataFrame:
+    """Categories in another order than that of their names."""
     frame = pd.DataFrame(X, columns=list(used.names)).astype(np.float32)
     for name, count in (("few", 5), ("many", 12)):
-        kinds = [f"kind {k}" for k in range(count)]
-        frame[name] = pd.Categorical([f"kind {int(k)}" for k in frame[name]], categories=kinds)
+        kinds = [kind(k) for k in range(count)]
+        frame[name] = pd.Categorical([kind(int(k)) for k in frame[name]], categories=kinds)
     return frame
 
 
@@ -426,8 +430,12 @@ def _categories() -> None:
                 train = categorical_recipe(objective, form, most)
                 registry.add(f"xgb_{form}_categories_{kind}_{short}", f"{shown}, categories", task, train,
                              tolerance=FLOAT32)
-    registry.add("xgb_ubj_categories_text", "UBJSON, categories", "regression", frame_recipe("ubj"),
-                 tolerance=FLOAT32, note="a data frame's categories of text, asked as codes")
+    for form, shown in (("json", "JSON"), ("ubj", "UBJSON")):
+        for short, kind, as_codes in (("text", "kind {}".format, False), ("integer", lambda k: 300 - 7 * k, False),
+                                      ("codes", "kind {}".format, True)):
+            note = "text asked as codes" if as_codes else "categories of a data frame, with missing ones"
+            registry.add(f"xgb_{form}_categories_{short}", f"{shown}, categories", "regression",
+                         frame_recipe(form, kind, as_codes), tolerance=FLOAT32, note=note)
 
 
 def _wrappers() -> None:

@@ -91,6 +91,7 @@ def test_categories_become_their_codes() -> None:
     frame = pandas.DataFrame({"colour": colours, "size": [1.5, 2.5, math.nan]})
     assert to_rows(category_codes(frame), by_name=False) == [[2.0, 1.5], [None, 2.5], [0.0, None]]
     assert list(frame["colour"][:1]) == ["red"]
+    assert to_rows(category_codes(frame, keep=[0]), by_name=False) == [["red", 1.5], [None, 2.5], ["blue", None]]
 
 
 @pytest.mark.parametrize("rows", [[["red", 1]], [{"colour": "red"}]])
