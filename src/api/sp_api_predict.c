@@ -28,9 +28,12 @@ PG_FUNCTION_INFO_V1(smartpouch_predict_raw);
 static void
 predict_row(FunctionCallInfo fcinfo, SpCallSite *site, int arg, uint32 wanted)
 {
-	bool		has_missing = sp_bind(&site->binder, get_fn_expr_argtype(fcinfo->flinfo, arg),
-									  PG_GETARG_DATUM(arg), 0);
+	bool		has_missing;
 
+	/* the same for all calls of a site */
+	if (unlikely(!OidIsValid(site->argtype)))
+		site->argtype = get_fn_expr_argtype(fcinfo->flinfo, arg);
+	has_missing = sp_bind(&site->binder, site->argtype, PG_GETARG_DATUM(arg), 0);
 	sp_call_site_run(site, 1, wanted, has_missing);
 }
 

@@ -25,6 +25,7 @@ typedef struct SpCallSite
 	SpResolved	resolved;
 	Oid			user;			/* who was found to have the right, while resolved holds */
 	SpLoadedModel *model;		/* pinned; NULL while there is none */
+	Oid			argtype;		/* of the features, once a call has looked */
 	uint32		capacity;		/* rows of the evaluator */
 	SpEval	   *eval;
 	SpBinder	binder;

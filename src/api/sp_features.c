@@ -127,19 +127,17 @@ sp_bind_elements(SpBinder *binder, Oid element, const char *elements, const bits
 
 	if (element == FLOAT4OID && nulls == NULL && binder->single != NULL)
 	{
-		/* the common case, as fast as it can be */
-		const float *source = (const float *) elements;
+		/* the common case, as fast as it can be; elements need not be aligned */
 		float	   *target = binder->single + (Size) row * binder->n_features;
+		Size		size = (Size) n * sizeof(float);
 		bool		finite = true;
 
+		memcpy(target, elements, size);
 		for (int i = 0; i < n; i++)
-		{
-			target[i] = source[i];
-			finite &= isfinite(source[i]) != 0;
-		}
+			finite &= isfinite(target[i]) != 0;
 		binder->suspicious |= !finite;
 		*has_missing |= sp_finish_row(binder, row);
-		return (const char *) (source + n);
+		return elements + size;
 	}
 	get_typlenbyvalalign(element, &typlen, &typbyval, &typalign);
 	for (int i = 0; i < n; i++)
@@ -174,6 +172,49 @@ bind_array(SpBinder *binder, ArrayType *array, uint32 row)
 	(void) sp_bind_elements(binder, binder->element, ARR_DATA_PTR(array), ARR_NULLBITMAP(array),
 							0, n, row, &has_missing);
 	return has_missing;
+}
+
+/* An array as it stands after its length. */
+typedef struct ArrayHead
+{
+	int32		ndim;
+	int32		dataoffset;
+	Oid			elemtype;
+	int32		dim;
+	int32		lbound;
+} ArrayHead;
+
+StaticAssertDecl(VARHDRSZ + sizeof(ArrayHead) == ARR_OVERHEAD_NONULLS(1), "an array of one dimension and no NULLs");
+
+/*
+ * Arrays of up to 126 bytes have a short length in tables, and nothing after it
+ * is aligned: the server would copy them.  Those that are all of what the model
+ * wants are read in place; false for others.
+ */
+static bool
+bind_short_array(SpBinder *binder, struct varlena *array, uint32 row, bool *has_missing)
+{
+	ArrayHead	head;
+	Size		size = VARSIZE_ANY_EXHDR(array);
+
+	if (!VARATT_IS_SHORT(array) || binder->single == NULL || size < sizeof(head))
+		return false;
+	memcpy(&head, VARDATA_ANY(array), sizeof(head));
+	if (head.ndim != 1 || head.dataoffset != 0 || head.elemtype != FLOAT4OID ||
+		(uint32) head.dim != binder->n_features || size != sizeof(head) + (Size) head.dim * sizeof(float4))
+		return false;
+	(void) sp_bind_elements(binder, FLOAT4OID, VARDATA_ANY(array) + sizeof(head), NULL, 0, head.dim, row, has_missing);
+	return true;
+}
+
+static bool
+bind_array_datum(SpBinder *binder, Datum features, uint32 row)
+{
+	struct varlena *array = PG_DETOAST_DATUM_PACKED(features);
+	bool		has_missing = false;
+
+	return bind_short_array(binder, array, row, &has_missing) ? has_missing :
+		bind_array(binder, DatumGetArrayTypeP(PointerGetDatum(array)), row);
 }
 
 bool
@@ -333,7 +374,7 @@ sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row)
 	switch (binder->kind)
 	{
 		case SP_FEATURES_ARRAY:
-			return bind_array(binder, DatumGetArrayTypeP(features), row);
+			return bind_array_datum(binder, features, row);
 		case SP_FEATURES_ROW:
 			return sp_bind_row(binder, DatumGetHeapTupleHeader(features), row);
 		case SP_FEATURES_JSONB:

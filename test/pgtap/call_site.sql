@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(30);
+SELECT plan(41);
 \i tiny.inc
 
 SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' \gset
@@ -69,6 +69,25 @@ SELECT throws_like($$ SELECT smartpouch.predict('m:1', q) FROM (SELECT 'Infinity
 	'feature "age" of model "m" version 1 is infinite%', 'an infinite value in place');
 SELECT is(smartpouch.predict('m:1', q), smartpouch.predict('m:1', ARRAY[NULL, 60]::real[]), 'NaN is missing')
 FROM (SELECT 'NaN'::double precision AS age, 60::real AS weight) q;
+
+-- arrays in tables, whose short lengths leave nothing aligned
+CREATE DOMAIN reals AS real[];
+CREATE DOMAIN scale AS real;
+CREATE TABLE short (odd "char" DEFAULT 'x', f4 real[], more "char" DEFAULT 'y', f8 double precision[], n numeric[], i integer[], d reals, s scale[]);
+INSERT INTO short (f4, f8, n, i, d, s) SELECT a, a, a, a, a, a FROM (VALUES (ARRAY[40, 60]::real[]), (ARRAY[20, 80]),
+	(ARRAY[NULL, 60]), ('[5:6]={40,60}')) v (a);
+SELECT is((SELECT array_agg(smartpouch.predict('m:1', f4)) FROM short), (SELECT array_agg(smartpouch.predict('m:1', f4 || '{}')) FROM short), 'real[]');
+SELECT is((SELECT array_agg(smartpouch.predict('m:1', f8)) FROM short), (SELECT array_agg(smartpouch.predict('m:1', f4)) FROM short), 'double precision[]');
+SELECT is((SELECT array_agg(smartpouch.predict('m:1', n)) FROM short), (SELECT array_agg(smartpouch.predict('m:1', f4)) FROM short), 'numeric[]');
+SELECT is((SELECT array_agg(smartpouch.predict('m:1', i)) FROM short), (SELECT array_agg(smartpouch.predict('m:1', f4)) FROM short), 'integer[]');
+SELECT is((SELECT array_agg(smartpouch.predict('m:1', d)) FROM short), (SELECT array_agg(smartpouch.predict('m:1', f4)) FROM short), 'a domain over real[]');
+SELECT is((SELECT array_agg(smartpouch.predict('m:1', s)) FROM short), (SELECT array_agg(smartpouch.predict('m:1', f4)) FROM short), 'an array of a domain over real');
+SELECT is((SELECT array_agg(smartpouch.predict('m:1', f4)) FROM short), ARRAY[1.75, 0, -0.25, 1.75]::float8[], 'the numbers');
+CREATE TABLE wrong AS SELECT * FROM (VALUES ('{}'::real[]), ('{1}'), ('{1,2,3}'), ('{{1,2}}'), ('{1,Infinity}')) v (a);
+SELECT throws_like($$ SELECT smartpouch.predict('m:1', a) FROM wrong WHERE cardinality(a) = 0 $$, '%needs 2 features, the array has 0', 'none');
+SELECT throws_like($$ SELECT smartpouch.predict('m:1', a) FROM wrong WHERE cardinality(a) = 3 $$, '%needs 2 features, the array has 3', 'too many');
+SELECT throws_like($$ SELECT smartpouch.predict('m:1', a) FROM wrong WHERE array_ndims(a) = 2 $$, '%one-dimensional array, this one has 2%', 'two dimensions');
+SELECT throws_like($$ SELECT smartpouch.predict('m:1', a) FROM wrong WHERE a[2] = 'Infinity' $$, 'feature "weight" of model "m" version 1 is infinite%', 'infinite');
 
 SELECT * FROM finish();
 ROLLBACK;
