@@ -126,7 +126,7 @@ CREATE TABLE smartpouch.event (
 	seq bigint NOT NULL,
 	at timestamptz NOT NULL,
 	recorded_at timestamptz NOT NULL,
-	model text NOT NULL,
+	model text COLLATE "C" NOT NULL,
 	action text NOT NULL,
 	version integer,
 	stage text,
@@ -141,6 +141,7 @@ CREATE TABLE smartpouch.event (
 	hash bytea NOT NULL CONSTRAINT event_hash_check CHECK (octet_length(hash) = 32),
 	CONSTRAINT event_pkey PRIMARY KEY (model_id, seq)
 ) USING heap;
+CREATE INDEX event_dropped_idx ON smartpouch.event (model) WHERE action = 'drop_model';
 
 -- Files on their way in. Not dumped: an upload that a restore interrupts is begun again.
 CREATE TABLE smartpouch.upload (

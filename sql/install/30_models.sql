@@ -46,6 +46,12 @@ CREATE FUNCTION smartpouch.set_owner(model text, role regrole)
 	AS 'MODULE_PATHNAME', 'smartpouch_set_owner';
 COMMENT ON FUNCTION smartpouch.set_owner(text, regrole) IS 'give a model to another role';
 
+CREATE FUNCTION smartpouch.reassign_models("from" regrole, "to" regrole)
+	RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_reassign_models';
+COMMENT ON FUNCTION smartpouch.reassign_models(regrole, regrole) IS
+	'give all models of one role to another; returns how many';
+
 CREATE FUNCTION smartpouch.promote(model text, version integer, stage text, note text DEFAULT NULL)
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_promote';

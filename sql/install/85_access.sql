@@ -44,6 +44,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('predict_version', 'predictor deployer'),
 	('promote', 'deployer'),
 	('r2', 'predictor deployer'),
+	('reassign_models', 'deployer'),
 	('recall_score', 'predictor deployer'),
 	('record_evaluation', 'deployer'),
 	('registry_digest', 'monitor'),

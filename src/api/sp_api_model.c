@@ -17,6 +17,7 @@
 PG_FUNCTION_INFO_V1(smartpouch_model_artifact);
 PG_FUNCTION_INFO_V1(smartpouch_rename_model);
 PG_FUNCTION_INFO_V1(smartpouch_set_owner);
+PG_FUNCTION_INFO_V1(smartpouch_reassign_models);
 PG_FUNCTION_INFO_V1(smartpouch_promote);
 PG_FUNCTION_INFO_V1(smartpouch_rollback);
 PG_FUNCTION_INFO_V1(smartpouch_drop_deployment);
@@ -70,6 +71,12 @@ smartpouch_set_owner(PG_FUNCTION_ARGS)
 {
 	sp_registry_set_owner(sp_name_argument(fcinfo, 0, "model", "model"), PG_GETARG_OID(1));
 	PG_RETURN_VOID();
+}
+
+Datum
+smartpouch_reassign_models(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(sp_registry_reassign(PG_GETARG_OID(0), PG_GETARG_OID(1)));
 }
 
 /* Notes are optional everywhere. */

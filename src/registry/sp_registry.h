@@ -53,13 +53,14 @@ typedef enum SpIndex
 	SP_INDEX_ALIAS,
 	SP_INDEX_STAGE,
 	SP_INDEX_EVENT,
+	SP_INDEX_EVENT_DROPPED,		/* only of models that are gone, by name */
 	SP_INDEX_GOLDEN,
 	SP_INDEX_EVALUATION,
 	SP_INDEX_MODEL_GRANT,
 	SP_INDEX_ACCESS_GRANT
 } SpIndex;
 
-#define SP_N_INDEXES 14
+#define SP_N_INDEXES 15
 
 /*
  * Grows whenever a registry table, a role or the members of one may have
@@ -232,6 +233,9 @@ extern int32 sp_registry_add_version(const char *name, const SpNewVersion *versi
 /* 42704 unknown, 42710 taken, 42501 not the owner. */
 extern void sp_registry_rename(const char *old, const char *new);
 extern void sp_registry_set_owner(const char *model, Oid role);
+
+/* Give all models of one role of this cluster to another; returns how many. 42704, 42501. */
+extern int32 sp_registry_reassign(Oid from, Oid to);
 
 /* The API key that the caller has shown, for the history; NULL for none. Set by who knows of keys. */
 extern const char *(*sp_registry_api_key) (void);

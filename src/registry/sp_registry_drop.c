@@ -114,6 +114,7 @@ free_blobs(const uint8 *hashes, uint64 count)
 	}
 }
 
+/* Who adds a table with something of a version adds it here, and to check_unused what uses one. */
 static void
 drop_versions(Target *target)
 {

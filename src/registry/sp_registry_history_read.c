@@ -214,17 +214,15 @@ typedef struct Ids
 	int			capacity;
 } Ids;
 
-/* Both tables are read in the order of ids, so one that is there is the last or not there. */
 static void
-add_id(Ids *ids, Datum id)
+add_id(Ids *ids, const pg_uuid_t *id)
 {
-	const pg_uuid_t *uuid = DatumGetUUIDP(id);
-
-	if (ids->count > 0 && memcmp(&ids->ids[ids->count - 1], uuid, UUID_LEN) == 0)
+	/* events come model by model */
+	if (ids->count > 0 && memcmp(&ids->ids[ids->count - 1], id, UUID_LEN) == 0)
 		return;
 	if (ids->count == ids->capacity)
 		ids->ids = repalloc_huge(ids->ids, mul_size(ids->capacity *= 2, sizeof(pg_uuid_t)));
-	ids->ids[ids->count++] = *uuid;
+	ids->ids[ids->count++] = *id;
 }
 
 static int
@@ -233,38 +231,39 @@ compare_ids(const void *a, const void *b)
 	return memcmp(a, b, UUID_LEN);
 }
 
+/* The ids in column attribute of what an index scan finds. */
 static void
-add_models(Ids *ids, const char *name, Snapshot snapshot)
+add_scanned(Ids *ids, SpTable table, SpIndex index, AttrNumber attribute, int n_keys, ScanKey keys,
+			Snapshot snapshot)
 {
 	SpScan		scan;
 	HeapTuple	tuple;
 
-	sp_scan_begin(&scan, SP_TABLE_MODEL, SP_INDEX_MODEL_ID, snapshot, 0, NULL);
+	sp_scan_begin(&scan, table, index, snapshot, n_keys, keys);
 	while (HeapTupleIsValid(tuple = sp_scan_next(&scan)))
-		if (name == NULL || strcmp(name, TextDatumGetCString(sp_scan_column(&scan, tuple, MODEL_NAME))) == 0)
-			add_id(ids, sp_scan_column(&scan, tuple, MODEL_ID));
+	{
+		CHECK_FOR_INTERRUPTS();
+		add_id(ids, DatumGetUUIDP(sp_scan_column(&scan, tuple, attribute)));
+	}
 	sp_scan_end(&scan);
 }
 
-/* Of all events, or the last one of a dropped model of that name. */
 static void
-add_from_events(Ids *ids, const char *name, Snapshot snapshot)
+add_all(Ids *ids, Snapshot snapshot)
 {
-	SpScan		scan;
-	HeapTuple	tuple;
+	add_scanned(ids, SP_TABLE_MODEL, SP_INDEX_MODEL_ID, MODEL_ID, 0, NULL, snapshot);
+	add_scanned(ids, SP_TABLE_EVENT, SP_INDEX_EVENT, SP_EVENT_MODEL_ID + 1, 0, NULL, snapshot);
+}
 
-	sp_scan_begin(&scan, SP_TABLE_EVENT, SP_INDEX_EVENT, snapshot, 0, NULL);
-	while (HeapTupleIsValid(tuple = sp_scan_next(&scan)))
-	{
-		EventRow	row;
+static void
+add_named(Ids *ids, const char *name, Snapshot snapshot)
+{
+	ScanKeyData key;
 
-		CHECK_FOR_INTERRUPTS();
-		read_event(&scan, tuple, &row);
-		if (name == NULL || (event_is(&row, SP_EVENT_ACTION, SP_EVENT_DROP_MODEL) &&
-							 event_is(&row, SP_EVENT_MODEL, name)))
-			add_id(ids, row.values[SP_EVENT_MODEL_ID]);
-	}
-	sp_scan_end(&scan);
+	ScanKeyInit(&key, MODEL_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	add_scanned(ids, SP_TABLE_MODEL, SP_INDEX_MODEL_NAME, MODEL_ID, 1, &key, snapshot);
+	ScanKeyInit(&key, SP_EVENT_MODEL + 1, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	add_scanned(ids, SP_TABLE_EVENT, SP_INDEX_EVENT_DROPPED, SP_EVENT_MODEL_ID + 1, 1, &key, snapshot);
 }
 
 pg_uuid_t *
@@ -273,8 +272,10 @@ sp_registry_known_models(const char *name, Snapshot snapshot, int *count)
 	Ids			ids = {.ids = palloc(16 * sizeof(pg_uuid_t)), .capacity = 16};
 	int			unique = 0;
 
-	add_models(&ids, name, snapshot);
-	add_from_events(&ids, name, snapshot);
+	if (name == NULL)
+		add_all(&ids, snapshot);
+	else
+		add_named(&ids, name, snapshot);
 	qsort(ids.ids, (size_t) ids.count, sizeof(pg_uuid_t), compare_ids);
 	for (int i = 0; i < ids.count; i++)
 		if (i == 0 || memcmp(&ids.ids[i], &ids.ids[unique - 1], UUID_LEN) != 0)

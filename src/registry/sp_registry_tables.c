@@ -64,6 +64,7 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_ALIAS] = "alias_pkey",
 	[SP_INDEX_STAGE] = "stage_pkey",
 	[SP_INDEX_EVENT] = "event_pkey",
+	[SP_INDEX_EVENT_DROPPED] = "event_dropped_idx",
 	[SP_INDEX_GOLDEN] = "golden_pkey",
 	[SP_INDEX_EVALUATION] = "evaluation_pkey",
 	[SP_INDEX_MODEL_GRANT] = "model_grant_pkey",

@@ -299,30 +299,91 @@ sp_registry_rename(const char *old, const char *new)
 	sp_write_end(&write);
 }
 
-void
-sp_registry_set_owner(const char *name, Oid role)
+/* The name of a role that the caller may give models to: 42704, 42501. */
+static const char *
+new_owner_name(Oid role)
 {
-	SpWrite		write;
-	SpLockedModel model;
-	Oid			caller = GetUserId();
-	const char *role_name = GetUserNameFromId(role, true);
-	Oid			types[] = {UUIDOID, OIDOID, TEXTOID, TEXTOID};
+	const char *name = GetUserNameFromId(role, true);
 
-	if (role_name == NULL)
+	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role with OID %u does not exist", role)));
-	check_can_set_role_compat(caller, role);
-	sp_write_begin(&write, "set_owner()");
-	sp_write_lock_own_model(&write, name, &model);
+	check_can_set_role_compat(GetUserId(), role);
+	return name;
+}
 
+static void
+give(const SpWrite *write, const SpLockedModel *model, Oid role, const char *role_name)
+{
+	Oid			types[] = {UUIDOID, OIDOID, TEXTOID, TEXTOID};
 	Datum		values[] = {
-		UUIDPGetDatum(&model.id), ObjectIdGetDatum(role),
+		UUIDPGetDatum(&model->id), ObjectIdGetDatum(role),
 		CStringGetTextDatum(role_name), CStringGetTextDatum(sp_cluster_id())
 	};
 
 	sp_write_sql("UPDATE smartpouch.model SET owner_oid = $2, owner_name = $3, owner_cluster = $4"
 				 " WHERE id = $1", 4, types, values, NULL);
-	sp_write_event(&write, &model, &(SpEvent) {.action = "set_owner", .detail = role_name});
+	sp_write_event(write, model, &(SpEvent) {.action = "set_owner", .detail = role_name});
+}
+
+void
+sp_registry_set_owner(const char *name, Oid role)
+{
+	SpWrite		write;
+	SpLockedModel model;
+	const char *role_name = new_owner_name(role);
+
+	sp_write_begin(&write, "set_owner()");
+	sp_write_lock_own_model(&write, name, &model);
+	give(&write, &model, role, role_name);
 	sp_write_end(&write);
+}
+
+/* The names of models that a role owns, in an order that all agree on. */
+static char **
+owned_models(Oid role, uint64 *count)
+{
+	Oid			types[] = {OIDOID, TEXTOID};
+	Datum		values[] = {ObjectIdGetDatum(role), CStringGetTextDatum(sp_cluster_id())};
+	char	  **names;
+
+	*count = sp_write_sql("SELECT name FROM smartpouch.model WHERE owner_oid = $1 AND owner_cluster = $2"
+						  " ORDER BY id", 2, types, values, NULL);
+	names = palloc(mul_size(Max(*count, 1), sizeof(char *)));
+	for (uint64 i = 0; i < *count; i++)
+		names[i] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+	return names;
+}
+
+int32
+sp_registry_reassign(Oid from, Oid to)
+{
+	SpWrite		write;
+	const char *role_name = new_owner_name(to);
+	char	  **names;
+	uint64		count;
+	int32		given = 0;
+
+	if (!sp_role_has(GetUserId(), from, sp_cluster_id()) && !(sp_registry_may_all(GetUserId()) & SP_MAY_OWN))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to reassign models"),
+				 errdetail("It takes the rights of the role that owns them.")));
+	sp_write_begin(&write, "reassign_models()");
+	names = owned_models(from, &count);
+	for (uint64 i = 0; i < count; i++)
+	{
+		SpLockedModel model;
+
+		CHECK_FOR_INTERRUPTS();
+		/* renamed, dropped or given away while we waited for its lock: not ours to give */
+		if (!sp_write_lock_model(names[i], &model) || model.owner_oid != from ||
+			strcmp(model.owner_cluster, sp_cluster_id()) != 0)
+			continue;
+		give(&write, &model, to, role_name);
+		given++;
+	}
+	sp_write_end(&write);
+	return given;
 }

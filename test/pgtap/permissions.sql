@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(128);
+SELECT plan(137);
 \i tiny.inc
 
 CREATE ROLE sp_owner;
@@ -199,10 +199,26 @@ SELECT is_empty('SELECT FROM smartpouch.model_grant', 'with its grants');
 SELECT is(tries('sp_owner', 'SELECT * FROM smartpouch.verify_history(''other'')'),
 	'42501 permission denied for model "other": Role "sp_owner" lacks the privilege predict, read or deploy on it.', 'its history is for administrators');
 
+-- giving away all
+REVOKE sp_team FROM sp_app;
+SELECT matches(tries('sp_app', 'SELECT smartpouch.reassign_models(''sp_owner'', ''sp_app'')'), '^42501 permission denied to reassign', 'nobody takes models of others');
+SELECT matches(tries('sp_owner', 'SELECT smartpouch.reassign_models(''sp_owner'', ''sp_team'')'), '^42501', 'nor gives them to roles it is no member of');
+SELECT throws_ok($$ SELECT smartpouch.reassign_models('sp_owner', 1::oid::regrole) $$, '42704', NULL, 'nor to nobody');
+GRANT sp_team TO sp_owner;
+SELECT is(tries('sp_owner', 'SELECT smartpouch.import_model(''second'', artifact) FROM tiny WHERE name = ''regression'''), 'works', 'with two models');
+SELECT is(tries('sp_owner', 'SELECT smartpouch.reassign_models(''sp_owner'', ''sp_team'')'), 'works', 'but to a team of its own');
+SELECT is((SELECT count(*) FROM smartpouch.models WHERE owner = 'sp_team' AND model IN ('m', 'second')), 2::bigint, 'all go');
+SELECT is((SELECT count(*) FROM smartpouch.history WHERE action = 'set_owner' AND detail = 'sp_team'), 2::bigint, 'as the history tells');
+SELECT is(smartpouch.reassign_models('sp_team', 'sp_owner'), 2, 'a superuser gives them back');
+SELECT is(smartpouch.reassign_models('sp_team', 'sp_owner'), 0, 'when there is nothing to give, nothing is given');
+SELECT smartpouch.drop_model('second') \gset
+REVOKE sp_team FROM sp_owner;
+GRANT sp_team TO sp_app;
+
 -- levels of access
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA smartpouch FROM sp_app;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA smartpouch FROM sp_app, sp_team;
 REVOKE ALL ON ALL TABLES IN SCHEMA smartpouch FROM sp_app;
-REVOKE ALL ON SCHEMA smartpouch FROM sp_app;
+REVOKE ALL ON SCHEMA smartpouch FROM sp_app, sp_team;
 SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p
 	WHERE p.pronamespace = 'smartpouch'::regnamespace AND p.prorettype <> 'trigger'::regtype AND p.proname !~ '^_'
 	AND NOT EXISTS (SELECT FROM smartpouch._access_objects() o WHERE o.object = p.proname) $$, 'every function has its levels in 85_access.sql');
