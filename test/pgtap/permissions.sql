@@ -257,7 +257,7 @@ SELECT ok(has_function_privilege('sp_app', 'smartpouch.predict(text)', 'EXECUTE'
 DROP FUNCTION smartpouch.predict(text);
 -- what monitors and administrators see and may
 SELECT smartpouch.grant_access('sp_app', 'monitor') \gset
-SELECT matches(sees('sp_app'), 'history m, history other, models m, versions m$', 'a monitor sees all models, and the history of what is gone');
+SELECT matches(sees('sp_app'), 'history m, history other, history second, models m, versions m$', 'a monitor sees all models, and the history of what is gone');
 SELECT matches(tries('sp_app', 'SELECT smartpouch.predict(''m'', ARRAY[40, 60])'), '^42501', 'but does not predict with them');
 SELECT matches(tries('sp_app', 'SELECT smartpouch.model_artifact(''m'')'), '^42501', 'nor read them');
 SELECT smartpouch.grant_access('sp_app', 'admin') \gset
