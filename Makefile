@@ -202,11 +202,19 @@ API_OBJS = \
 	src/api/sp_result.o \
 	src/api/sp_score_json.o
 
+SCAN_OBJS = \
+	src/scan/sp_scan_exec.o \
+	src/scan/sp_scan_hazard.o \
+	src/scan/sp_scan_hooks.o \
+	src/scan/sp_scan_rewrite.o \
+	src/scan/sp_scan_source.o \
+	src/scan/sp_scan_split.o
+
 # Pure C: no server header; also linked into unit tests and benchmarks.
 PURE_OBJS = $(BASE_OBJS) $(IR_OBJS) $(IMPORT_OBJS) $(KERNEL_OBJS)
 
 OBJS = $(PURE_OBJS) $(SERVER_OBJS) $(REGISTRY_OBJS) $(CACHE_OBJS) \
-	$(AUTH_OBJS) $(OPS_OBJS) $(API_OBJS) src/sp_module.o
+	$(AUTH_OBJS) $(OPS_OBJS) $(API_OBJS) $(SCAN_OBJS) src/sp_module.o
 
 GENERATED_C = src/import/sp_onnx.pb-c.c
 GENERATED_H = src/import/sp_onnx.pb-c.h
@@ -242,11 +250,11 @@ DATA       = $(wildcard sql/updates/smartpouch--*--*.sql)
 # ------------------------------------------------------------------ tests --
 # pg_regress: sql/NAME.sql against expected/NAME.out, in this order.  They run
 # on any server that has the extension installed (make installcheck).
-REGRESS = smoke import predict registry golden plan
+REGRESS = smoke import predict registry golden plan batch
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out
-ISOLATION = drop grants import promote rename stages
+ISOLATION = batch drop grants import promote rename stages
 ISOLATION_OPTS = --inputdir=test/isolation --encoding=UTF8 --no-locale
 # whatever the template database of the server is in
 REGRESS_OPTS = --encoding=UTF8 --no-locale

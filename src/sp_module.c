@@ -9,6 +9,7 @@
 
 #include "cache/sp_model_cache.h"
 #include "registry/sp_registry.h"
+#include "scan/sp_scan.h"
 #include "server/sp_guc.h"
 
 SP_MODULE_MAGIC;
@@ -22,4 +23,5 @@ _PG_init(void)
 	sp_guc_init();
 	sp_registry_init();
 	sp_model_cache_init();
+	sp_scan_init();
 }

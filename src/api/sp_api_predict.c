@@ -8,7 +8,6 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -143,26 +142,6 @@ smartpouch_predict_raw(PG_FUNCTION_ARGS)
 	return predict_vector(fcinfo, SP_OUTPUT_RAW);
 }
 
-/* The number of a label; n_labels if there is none of that name. */
-static uint32
-find_label(const SpImage *image, text *label)
-{
-	const char *bytes = VARDATA_ANY(label);
-	Size		size = VARSIZE_ANY_EXHDR(label);
-	uint32		i = 0;
-
-	if (GetDatabaseEncoding() != PG_UTF8)
-	{
-		bytes = pg_server_to_any(bytes, size, PG_UTF8);
-		size = bytes == VARDATA_ANY(label) ? size : strlen(bytes);
-	}
-	while (i < image->n_labels &&
-		   (strlen(sp_image_label(image, i)) != size ||
-			memcmp(sp_image_label(image, i), bytes, size) != 0))
-		i++;
-	return i;
-}
-
 static void
 refuse_label(const SpCallSite *site, text *label)
 {
@@ -186,14 +165,12 @@ smartpouch_predict_proba_label(PG_FUNCTION_ARGS)
 {
 	SpCallSite *site = sp_call_site(fcinfo, 1);
 	text	   *label = PG_GETARG_TEXT_PP(2);
-	const SpImage *image;
 	uint32		i;
 
 	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	predict_row(fcinfo, site, 1, 1u << SP_OUTPUT_PROBABILITIES);
-	image = site->model->image;
-	i = find_label(image, label);
-	if (i == image->n_labels)
+	i = sp_call_site_label(site, label);
+	if (i == site->model->image->n_labels)
 		refuse_label(site, label);
 	PG_RETURN_FLOAT8(sp_eval_output_number(site->eval, SP_OUTPUT_PROBABILITIES, 0, i));
 }

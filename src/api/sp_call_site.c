@@ -3,6 +3,7 @@
  */
 #include "server/sp_compat.h"
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -36,6 +37,13 @@ same_version(const SpFoundRows *a, const SpFoundRows *b)
 		strcmp(a->model.name, b->model.name) == 0;
 }
 
+/* Is it of a function for one row?  What a plan's node has is made for its own way to bind. */
+static bool
+serves_calls(const SpCallSite *site)
+{
+	return site->capacity == 1 && site->room == 0;
+}
+
 /* Leave what is complete with the model, unless another site has done so. */
 static void
 keep(SpCallSite *site)
@@ -56,7 +64,7 @@ release_model(void *arg)
 {
 	SpCallSite *site = arg;
 
-	if (site->eval != NULL && site->capacity == 1 && site->model->kept == NULL &&
+	if (site->eval != NULL && serves_calls(site) && site->model->kept == NULL &&
 		MemoryContextMemAllocated(site->model_mcx, true) <= MAX_KEPT_BYTES)
 		keep(site);
 	else if (site->model_mcx != NULL)
@@ -69,13 +77,14 @@ release_model(void *arg)
 }
 
 SpCallSite *
-sp_call_site_make(MemoryContext parent, uint32 capacity)
+sp_call_site_make(MemoryContext parent, uint32 capacity, Size room)
 {
 	MemoryContext mcx = AllocSetContextCreate(parent, "smartpouch call site", ALLOCSET_SMALL_SIZES);
 	SpCallSite *site = MemoryContextAllocZero(mcx, sizeof(SpCallSite));
 
 	site->mcx = mcx;
 	site->capacity = capacity;
+	site->room = room;
 	site->release.func = release_model;
 	site->release.arg = site;
 	MemoryContextRegisterResetCallback(mcx, &site->release);
@@ -86,7 +95,7 @@ SpCallSite *
 sp_call_site(FunctionCallInfo fcinfo, uint32 capacity)
 {
 	if (unlikely(fcinfo->flinfo->fn_extra == NULL))
-		fcinfo->flinfo->fn_extra = sp_call_site_make(fcinfo->flinfo->fn_mcxt, capacity);
+		fcinfo->flinfo->fn_extra = sp_call_site_make(fcinfo->flinfo->fn_mcxt, capacity, 0);
 	return fcinfo->flinfo->fn_extra;
 }
 
@@ -96,7 +105,7 @@ take_kept(SpCallSite *site)
 {
 	SpKept	   *kept = site->model->kept;
 
-	if (kept == NULL || site->capacity != 1 || !same_version(&kept->rows, &site->resolved.rows))
+	if (kept == NULL || !serves_calls(site) || !same_version(&kept->rows, &site->resolved.rows))
 		return false;
 	site->model_mcx = site->model->kept_mcx;
 	site->kept = kept;
@@ -110,6 +119,16 @@ take_kept(SpCallSite *site)
 	return true;
 }
 
+/* Take fewer rows where the evaluator would not fit. */
+static void
+fit(SpCallSite *site)
+{
+	Size		one = sp_eval_size(site->model->image, 2) - sp_eval_size(site->model->image, 1);
+
+	if (one > 0)
+		site->capacity = (uint32) Max(1, Min((Size) site->capacity, site->room / one));
+}
+
 /* Make an evaluator and a binder for the pinned model. */
 static void
 equip(SpCallSite *site)
@@ -121,6 +140,8 @@ equip(SpCallSite *site)
 
 	/* of the model, which outlives the site: children would be gone before the site is told to let go */
 	site->model_mcx = AllocSetContextCreate(site->model->mcx, "smartpouch evaluator", ALLOCSET_SMALL_SIZES);
+	if (site->room != 0)
+		fit(site);
 	size = sp_eval_size(site->model->image, site->capacity);
 	if (size == 0 || !AllocHugeSizeIsValid(size))
 		ereport(ERROR,
@@ -218,6 +239,26 @@ sp_call_site_width(const SpCallSite *site, SpOutput output)
 	const SpImage *image = site->model->image;
 
 	return sp_image_values(image)[image->outputs[output]].width;
+}
+
+uint32
+sp_call_site_label(const SpCallSite *site, text *label)
+{
+	const SpImage *image = site->model->image;
+	const char *bytes = VARDATA_ANY(label);
+	Size		size = VARSIZE_ANY_EXHDR(label);
+	uint32		i = 0;
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		bytes = pg_server_to_any(bytes, size, PG_UTF8);
+		size = bytes == VARDATA_ANY(label) ? size : strlen(bytes);
+	}
+	while (i < image->n_labels &&
+		   (strlen(sp_image_label(image, i)) != size ||
+			memcmp(sp_image_label(image, i), bytes, size) != 0))
+		i++;
+	return i;
 }
 
 static const char *

@@ -27,6 +27,7 @@ typedef struct SpCallSite
 	SpLoadedModel *model;		/* pinned; NULL while there is none */
 	Oid			argtype;		/* of the features, once a call has looked */
 	uint32		capacity;		/* rows of the evaluator */
+	Size		room;			/* bytes that it may take at most if that holds one row; 0: any */
 	SpEval	   *eval;
 	SpBinder	binder;
 	uint32		outputs;		/* mask that was last checked against the model */
@@ -35,8 +36,12 @@ typedef struct SpCallSite
 /* The call site of this call, made at its first; evaluators for capacity rows. */
 extern SpCallSite *sp_call_site(FunctionCallInfo fcinfo, uint32 capacity);
 
-/* One that lives in a child of parent; released with it. */
-extern SpCallSite *sp_call_site_make(MemoryContext parent, uint32 capacity);
+/*
+ * One that lives in a child of parent and is released with it.  Its evaluator
+ * takes room bytes at most (0: any number), and fewer rows than capacity if
+ * they would not fit, but always one; site->capacity says how many.
+ */
+extern SpCallSite *sp_call_site_make(MemoryContext parent, uint32 capacity, Size room);
 
 /*
  * Make the site serve what the reference (or hash) means to this statement.
@@ -56,5 +61,8 @@ extern bool sp_call_site_has(const SpCallSite *site, SpOutput output);
 
 /* Numbers in a row of an output that the model has. */
 extern uint32 sp_call_site_width(const SpCallSite *site, SpOutput output);
+
+/* The number of a label in the database's encoding; the model's n_labels if it has none of that name. */
+extern uint32 sp_call_site_label(const SpCallSite *site, text *label);
 
 #endif

@@ -161,14 +161,16 @@ bind_array(SpBinder *binder, ArrayType *array, uint32 row)
 	int			n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	bool		has_missing = false;
 
-	if (ARR_NDIM(array) > 1)
+	if (ARR_NDIM(array) > 1 && sp_refuse(binder))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("features must be a one-dimensional array, this one has %d dimensions",
 						ARR_NDIM(array)),
 				 errhint("predict_batch() takes a two-dimensional array, one row after the other.")));
-	if ((uint32) n != binder->n_features)
+	if ((uint32) n != binder->n_features && sp_refuse(binder))
 		sp_refuse_length(binder, n);
+	if (binder->refused)
+		return false;
 	(void) sp_bind_elements(binder, binder->element, ARR_DATA_PTR(array), ARR_NULLBITMAP(array),
 							0, n, row, &has_missing);
 	return has_missing;
@@ -276,13 +278,14 @@ store_jsonb(SpBinder *binder, uint32 row, uint32 feature, const JsonbValue *valu
 		sp_store_text(binder, row, feature, value->val.string.val, value->val.string.len);
 		return;
 	}
-	if (!sp_json_value_number(value, binder->special_numbers, &number))
+	if (sp_json_value_number(value, binder->special_numbers, &number))
+		sp_store_number(binder, row, feature, number);
+	else if (sp_refuse(binder))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("feature \"%s\" of %s must be a number, not %s",
 						sp_feature_name(binder, feature), binder->subject,
 						value->type == jbvString ? "a string" : "an object or array")));
-	sp_store_number(binder, row, feature, number);
 }
 
 static void
@@ -305,7 +308,7 @@ bind_jsonb_object(SpBinder *binder, JsonbContainer *object, uint32 row)
 			missing[n_missing++] = feature;
 		}
 	}
-	if (n_missing > 0)
+	if (n_missing > 0 && sp_refuse(binder))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the object has no key for %u of the %u features of %s",
@@ -320,15 +323,21 @@ sp_bind_jsonb(SpBinder *binder, Jsonb *features, uint32 row)
 	JsonbContainer *root = &features->root;
 
 	if (JsonContainerIsScalar(root))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("features must be a jsonb object or array")));
-	if (JsonContainerIsObject(root))
+	{
+		if (sp_refuse(binder))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("features must be a jsonb object or array")));
+	}
+	else if (JsonContainerIsObject(root))
 		bind_jsonb_object(binder, root, row);
+	else if (JsonContainerSize(root) != binder->n_features)
+	{
+		if (sp_refuse(binder))
+			sp_refuse_length(binder, JsonContainerSize(root));
+	}
 	else
 	{
-		if (JsonContainerSize(root) != binder->n_features)
-			sp_refuse_length(binder, JsonContainerSize(root));
 		for (uint32 feature = 0; feature < binder->n_features; feature++)
 		{
 			JsonbValue *value = getIthJsonbValueFromContainer(root, feature);
@@ -337,7 +346,8 @@ sp_bind_jsonb(SpBinder *binder, Jsonb *features, uint32 row)
 			pfree(value);
 		}
 	}
-	return sp_finish_row(binder, row);
+	/* what is in the rest of a refused row does not matter */
+	return !binder->refused && sp_finish_row(binder, row);
 }
 
 static void
@@ -365,12 +375,12 @@ make_plan(SpBinder *binder, Oid argtype)
 	binder->argtype = argtype;
 }
 
-bool
-sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row)
+/* Fill a row with features of the type that is planned. */
+static bool
+bind_planned(SpBinder *binder, Datum features, uint32 row)
 {
 	binder->suspicious = false;
-	if (binder->kind == SP_FEATURES_UNKNOWN || argtype != binder->argtype)
-		make_plan(binder, argtype);
+	binder->refused = false;
 	switch (binder->kind)
 	{
 		case SP_FEATURES_ARRAY:
@@ -383,4 +393,27 @@ sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row)
 			break;
 	}
 	elog(ERROR, "features were not planned");
+}
+
+bool
+sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row)
+{
+	binder->quiet = false;
+	if (binder->kind == SP_FEATURES_UNKNOWN || argtype != binder->argtype)
+		make_plan(binder, argtype);
+	return bind_planned(binder, features, row);
+}
+
+bool
+sp_bind_try(SpBinder *binder, Oid argtype, Datum features, uint32 row, bool *has_missing)
+{
+	bool		is_first = binder->kind == SP_FEATURES_UNKNOWN || argtype != binder->argtype;
+
+	if (is_first)
+		make_plan(binder, argtype);
+	binder->quiet = true;
+	if (binder->kind == SP_FEATURES_ROW && !is_first && !sp_row_is_planned(binder, DatumGetHeapTupleHeader(features)))
+		return false;
+	*has_missing |= bind_planned(binder, features, row);
+	return !binder->refused;
 }

@@ -48,6 +48,8 @@ typedef struct SpBinder
 	const char **names;			/* in the database's encoding; NULL: as in the image */
 	float	   *single;			/* the input buffer when all features are one float32 vector */
 	bool		special_numbers;	/* jsonb: the strings of sp_golden.h are numbers */
+	bool		quiet;			/* sp_bind_try: a row that cannot be used sets refused instead of raising */
+	bool		refused;
 	bool		suspicious;		/* something in the row is NaN or infinite */
 	int64		row_number;		/* of the row for messages, from 1; 0 if there is only one */
 
@@ -75,6 +77,13 @@ extern void sp_binder_init(SpBinder *binder, MemoryContext mcx, const SpImage *i
  * missing.  Works in the current memory context, which should be short-lived.
  */
 extern bool sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row);
+
+/*
+ * As sp_bind, but false for a row that sp_bind would raise for, with nothing
+ * said about why.  The first call plans, which may raise; rows of another
+ * shape than the first one's are refused.  *has_missing is set, never cleared.
+ */
+extern bool sp_bind_try(SpBinder *binder, Oid argtype, Datum features, uint32 row, bool *has_missing);
 extern bool sp_bind_jsonb(SpBinder *binder, Jsonb *features, uint32 row);
 
 /* Element types that an array of features may have. */

@@ -10,6 +10,14 @@
 
 #include "api/sp_features.h"
 
+/* A row is refused: true if that is to be said by raising, false for sp_bind_try. */
+static inline bool
+sp_refuse(SpBinder *binder)
+{
+	binder->refused = binder->quiet;
+	return !binder->quiet;
+}
+
 extern const char *sp_feature_name(const SpBinder *binder, uint32 feature);
 
 /* Names for a message; features NULL means the first count features. */
@@ -41,6 +49,8 @@ extern bool sp_feature_knows_text(const SpBinder *binder, uint32 feature, const 
 
 extern void sp_refuse_length(const SpBinder *binder, int64 length) SP_NORETURN;
 
+/* Is the plan for rows of this shape? */
+extern bool sp_row_is_planned(const SpBinder *binder, HeapTupleHeader header);
 extern bool sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row);
 
 #endif

@@ -252,6 +252,15 @@ is_planned(const SpBinder *binder, Oid type)
 		binder->row_type->tupDesc_identifier == binder->row_id;
 }
 
+bool
+sp_row_is_planned(const SpBinder *binder, HeapTupleHeader header)
+{
+	Oid			type = HeapTupleHeaderGetTypeId(header);
+
+	return is_planned(binder, type) ||
+		assign_record_type_identifier(type, HeapTupleHeaderGetTypMod(header)) == binder->row_id;
+}
+
 /* The number at an address of a row; the types are those that sp_number_of takes by value. */
 static inline double
 number_at(Oid type, const char *place)

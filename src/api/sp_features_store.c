@@ -50,7 +50,7 @@ where(const SpBinder *binder)
 /* Errors */
 
 static void
-refuse_missing(const SpBinder *binder, uint32 feature)
+refuse_missing(SpBinder *binder, uint32 feature)
 {
 	const SpImageFeature *info = feature_info(binder, feature);
 	const char *what = info->unseen == SP_UNSEEN_MISSING && (info->kind != SP_CATEGORIES_NONE ||
@@ -58,25 +58,27 @@ refuse_missing(const SpBinder *binder, uint32 feature)
 		"The value is NULL, NaN or a category that the model does not know" : "The value is NULL or NaN";
 	bool		is_policy = binder->image->on_missing == SP_MISSING_ERROR;
 
-	ereport(ERROR,
-			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			 errmsg("feature \"%s\" of %s is missing%s", sp_feature_name(binder, feature), binder->subject,
-					where(binder)),
-			 is_policy ? errdetail("%s, and this version was imported with on_missing \"error\".", what) :
-			 errdetail("%s, and the model has no rule for missing values.", what),
-			 is_policy ? errhint("Fill it in before the prediction.") :
-			 errhint("Fill it in before the prediction, as the training did, or import the model with a default value for the feature (option on_missing).")));
+	if (sp_refuse(binder))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("feature \"%s\" of %s is missing%s", sp_feature_name(binder, feature), binder->subject,
+						where(binder)),
+				 is_policy ? errdetail("%s, and this version was imported with on_missing \"error\".", what) :
+				 errdetail("%s, and the model has no rule for missing values.", what),
+				 is_policy ? errhint("Fill it in before the prediction.") :
+				 errhint("Fill it in before the prediction, as the training did, or import the model with a default value for the feature (option on_missing).")));
 }
 
 static void
-refuse_infinite(const SpBinder *binder, uint32 feature)
+refuse_infinite(SpBinder *binder, uint32 feature)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("feature \"%s\" of %s is infinite%s", sp_feature_name(binder, feature), binder->subject,
-					where(binder)),
-			 errdetail("The value is infinite or does not fit %s, and the library that trained the model refuses such input.",
-					   sp_type_name(feature_info(binder, feature)->type))));
+	if (sp_refuse(binder))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature \"%s\" of %s is infinite%s", sp_feature_name(binder, feature), binder->subject,
+						where(binder)),
+				 errdetail("The value is infinite or does not fit %s, and the library that trained the model refuses such input.",
+						   sp_type_name(feature_info(binder, feature)->type))));
 }
 
 /* The first categories of a list, or NULL where nobody could read them. */
@@ -106,19 +108,20 @@ categories_of(const SpBinder *binder, uint32 feature)
 }
 
 static void
-refuse_unseen(const SpBinder *binder, uint32 feature, const char *category)
+refuse_unseen(SpBinder *binder, uint32 feature, const char *category)
 {
 	const char *known = categories_of(binder, feature);
 	bool		is_policy = binder->image->on_unseen == SP_UNSEEN_ERROR;
 
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("feature \"%s\" of %s cannot be %s%s", sp_feature_name(binder, feature), binder->subject,
-					category, where(binder)),
-			 known ? errdetail("The categories of the feature are %s.", known) :
-			 errdetail("The model does not know this category."),
-			 is_policy ? errhint("This version was imported with on_unseen \"error\".") :
-			 errhint("The library that trained the model refuses it too; option on_unseen of import_model() can make it a missing value.")));
+	if (sp_refuse(binder))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature \"%s\" of %s cannot be %s%s", sp_feature_name(binder, feature), binder->subject,
+						category, where(binder)),
+				 known ? errdetail("The categories of the feature are %s.", known) :
+				 errdetail("The model does not know this category."),
+				 is_policy ? errhint("This version was imported with on_unseen \"error\".") :
+				 errhint("The library that trained the model refuses it too; option on_unseen of import_model() can make it a missing value.")));
 }
 
 /* The number that stands for a category that is in no list, where that is no error. */
@@ -149,7 +152,7 @@ store_float(SpBinder *binder, uint32 row, uint32 feature, double number)
 
 /* For a feature whose input has no form of a missing value. */
 static void
-store_missing(const SpBinder *binder, uint32 row, uint32 feature)
+store_missing(SpBinder *binder, uint32 row, uint32 feature)
 {
 	const SpImageFeature *info = feature_info(binder, feature);
 
@@ -168,48 +171,52 @@ store_integer(SpBinder *binder, uint32 row, uint32 feature, double number)
 		store_missing(binder, row, feature);
 		return;
 	}
-	if (number != rint(number) || number < -9223372036854775808.0 || number >= 9223372036854775808.0)
+	if (number == rint(number) && number >= -9223372036854775808.0 && number < 9223372036854775808.0)
+		*place = (int64_t) number;
+	else if (sp_refuse(binder))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("feature \"%s\" of %s must be an integer",
 						sp_feature_name(binder, feature), binder->subject)));
-	*place = (int64_t) number;
 }
 
 /* A category is text; only a missing one comes as a number, NaN. */
 static void
-store_no_text(const SpBinder *binder, uint32 row, uint32 feature, double number)
+store_no_text(SpBinder *binder, uint32 row, uint32 feature, double number)
 {
 	if (isnan(number))
 	{
 		store_missing(binder, row, feature);
 		return;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("feature \"%s\" of %s must be text, not a number",
-					sp_feature_name(binder, feature), binder->subject),
-			 errhint("Pass a row or jsonb; an array of numbers has no text.")));
+	if (sp_refuse(binder))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feature \"%s\" of %s must be text, not a number",
+						sp_feature_name(binder, feature), binder->subject),
+				 errhint("Pass a row or jsonb; an array of numbers has no text.")));
 }
 
 /* The place of an integer's text; a double holds integers below 2^53 without a gap. */
 static int64
-hashed_number(const SpBinder *binder, uint32 feature, double number)
+hashed_number(SpBinder *binder, uint32 feature, double number)
 {
 	char		digits[SP_DECIMAL_SIZE];
 
-	if (fabs(number) >= 9007199254740992.0 || !sp_integer_text(number, digits))
+	if (fabs(number) < 9007199254740992.0 && sp_integer_text(number, digits))
+		return sp_image_find_text(binder->image, feature_info(binder, feature), digits, strlen(digits));
+	if (sp_refuse(binder))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("feature \"%s\" of %s must be a text or an integer of at most 53 bits%s",
 						sp_feature_name(binder, feature), binder->subject, where(binder)),
 				 errhint("The feature is a category; cast the value to text.")));
-	return sp_image_find_text(binder->image, feature_info(binder, feature), digits, strlen(digits));
+	return -1;
 }
 
 /* What the model computes with for a number that is a category. */
 static double
-category_number(const SpBinder *binder, uint32 feature, double number)
+category_number(SpBinder *binder, uint32 feature, double number)
 {
 	const SpImageFeature *info = feature_info(binder, feature);
 	bool		is_code = info->kind == SP_CATEGORIES_TEXT || info->kind == SP_CATEGORIES_CODE;

@@ -24,6 +24,15 @@ sp_model_ref(const text *ref, uint32 bit, SpResolved *resolved)
 	}
 }
 
+bool
+sp_model_ref_try(const text *ref, uint32 bit, SpResolved *resolved)
+{
+	const SpModelRow *model = &resolved->rows.model;
+
+	return sp_registry_fits() && sp_resolve_try(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref), resolved) &&
+		(sp_permission(&model->id, model->owner_oid, model->owner_cluster) & bit) != 0;
+}
+
 static bool
 may_predict(const SpModelRow *model)
 {

@@ -18,6 +18,9 @@
  */
 extern void sp_model_ref(const text *ref, uint32 bit, SpResolved *resolved);
 
+/* As sp_model_ref, but false in place of an error. */
+extern bool sp_model_ref_try(const text *ref, uint32 bit, SpResolved *resolved);
+
 /*
  * The version with this hash of its stored form, of a model that the caller
  * may predict with.  42704 when there is none, 42501 when it is of others.

@@ -46,6 +46,36 @@ named_segment_compat(const char *name, Size size, void (*init) (void *segment))
 #define check_can_set_role_compat(member, role) check_is_member_of_role(member, role)
 #endif
 
+/* 17 moved the number of the backend's transaction */
+#if PG_VERSION_NUM >= 170000
+#define sp_local_transaction_compat() (MyProc->vxid.lxid)
+#else
+#define sp_local_transaction_compat() (MyProc->lxid)
+#endif
+
+/* 18 moved the functions that print properties of EXPLAIN */
+#if PG_VERSION_NUM >= 180000
+#define SP_EXPLAIN_HEADER "commands/explain_format.h"
+#else
+#define SP_EXPLAIN_HEADER "commands/explain.h"
+#endif
+
+/* 18 knows orders of other access methods than btree */
+#if PG_VERSION_NUM >= 180000
+#define operator_meanings_compat(operator) get_op_index_interpretation(operator)
+#else
+#define operator_meanings_compat(operator) get_op_btree_interpretation(operator)
+#endif
+
+/* 18 took execute_once from ExecutorRun() */
+#if PG_VERSION_NUM >= 180000
+#define SP_EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count
+#define SP_EXECUTOR_RUN_PASS query, direction, count
+#else
+#define SP_EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define SP_EXECUTOR_RUN_PASS query, direction, count, once
+#endif
+
 /* 18 replaced pg_attribute_noreturn() by a prefix */
 #define SP_NORETURN __attribute__((noreturn))
 

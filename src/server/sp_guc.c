@@ -10,6 +10,8 @@
 #include "server/sp_guc.h"
 
 char	   *sp_cluster_id_setting;
+int			sp_batch_size;
+bool		sp_enable_batch;
 int			sp_import_memory_multiple;
 int			sp_model_memory;
 int			sp_max_model_size;
@@ -70,12 +72,22 @@ void
 sp_guc_init(void)
 {
 	best_simd = sp_simd_best();
+	DefineCustomIntVariable("smartpouch.batch_size",
+							"Sets the maximum number of rows that a plan gathers for one evaluation of a model.",
+							NULL, &sp_batch_size,
+							256, 1, 4096, PGC_USERSET, 0,
+							NULL, NULL, NULL);
 	DefineCustomStringVariable("smartpouch.cluster_id",
 							   "Sets the name of this cluster in the owners of models.",
 							   "Empty means the system identifier. After pg_upgrade, set the old cluster's identifier.",
 							   &sp_cluster_id_setting,
 							   "", PGC_SIGHUP, 0,
 							   check_cluster_id, NULL, NULL);
+	DefineCustomBoolVariable("smartpouch.enable_batch",
+							 "Enables the planner's use of predictions over blocks of rows.",
+							 NULL, &sp_enable_batch,
+							 true, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.import_memory_multiple",
 							"Sets how many times the size of a model file its import may take in memory.",
 							"64 MB more are allowed to every file.",

@@ -13,6 +13,8 @@
 #define SP_CLUSTER_ID_SIZE 64
 
 extern char *sp_cluster_id_setting;	/* empty: the system identifier */
+extern int	sp_batch_size;		/* rows that a plan gathers for one evaluation */
+extern bool sp_enable_batch;	/* may plans gather rows? */
 extern int	sp_import_memory_multiple;	/* see sp_context_bound */
 extern int	sp_model_memory;	/* kB that a backend keeps loaded models in */
 extern int	sp_max_model_size;	/* kB of one model file */

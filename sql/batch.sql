@@ -1,0 +1,338 @@
+-- Predictions over blocks of rows: the node in plans, and the same answers and errors as row by row.
+-- Uses the models of smoke.sql: tiny (regression) and risk (labels low, high) over age and weight.
+\set SHOW_CONTEXT never
+LOAD 'smartpouch';
+SET search_path = public, smartpouch;
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+CREATE TABLE patient (id integer PRIMARY KEY, age real, weight real, x real[], name text);
+INSERT INTO patient SELECT i, 20 + i % 60, 40 + i % 70, ARRAY[20 + i % 60, 40 + i % 70], 'p' || i FROM generate_series(1, 2000) i;
+INSERT INTO patient VALUES (2001, NULL, 60, ARRAY[NULL, 60]), (2002, 40, NULL, NULL), (2003, 'NaN', 60, ARRAY['NaN', 60]::real[]);
+ANALYZE patient;
+-- the row with id 50 has one feature too few
+CREATE TABLE bad AS SELECT id, age, weight, CASE WHEN id = 50 THEN ARRAY[1] ELSE x END AS x FROM patient;
+ANALYZE bad;
+
+-- ---- plans ----
+EXPLAIN (COSTS OFF, VERBOSE) SELECT id, predict('tiny:1', x), predict_label('risk:1', x) FROM patient;
+EXPLAIN (COSTS OFF, VERBOSE) SELECT sum((predict_proba('risk:1', p))[2]) FROM patient p;
+-- the nodes of a plan, an input in brackets after what reads it; gather is ours
+CREATE FUNCTION nodes(plan jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN CASE WHEN plan ->> 'Custom Plan Provider' = 'smartpouch' THEN 'gather ' || (plan -> 'Models')::text ELSE plan ->> 'Node Type' END
+		|| coalesce((SELECT ' (' || string_agg(nodes(input), ', ') || ')' FROM jsonb_array_elements(plan -> 'Plans') input), '');
+END $$;
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan jsonb;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+	RETURN nodes(plan -> 0 -> 'Plan');
+END $$;
+\t on
+-- one evaluation for all calls of a model with the same features; a call that is there twice has one column
+SELECT plan_of($$SELECT predict_label('risk:1', x), predict_proba('risk:1', x, 'high'), predict_label('risk:1', x) || '!' FROM patient$$);
+SELECT plan_of($$SELECT predict('tiny', x), predict('tiny:1', x), predict('nobody', x) FROM patient$$);
+-- joins, subqueries, set operations, groups, sorts, windows
+SELECT plan_of($$SELECT predict('tiny:1', a), predict('tiny:1', b.x) FROM patient a JOIN bad b ON a.age = b.weight$$);
+SELECT plan_of($$SELECT predict('tiny:1', q) FROM (SELECT age, weight FROM patient OFFSET 0) q$$);
+SELECT plan_of($$WITH c AS MATERIALIZED (SELECT age, weight FROM patient) SELECT predict('tiny:1', c) FROM c$$);
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient UNION ALL SELECT predict('tiny:1', x) FROM bad$$);
+SELECT plan_of($$SELECT predict_label('risk:1', x), count(*) FROM patient GROUP BY 1$$);
+SELECT plan_of($$SELECT age, avg(predict('tiny:1', x)) FROM patient GROUP BY 1$$);
+SELECT plan_of($$SELECT weight, predict('tiny:1', ARRAY[min(age), weight]) FROM patient GROUP BY 1$$);
+SELECT plan_of($$SELECT id, predict('tiny:1', x) AS v FROM patient ORDER BY v$$);
+SELECT plan_of($$SELECT id, predict('tiny:1', x) AS v FROM patient ORDER BY v DESC LIMIT 3$$);
+SELECT plan_of($$SELECT predict('tiny:1', x), row_number() OVER (ORDER BY id) FROM patient$$);
+SELECT plan_of($$SELECT rank() OVER (ORDER BY predict('tiny:1', x)) FROM patient$$);
+SELECT plan_of($$SELECT (SELECT max(predict('tiny:1', i.x)) FROM patient i WHERE i.age < o.age) FROM bad o$$);
+SELECT plan_of($$SELECT predict('tiny:1', to_jsonb(p)) FROM patient p$$);
+SELECT plan_of($$INSERT INTO bad (id, weight) SELECT id, predict('tiny:1', x) FROM patient$$);
+SELECT plan_of($$CREATE TABLE made AS SELECT id, predict('tiny:1', x) FROM patient$$);
+SELECT plan_of($$SELECT predict('tiny:1', x), random() < 2 FROM patient$$);
+SELECT plan_of($$SELECT age FROM patient GROUP BY 1 HAVING sum(predict('tiny:1', x)) > 1$$);
+SELECT plan_of($$SELECT greatest(age, predict('tiny:1', x)) FROM patient$$);
+-- what only some rows evaluate stays where it is
+SELECT plan_of($$SELECT CASE WHEN id > 5 THEN predict('tiny:1', x) END FROM patient$$);
+SELECT plan_of($$SELECT coalesce(age, predict('tiny:1', x)) FROM patient$$);
+SELECT plan_of($$SELECT nullif(predict('tiny:1', x), 1) FROM patient$$);
+SELECT plan_of($$SELECT id = 1 AND predict('tiny:1', x) > 1, id = 1 OR predict('tiny:1', x) > 1 FROM patient$$);
+SELECT plan_of($$SELECT sum(predict('tiny:1', x)) FILTER (WHERE id > 5) FROM patient$$);
+SELECT plan_of($$SELECT (ARRAY[1, 2])[predict('tiny:1', x)::integer] FROM patient$$);
+SELECT plan_of($$SELECT id FROM patient WHERE predict('tiny:1', x) > 1$$);
+SELECT plan_of($$SELECT generate_series(1, 2), predict('tiny:1', x) FROM patient$$);
+SELECT plan_of($$SELECT sum(predict('tiny:1', x)) OVER (ROWS 3 PRECEDING) FROM patient$$);
+-- models and features that are not for blocks
+SELECT plan_of($$SELECT predict('tiny:' || id, x) FROM patient$$);
+SELECT plan_of($$SELECT predict(NULL, x) FROM patient$$);
+SELECT plan_of($$SELECT predict('tiny:1', ARRAY[age, random()]) FROM patient$$);
+SELECT plan_of($$SELECT predict('tiny:1', ARRAY[1.0, 2.0]) FROM patient$$);
+SELECT plan_of($$SELECT predict('tiny:1', ARRAY[age, (SELECT b.weight FROM bad b WHERE b.id = p.id)]) FROM patient p$$);
+-- one row has nothing to gather
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient WHERE id = 7$$);
+-- locks and changes
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient FOR UPDATE$$);
+SELECT plan_of($$UPDATE patient SET age = predict('tiny:1', x)$$);
+SELECT plan_of($$DELETE FROM patient RETURNING predict('tiny:1', x)$$);
+SELECT plan_of($$MERGE INTO patient p USING (SELECT id, predict('tiny:1', x) v FROM bad) b ON p.id = b.id WHEN MATCHED THEN UPDATE SET age = v$$);
+SELECT plan_of($$WITH d AS (DELETE FROM bad RETURNING x) SELECT predict('tiny:1', x) FROM d$$);
+-- a filter that may raise is read ahead only where all rows are read in any case
+SELECT plan_of($$SELECT sum(predict('tiny:1', x)) FROM patient WHERE 10 / (id - 100) < 5$$);
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient WHERE 10 / (id - 100) < 5$$);
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient WHERE 10 / (id - 100) < 5 LIMIT 3$$);
+SELECT plan_of($$SELECT predict('tiny:1', x), 1 / id FROM patient WHERE 10 / (id - 100) < 5$$);
+SELECT plan_of($$INSERT INTO bad (id, weight) SELECT id, predict('tiny:1', x) FROM patient WHERE 10 / (id - 100) < 5$$);
+SELECT plan_of($$SELECT predict('tiny:1', ARRAY[age, weight / age]) FROM patient LIMIT 10$$);
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient WHERE random() < 2$$);
+-- what depends on no row raises at the first one or never
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient WHERE age > extract(century FROM now()) LIMIT 3$$);
+-- a sort below keeps the bound that a LIMIT gives it
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM (SELECT * FROM bad ORDER BY weight OFFSET 0) q LIMIT 5$$);
+SET smartpouch.enable_batch = off;
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient$$);
+RESET smartpouch.enable_batch;
+\t off
+
+-- ---- the same rows and errors, row by row and in blocks of different sizes ----
+-- Each query runs through a cursor and below an aggregate; rows count in their order, errors with the rows before them.
+CREATE FUNCTION answer(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+	seen text := '';
+	n integer := 0;
+	whole text;
+BEGIN
+	BEGIN
+		FOR r IN EXECUTE query LOOP
+			n := n + 1;
+			seen := md5(seen || r::text);
+		END LOOP;
+	EXCEPTION WHEN OTHERS THEN
+		seen := seen || ' ' || SQLSTATE || ' ' || SQLERRM;
+	END;
+	BEGIN
+		EXECUTE format('SELECT md5(string_agg(q::text, '','')) FROM (%s) q', query) INTO whole;
+	EXCEPTION WHEN OTHERS THEN
+		whole := SQLSTATE || ' ' || SQLERRM;
+	END;
+	RETURN n || ' rows ' || seen || ', whole ' || coalesce(whole, 'empty');
+END $$;
+CREATE FUNCTION compare(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	expected text;
+	got text;
+	size integer;
+BEGIN
+	PERFORM set_config('smartpouch.enable_batch', 'off', true);
+	expected := answer(query);
+	PERFORM set_config('smartpouch.enable_batch', 'on', true);
+	FOREACH size IN ARRAY ARRAY[1, 2, 7, 256] LOOP
+		PERFORM set_config('smartpouch.batch_size', size::text, true);
+		got := answer(query);
+		IF got <> expected THEN
+			RETURN format('DIFFERENT in blocks of %s: %s, not %s', size, got, expected);
+		END IF;
+	END LOOP;
+	RETURN regexp_replace(expected, '[0-9a-f]{32}', '...', 'g');
+END $$;
+CREATE TABLE parted (LIKE patient) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (1000);
+CREATE TABLE parted_2 (name text, x real[], weight real, age real, gone integer, id integer NOT NULL);
+ALTER TABLE parted_2 DROP COLUMN gone;
+ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES FROM (1000) TO (3000);
+INSERT INTO parted SELECT * FROM patient;
+CREATE SEQUENCE counter;
+CREATE FUNCTION note(v anyelement) RETURNS anyelement LANGUAGE plpgsql VOLATILE AS
+	$$ BEGIN PERFORM nextval('public.counter'); RETURN v; END $$;
+-- merge joins go back in their inner input
+SET enable_hashjoin = off;
+SET enable_nestloop = off;
+SELECT plan_of($$SELECT a.id, b.v FROM bad a LEFT JOIN (SELECT id, ARRAY[predict('tiny:1', x)] AS v FROM patient) b ON a.id = b.id$$);
+SELECT compare('SELECT a.id, b.v FROM bad a LEFT JOIN (SELECT id % 10 AS id, ARRAY[predict(''tiny:1'', x)] AS v FROM patient OFFSET 0) b USING (id)');
+RESET enable_hashjoin;
+RESET enable_nestloop;
+
+SELECT query, compare(query) FROM (VALUES
+	(1, 'SELECT id, predict(''tiny:1'', x) FROM patient'),
+	(2, 'SELECT p.*, predict(''tiny:1'', p), predict(''tiny:1'', x) FROM patient p'),
+	(3, 'SELECT predict_label(''risk:1'', x), predict_proba(''risk:1'', x), predict_raw(''risk:1'', x), predict_proba(''risk:1'', x, ''low'') FROM patient'),
+	(4, 'SELECT predict_label(''risk:1'', x) AS label, count(*), sum(id) FROM patient GROUP BY 1 ORDER BY 1'),
+	(5, 'SELECT id % 3, sum(predict(''tiny:1'', x)), max(id) FROM patient GROUP BY 1 ORDER BY 1'),
+	(6, 'SELECT age, id % 2, sum(predict(''tiny:1'', x)), count(x) FROM patient GROUP BY ROLLUP (1, 2) ORDER BY 1, 2'),
+	(7, 'SELECT age, id % 2, sum(predict(''tiny:1'', x)) FROM patient GROUP BY CUBE (1, 2) ORDER BY 1, 2'),
+	(8, 'SELECT array_agg(id ORDER BY predict(''tiny:1'', x), id), count(DISTINCT predict(''tiny:1'', x)) FROM patient'),
+	(9, 'SELECT id, predict(''tiny:1'', x) AS v FROM patient ORDER BY v, id LIMIT 20'),
+	(10, 'SELECT id, predict(''tiny:1'', x) FROM patient LIMIT 5'),
+	(11, 'SELECT DISTINCT predict(''tiny:1'', x) FROM patient ORDER BY 1'),
+	(12, 'SELECT a.id, predict(''tiny:1'', a), predict(''tiny:1'', b.x) FROM patient a JOIN patient b USING (id) ORDER BY 1'),
+	(13, 'SELECT a.id, b.v FROM patient a LEFT JOIN (SELECT id, predict(''tiny:1'', x) AS v FROM patient WHERE id % 3 = 0) b USING (id) ORDER BY 1'),
+	(14, 'SELECT sum(predict(''tiny:1'', q)) FROM (SELECT age, weight FROM patient OFFSET 0) q'),
+	(15, 'WITH c AS MATERIALIZED (SELECT * FROM patient) SELECT a.id, predict(''tiny:1'', a), predict(''tiny:1'', b.x) FROM c a JOIN c b ON b.id = a.id + 1 ORDER BY 1'),
+	(16, 'SELECT t.id, predict(''tiny:1'', t) FROM parted t ORDER BY id'),
+	(17, 'SELECT sum(predict(''tiny:1'', t)) FROM parted t'),
+	(18, 'SELECT o.id, l.v FROM patient o, LATERAL (SELECT predict(''tiny:1'', i.x) v FROM patient i WHERE i.id < o.id OFFSET 1 LIMIT 2) l WHERE o.id < 6'),
+	(19, 'SELECT o.id, l.v FROM patient o, LATERAL (SELECT predict(''tiny:1'', ARRAY[i.age, o.weight]) v FROM patient i WHERE i.id < o.id OFFSET 0) l WHERE o.id < 20'),
+	(20, 'SELECT id, (SELECT max(predict(''tiny:1'', i.x)) FROM patient i WHERE i.id <= o.id) FROM patient o WHERE id < 20'),
+	(21, 'SELECT id FROM patient o WHERE EXISTS (SELECT predict(''tiny:1'', x) FROM patient i WHERE i.id > o.id OFFSET 5)'),
+	(22, 'SELECT id, predict(''tiny:1'', x), row_number() OVER (ORDER BY id DESC) FROM patient'),
+	(23, 'SELECT avg(predict(''tiny:1'', x)) OVER (ORDER BY id ROWS 3 PRECEDING) FROM patient'),
+	(24, 'SELECT predict(''tiny:1'', ARRAY[age, weight]), predict(''tiny:1'', ROW(age, weight)) FROM patient WHERE id < 10'),
+	(25, 'SELECT id, predict(''tiny:1'', x) FROM patient UNION ALL SELECT id, predict(''tiny:1'', p) FROM patient p'),
+	(26, 'SELECT generate_series(1, 2), predict(''tiny:1'', x) FROM patient'),
+	(27, 'SELECT predict(''tiny:1'', v) FROM (VALUES (ARRAY[1, 2]), (ARRAY[40, 80]), (ARRAY[40, NULL])) q (v)'),
+	(28, 'SELECT predict(''tiny:1'', ARRAY[i, i + 1]) FROM generate_series(1, 500) i'),
+	(29, 'SELECT name || predict(''tiny:1'', x), (SELECT count(*) FROM bad b WHERE b.id < p.id % 7) FROM patient p'),
+	(30, 'SELECT x, predict(''tiny:1'', ARRAY[predict(''tiny:1'', x), 2]) FROM patient'),
+	(31, 'SELECT sum(predict(''tiny:1'', jsonb_build_object(''age'', age, ''weight'', weight))) FROM patient WHERE id < 2000'),
+	(32, 'SELECT id, predict(''tiny:1'', to_jsonb(p)) FROM patient p'),
+	-- errors, before and behind limits
+	(40, 'SELECT id, predict(''tiny:1'', x) FROM bad'),
+	(41, 'SELECT id, predict(''tiny:1'', x) FROM bad LIMIT 49'),
+	(42, 'SELECT id, predict(''tiny:1'', x) FROM bad LIMIT 50'),
+	(43, 'SELECT sum(predict(''tiny:1'', x)) FROM bad'),
+	(44, 'SELECT id, 1 / (id - 50), predict(''tiny:1'', x) FROM bad'),
+	(45, 'SELECT id, predict(''tiny:1'', x), 1 / (id - 50) FROM bad'),
+	(46, 'SELECT id, 1 / (id - 49), predict(''tiny:1'', x) FROM bad'),
+	(47, 'SELECT sum(1 / (id - 50)), sum(predict(''tiny:1'', x)) FROM bad'),
+	(48, 'SELECT sum(predict(''tiny:1'', x)), sum(1 / (id - 50)) FROM bad'),
+	(49, 'SELECT id, predict(''tiny:1'', x) FROM bad WHERE 10 / (id - 40) < 100'),
+	(50, 'SELECT id, predict(''tiny:1'', x) FROM bad WHERE 10 / (id - 51) < 100'),
+	(51, 'SELECT id, predict(''tiny:1'', x) FROM bad WHERE 10 / (id - 40) < 100 LIMIT 39'),
+	(52, 'SELECT id, predict(''tiny:1'', ARRAY[age, (1 / (id - 60))::real]), substr(''a'', id - 59, id - 60) FROM patient'),
+	(53, 'SELECT id, predict(''tiny:1'', ARRAY[1, 2 / (id - 45)]), predict(''tiny:1'', x) FROM bad LIMIT 44'),
+	(54, 'SELECT id, 1 / (id - 1), predict(''nobody'', x) FROM patient'),
+	(55, 'SELECT id, predict(''nobody'', x), 1 / (id - 1) FROM patient'),
+	(56, 'SELECT predict(''nobody'', x) FROM patient WHERE id < 0'),
+	(57, 'SELECT predict(''nobody'', CASE WHEN id > 30 THEN x END), 1 / (id - 31) FROM patient'),
+	(58, 'SELECT predict(''risk:1'', x) FROM patient'),
+	(59, 'SELECT predict_label(''tiny:1'', x) FROM patient'),
+	(60, 'SELECT predict_proba(''risk:1'', x, ''middle'') FROM patient'),
+	(61, 'SELECT predict(''tiny:1'', ARRAY[x, x]) FROM patient'),
+	(62, 'SELECT predict(''tiny:1'', ROW(age, weight, id)) FROM patient'),
+	(63, 'SELECT predict(''tiny:1'', q) FROM (SELECT age, weight::text FROM patient) q'),
+	(64, 'SELECT id, predict(''tiny:1'', x) FROM patient WHERE id > 1990 AND (SELECT 1 / (count(*) - 2003) FROM patient) > 0'),
+	-- effects of volatile functions
+	(70, 'SELECT id, setval(''counter'', 1), note(id), predict(''tiny:1'', x), currval(''counter'') FROM patient LIMIT 20'),
+	(71, 'SELECT max(note(id)), sum(predict(''tiny:1'', x)) FROM patient'),
+	(72, 'SELECT id, predict(''tiny:1'', x) FROM patient WHERE note(id) > 0 LIMIT 30')) v (n, query) ORDER BY n;
+-- as often as rows were given, and the row that raises stops them where it did
+CREATE FUNCTION notes(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	counts text := '';
+BEGIN
+	FOR size IN 0 .. 3 LOOP
+		PERFORM set_config('smartpouch.enable_batch', CASE size WHEN 0 THEN 'off' ELSE 'on' END, true),
+			set_config('smartpouch.batch_size', (size * size * size + 1)::text, true);
+		PERFORM setval('public.counter', 1);
+		BEGIN
+			EXECUTE 'CREATE TEMP TABLE made ON COMMIT DROP AS ' || query;
+			DROP TABLE made;
+		EXCEPTION WHEN OTHERS THEN
+			NULL;
+		END;
+		counts := counts || ' ' || nextval('public.counter') - 2;
+	END LOOP;
+	RETURN counts;
+END $$;
+SELECT notes('SELECT predict(''tiny:1'', x), note(id) FROM patient LIMIT 30'),
+	notes('SELECT note(id), predict(''tiny:1'', x) FROM bad'),
+	notes('SELECT predict(''tiny:1'', x), note(id) FROM bad'),
+	notes('SELECT predict(''tiny:1'', x) FROM bad WHERE note(id) > 0'),
+	notes('SELECT sum(note(id)), sum(predict(''tiny:1'', x)) FROM bad'),
+	notes('SELECT sum(predict(''tiny:1'', x)), sum(note(id)) FROM bad');
+
+-- ---- cursors ----
+BEGIN;
+DECLARE c NO SCROLL CURSOR FOR SELECT id, predict('tiny:1', x) FROM bad WHERE 10 / (id - 40) < 100;
+MOVE 38 IN c;
+FETCH 1 FROM c;
+FETCH 1 FROM c; \echo :SQLSTATE
+ROLLBACK;
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT id, predict('tiny:1', x) FROM patient;
+FETCH 2 FROM c;
+FETCH BACKWARD 1 FROM c;
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id, predict('tiny:1', x) FROM patient;
+FETCH 1 FROM c;
+FETCH BACKWARD 1 FROM c; \echo :SQLSTATE
+ROLLBACK;
+BEGIN;
+DECLARE c CURSOR WITH HOLD FOR SELECT id, predict('tiny:1', x) FROM patient WHERE id < 100;
+MOVE 90 IN c;
+COMMIT;
+FETCH ALL FROM c;
+CLOSE c;
+-- positioned changes
+BEGIN;
+DECLARE c CURSOR FOR SELECT id, predict('tiny:1', x) FROM patient;
+MOVE 3 IN c;
+UPDATE patient SET name = 'here' WHERE CURRENT OF c RETURNING id;
+MOVE 40 IN c;
+DELETE FROM patient WHERE CURRENT OF c RETURNING id;
+FETCH 1 FROM c;
+MOVE ALL IN c;
+DELETE FROM patient WHERE CURRENT OF c;
+ROLLBACK;
+
+-- ---- a plan that is kept follows a promotion ----
+SET plan_cache_mode = force_generic_plan;
+PREPARE served(integer) AS SELECT sum(predict('moving', x)) FROM patient WHERE id <= $1;
+SELECT import_model('moving', artifact) FROM tiny WHERE name = 'regression';
+SELECT import_model('moving', convert_to(replace(convert_from(artifact, 'UTF8'), '5E-1', '[1.5E0]'), 'UTF8'))
+FROM tiny WHERE name = 'regression';
+EXECUTE served(10); \echo :SQLSTATE
+SELECT promote('moving', 1, 'production');
+EXECUTE served(10);
+SELECT promote('moving', 2, 'production');
+EXECUTE served(10);
+EXPLAIN (COSTS OFF) EXECUTE served(10);
+SET plan_cache_mode = force_custom_plan;
+EXECUTE served(20);
+RESET plan_cache_mode;
+DEALLOCATE served;
+
+-- ---- never before a filter that protects rows ----
+CREATE VIEW allowed WITH (security_barrier) AS SELECT * FROM bad WHERE id <> 50;
+SELECT compare('SELECT sum(predict(''tiny:1'', x)) FROM allowed');
+CREATE ROLE smartpouch_reader;
+GRANT USAGE ON SCHEMA smartpouch TO smartpouch_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smartpouch TO smartpouch_reader;
+GRANT SELECT ON bad TO smartpouch_reader;
+ALTER TABLE bad ENABLE ROW LEVEL SECURITY;
+CREATE POLICY good ON bad USING (id <> 50);
+SET ROLE smartpouch_reader;
+EXPLAIN (COSTS OFF) SELECT id, predict('tiny:1', x) FROM bad;
+SELECT compare('SELECT id, predict(''tiny:1'', x) FROM bad');
+SELECT compare('SELECT id, predict(''tiny:1'', CASE WHEN id > 2001 THEN x END) FROM bad WHERE id < 2003');
+RESET ROLE;
+SELECT grant_model('tiny', 'smartpouch_reader', 'predict');
+SET ROLE smartpouch_reader;
+EXPLAIN (COSTS OFF) SELECT id, predict('tiny:1', x) FROM bad;
+SELECT compare('SELECT id, predict(''tiny:1'', x) FROM bad');
+RESET ROLE;
+-- a cursor of one who may predict, in the hands of one who may not
+SELECT revoke_model('tiny', 'smartpouch_reader', 'predict');
+BEGIN;
+DECLARE c CURSOR FOR SELECT id, predict('tiny:1', x) FROM patient;
+MOVE 5 IN c;
+SET LOCAL ROLE smartpouch_reader;
+FETCH 1 FROM c;
+ROLLBACK;
+
+-- ---- workers ----
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+EXPLAIN (COSTS OFF) SELECT sum(predict('tiny:1', x)) FROM patient;
+SELECT compare('SELECT id, predict(''tiny:1'', x) FROM patient ORDER BY id');
+SELECT compare('SELECT sum(predict(''tiny:1'', x)::numeric) FROM patient');
+
+DROP TABLE patient, bad, parted CASCADE;
+DROP FUNCTION compare, answer, notes, note, plan_of, nodes;
+DROP SEQUENCE counter;
+REVOKE ALL ON SCHEMA smartpouch FROM smartpouch_reader;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA smartpouch FROM smartpouch_reader;
+DROP ROLE smartpouch_reader;

@@ -1,0 +1,113 @@
+/*
+ * src/scan/sp_scan.h
+ *
+ * Predictions over blocks of rows inside ordinary plans.
+ *
+ * A finished plan is rewritten: a node whose target list calls predict,
+ * predict_label, predict_proba or predict_raw with a constant model hands its
+ * projection to a CustomScan above it, and an aggregate whose arguments call
+ * them gets one below it.  The node gathers rows, evaluates each model once
+ * for the block, and passes rows on unchanged.
+ *
+ * A call stays where it was, as CASE WHEN gathered THEN column ELSE call END:
+ * the node gives its columns to rows that a block could serve, and any other
+ * row (the first one, one that cannot be bound) goes through with gathered
+ * false, so that the function itself answers or raises, in its turn among the
+ * other expressions of the row.  Nothing that a row function says is said
+ * anywhere else.
+ *
+ * What remains to be seen is reading ahead: below the node rows are read, and
+ * features computed, earlier than without it.  Nothing volatile may be there,
+ * and what may raise an error only if all rows are read anyhow and nothing
+ * that is evaluated in between may raise another (sp_scan_hazard.c).
+ *
+ * Only calls that every row evaluates move (never out of CASE, COALESCE,
+ * AND/OR, NULLIF or an aggregate's FILTER), and only in SELECT and INSERT ...
+ * SELECT without row locks.
+ */
+#ifndef SP_SCAN_H
+#define SP_SCAN_H
+
+#include "server/sp_compat.h"
+
+#include "nodes/extensible.h"
+#include "nodes/plannodes.h"
+
+/* What a call asks of the model. */
+typedef enum SpCallKind
+{
+	SP_CALL_NUMBER,
+	SP_CALL_LABEL,
+	SP_CALL_PROBABILITIES,
+	SP_CALL_PROBABILITY,		/* of the label that is its third argument */
+	SP_CALL_RAW
+} SpCallKind;
+
+/*
+ * The private data of the CustomScan: {needs_all, kinds, carried}.  needs_all:
+ * rows may be gathered only in a run of the executor that is not limited.
+ * kinds: of each call.  carried: numbers of the child's columns that the
+ * target list reads outside the calls.
+ *
+ * custom_scan_tlist is the child's columns, then gathered, then a column for
+ * each call; custom_exprs are the calls over the child's columns (OUTER_VAR).
+ */
+#define SP_SCAN_NEEDS_ALL 0
+#define SP_SCAN_KINDS 1
+#define SP_SCAN_CARRIED 2
+
+extern const CustomScanMethods sp_scan_methods;
+
+/* Once per process, from _PG_init: node, planner and executor hooks. */
+extern void sp_scan_init(void);
+
+/* Move what can move, in place; true if anything did. */
+extern bool sp_scan_rewrite(PlannedStmt *stmt);
+
+/* Will this run of the executor read all that the plan gives? */
+extern bool sp_scan_runs_to_end(const EState *estate);
+
+/* ---- sp_scan_hazard.c: how evaluating something earlier could be seen ---- */
+
+typedef enum SpHazard
+{
+	SP_HAZARD_NONE,
+	SP_HAZARD_ERROR,			/* it may raise */
+	SP_HAZARD_EFFECT			/* volatile, or not known */
+} SpHazard;
+
+/*
+ * sure: by the time that the first row is passed on, the expression has been
+ * evaluated; then what depends on no row has raised already if it raises at all.
+ */
+extern SpHazard sp_scan_hazard(Node *expression, bool sure, const PlannedStmt *stmt);
+
+/* Of reading rows of a plan; sure as above for the filters of its nodes. */
+extern SpHazard sp_scan_plan_hazard(Plan *plan, bool sure, const PlannedStmt *stmt);
+
+/* Children of a plan node, in a new list. */
+extern List *sp_scan_children(const Plan *plan);
+
+/* ---- sp_scan_split.c: taking calls out of expressions ---- */
+
+typedef struct SpSplit
+{
+	bool		of_aggregate;	/* calls in arguments of aggregates; the child's columns stay as they are */
+	List	   *columns;		/* the child's; otherwise what the expressions need of it: Var, Aggref, ... */
+	List	   *calls;			/* as custom_exprs */
+	List	   *kinds;
+} SpSplit;
+
+/* Does any expression call one of the functions, wherever? */
+extern bool sp_scan_has_calls(Node *expressions);
+
+/* Find calls and columns; the expressions with NULL in the place of calls, which are of no use but to look at. */
+extern List *sp_scan_collect(SpSplit *split, List *expressions);
+
+/* After collecting: the expressions over the node's columns. */
+extern List *sp_scan_replace(SpSplit *split, List *expressions);
+
+/* Numbers of those of the first n columns that collected expressions read. */
+extern List *sp_scan_columns_read(List *collected, int n);
+
+#endif

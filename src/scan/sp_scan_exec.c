@@ -1,0 +1,444 @@
+/*
+ * src/scan/sp_scan_exec.c
+ *
+ * The node at run time.
+ *
+ * Features are bound into the models' evaluators as rows arrive, so of a row
+ * only the columns that are passed on are kept.  A row that cannot be bound
+ * ends the block before it and stays in the child's slot until its turn.
+ *
+ * The first row of a scan goes to the row functions: whatever is wrong with a
+ * model is said by them, and a plan that gives one row costs nothing more.
+ * Then blocks grow, so that no more rows are read in vain than were given.
+ */
+#include "server/sp_compat.h"
+
+#include "commands/explain.h"
+#include SP_EXPLAIN_HEADER
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "api/sp_model_ref.h"
+#include "scan/sp_scan.h"
+#include "scan/sp_scan_source.h"
+#include "server/sp_guc.h"
+
+typedef struct ScanNode
+{
+	CustomScanState css;
+	int			n_sources;
+	int			n_calls;
+	int			n_columns;		/* of the child */
+	int			n_carried;
+	SpSource   *sources;
+	SpCall	   *calls;
+	int		   *carried;		/* indexes, from 0 */
+	int16	   *lengths;		/* of the carried columns' types */
+	bool	   *by_value;
+	bool		needs_all;
+	int			capacity;
+	int			block_limit;	/* rows of the next block; 1 means a row for the row functions */
+	int			rows;			/* in the block */
+	int			next;
+	bool		is_ready;		/* all sources can serve blocks, */
+	Oid			user;			/* for this user */
+	bool		has_ended;		/* the child has no more rows */
+	TupleTableSlot *pending;	/* a row of the child that is in no block */
+	MemoryContext block_mcx;	/* values of the block's rows */
+	Datum	   *values;			/* rows times carried */
+	bool	   *nulls;
+	ExprContext *bind_context;
+	ScanState  *table;			/* the child if it reads a table's rows as they are stored, or NULL */
+	ItemPointerData *tids;		/* of the block's rows in it */
+} ScanNode;
+
+static Node *create_state(CustomScan *plan);
+static void begin(CustomScanState *css, EState *estate, int eflags);
+static TupleTableSlot *next_row(CustomScanState *css);
+static void end(CustomScanState *css);
+static void rescan(CustomScanState *css);
+static void explain(CustomScanState *css, List *ancestors, ExplainState *es);
+
+const CustomScanMethods sp_scan_methods = {
+	.CustomName = "smartpouch",
+	.CreateCustomScanState = create_state
+};
+
+static const CustomExecMethods exec_methods = {
+	.CustomName = "smartpouch",
+	.BeginCustomScan = begin,
+	.ExecCustomScan = next_row,
+	.EndCustomScan = end,
+	.ReScanCustomScan = rescan,
+	.ExplainCustomScan = explain
+};
+
+static Node *
+create_state(CustomScan *plan)
+{
+	ScanNode   *node = palloc0(sizeof(ScanNode));
+
+	(void) plan;
+	NodeSetTag(node, T_CustomScanState);
+	node->css.methods = &exec_methods;
+	return (Node *) node;
+}
+
+static bool
+same_text(const text *a, const text *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+static text *
+constant_text(Node *constant)
+{
+	return DatumGetTextPP(((Const *) constant)->constvalue);
+}
+
+static SpSource *
+source_of(ScanNode *node, FuncExpr *call)
+{
+	text	   *model = constant_text(linitial(call->args));
+	Expr	   *features = lsecond(call->args);
+	SpSource   *source = node->sources;
+
+	for (; source < node->sources + node->n_sources; source++)
+		if (same_text(source->model, model) && equal(source->expression, features))
+			return source;
+	node->n_sources++;
+	source->model = model;
+	source->expression = features;
+	source->features = ExecInitExpr(features, &node->css.ss.ps);
+	source->argtype = exprType((Node *) features);
+	source->is_null = palloc0(mul_size(node->capacity, sizeof(bool)));
+	return source;
+}
+
+static void
+begin_calls(ScanNode *node, CustomScan *plan)
+{
+	List	   *kinds = list_nth(plan->custom_private, SP_SCAN_KINDS);
+
+	node->n_calls = list_length(plan->custom_exprs);
+	node->calls = palloc0(mul_size(node->n_calls, sizeof(SpCall)));
+	node->sources = palloc0(mul_size(node->n_calls, sizeof(SpSource)));
+	for (int i = 0; i < node->n_calls; i++)
+	{
+		FuncExpr   *expression = list_nth(plan->custom_exprs, i);
+		SpCall	   *call = &node->calls[i];
+
+		call->kind = (SpCallKind) list_nth_int(kinds, i);
+		call->source = source_of(node, expression);
+		if (call->kind == SP_CALL_PROBABILITY)
+			call->label_text = constant_text(lthird(expression->args));
+	}
+}
+
+static void
+begin_carried(ScanNode *node, List *carried, TupleDesc desc)
+{
+	Size		kept;
+
+	node->n_carried = list_length(carried);
+	kept = mul_size(node->capacity, Max(node->n_carried, 1));
+	node->carried = palloc(mul_size(Max(node->n_carried, 1), sizeof(int)));
+	node->lengths = palloc(mul_size(Max(node->n_carried, 1), sizeof(int16)));
+	node->by_value = palloc(mul_size(Max(node->n_carried, 1), sizeof(bool)));
+	for (int i = 0; i < node->n_carried; i++)
+	{
+		Form_pg_attribute attribute;
+
+		node->carried[i] = list_nth_int(carried, i) - 1;
+		attribute = TupleDescAttr(desc, node->carried[i]);
+		node->lengths[i] = attribute->attlen;
+		node->by_value[i] = attribute->attbyval;
+	}
+	node->values = palloc(mul_size(kept, sizeof(Datum)));
+	node->nulls = palloc(mul_size(kept, sizeof(bool)));
+}
+
+/*
+ * UPDATE and DELETE ... WHERE CURRENT OF look in a cursor's plan for the scan
+ * of the table and for the row in its slot.  The child is ahead, so they have
+ * to find the row here.
+ */
+static void
+begin_table(ScanNode *node, Plan *child)
+{
+	switch (nodeTag(child))
+	{
+		case T_SeqScan:
+		case T_SampleScan:
+		case T_IndexScan:
+		case T_BitmapHeapScan:
+		case T_TidScan:
+		case T_TidRangeScan:
+			node->table = (ScanState *) outerPlanState(node);
+			node->css.ss.ss_currentRelation = node->table->ss_currentRelation;
+			node->tids = palloc(mul_size(node->capacity, sizeof(ItemPointerData)));
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+begin(CustomScanState *css, EState *estate, int eflags)
+{
+	ScanNode   *node = (ScanNode *) css;
+	CustomScan *plan = (CustomScan *) css->ss.ps.plan;
+
+	outerPlanState(css) = ExecInitNode(outerPlan(plan), estate, eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
+	node->needs_all = intVal(list_nth(plan->custom_private, SP_SCAN_NEEDS_ALL)) != 0;
+	node->capacity = sp_batch_size;
+	node->block_limit = 1;
+	node->n_columns = list_length(plan->custom_scan_tlist) - list_length(plan->custom_exprs) - 1;
+	begin_calls(node, plan);
+	begin_carried(node, list_nth(plan->custom_private, SP_SCAN_CARRIED), ExecGetResultType(outerPlanState(css)));
+	begin_table(node, outerPlan(plan));
+	node->block_mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch block", ALLOCSET_DEFAULT_SIZES);
+	node->bind_context = CreateExprContext(estate);
+}
+
+/* Resolves the references, under the statement's snapshot. */
+static bool
+get_ready(ScanNode *node)
+{
+	for (int i = 0; i < node->n_sources; i++)
+		if (!sp_source_ready(&node->sources[i], node->calls, node->n_calls,
+							 node->css.ss.ps.state->es_query_cxt, &node->capacity))
+			return false;
+	return true;
+}
+
+/* Bind row number row of the block; false if the row is not for blocks. */
+static bool
+bind_row(ScanNode *node, TupleTableSlot *slot, int row)
+{
+	MemoryContext old;
+	bool		is_bound = true;
+
+	ResetExprContext(node->bind_context);
+	node->bind_context->ecxt_outertuple = slot;
+	old = MemoryContextSwitchTo(node->bind_context->ecxt_per_tuple_memory);
+	/* in the order of the calls, and no features beyond the first that the row functions would complain about */
+	for (int i = 0; is_bound && i < node->n_sources; i++)
+		is_bound = sp_source_bind(&node->sources[i], node->bind_context, row);
+	MemoryContextSwitchTo(old);
+	return is_bound;
+}
+
+static void
+keep_columns(ScanNode *node, TupleTableSlot *slot, int row)
+{
+	MemoryContext old = MemoryContextSwitchTo(node->block_mcx);
+
+	for (int i = 0; i < node->n_carried; i++)
+	{
+		Size		at = (Size) row * node->n_carried + i;
+
+		node->values[at] = slot_getattr(slot, node->carried[i] + 1, &node->nulls[at]);
+		if (!node->nulls[at] && !node->by_value[i])
+			node->values[at] = datumCopy(node->values[at], false, node->lengths[i]);
+	}
+	if (node->table != NULL)
+		node->tids[row] = node->table->ss_ScanTupleSlot->tts_tid;
+	MemoryContextSwitchTo(old);
+}
+
+static TupleTableSlot *
+child_row(ScanNode *node)
+{
+	TupleTableSlot *slot;
+
+	if (node->has_ended)
+		return NULL;
+	slot = ExecProcNode(outerPlanState(node));
+	node->has_ended = TupIsNull(slot);
+	return node->has_ended ? NULL : slot;
+}
+
+static bool
+may_gather(ScanNode *node)
+{
+	if (node->block_limit < 2 || (node->needs_all && !sp_scan_runs_to_end(node->css.ss.ps.state)))
+		return false;
+	if (!node->is_ready)
+	{
+		node->is_ready = get_ready(node);
+		node->user = GetUserId();
+	}
+	return node->is_ready;
+}
+
+/*
+ * Rights are asked for at each call.  In a cursor, or above the node, the
+ * current user may change between two rows; those that are evaluated already
+ * are given to nobody who might not have asked for them.
+ */
+static void
+check_user(ScanNode *node)
+{
+	for (int i = 0; i < node->n_sources; i++)
+		sp_source_check(&node->sources[i]);
+	node->user = GetUserId();
+}
+
+/* After this there is a block, or a pending row, or no row is left. */
+static void
+gather(ScanNode *node)
+{
+	bool		is_block = may_gather(node);
+
+	node->rows = 0;
+	node->next = 0;
+	MemoryContextReset(node->block_mcx);
+	do
+	{
+		TupleTableSlot *slot = child_row(node);
+
+		if (slot == NULL)
+			break;
+		if (!is_block || !bind_row(node, slot, node->rows))
+		{
+			node->pending = slot;
+			break;
+		}
+		keep_columns(node, slot, node->rows++);
+	} while (node->rows < Min(node->block_limit, node->capacity) &&
+			 MemoryContextMemAllocated(node->block_mcx, false) <= (Size) work_mem * 1024);
+	node->block_limit = Min(node->block_limit * 2, node->capacity);
+	for (int i = 0; node->rows > 0 && i < node->n_sources; i++)
+		sp_source_run(&node->sources[i], node->rows);
+}
+
+/* The next row of the block into the scan slot. */
+static void
+store_gathered(ScanNode *node, TupleTableSlot *slot)
+{
+	int			row = node->next++;
+	Size		first = (Size) row * node->n_carried;
+
+	if (node->table != NULL)
+		slot->tts_tid = node->tids[row];
+	memset(slot->tts_isnull, true, node->n_columns);
+	for (int i = 0; i < node->n_carried; i++)
+	{
+		slot->tts_values[node->carried[i]] = node->values[first + i];
+		slot->tts_isnull[node->carried[i]] = node->nulls[first + i];
+	}
+	slot->tts_values[node->n_columns] = BoolGetDatum(true);
+	slot->tts_isnull[node->n_columns] = false;
+	for (int i = 0; i < node->n_calls; i++)
+		slot->tts_values[node->n_columns + 1 + i] =
+			sp_call_result(&node->calls[i], row, &slot->tts_isnull[node->n_columns + 1 + i]);
+}
+
+/* The pending row as it came. */
+static void
+store_pending(ScanNode *node, TupleTableSlot *slot)
+{
+	TupleTableSlot *row = node->pending;
+
+	node->pending = NULL;
+	if (node->table != NULL)
+		slot->tts_tid = node->table->ss_ScanTupleSlot->tts_tid;
+	slot_getallattrs(row);
+	memcpy(slot->tts_values, row->tts_values, mul_size(node->n_columns, sizeof(Datum)));
+	memcpy(slot->tts_isnull, row->tts_isnull, mul_size(node->n_columns, sizeof(bool)));
+	slot->tts_values[node->n_columns] = BoolGetDatum(false);
+	slot->tts_isnull[node->n_columns] = false;
+	memset(slot->tts_isnull + node->n_columns + 1, true, node->n_calls);
+}
+
+static TupleTableSlot *
+next_row(CustomScanState *css)
+{
+	ScanNode   *node = (ScanNode *) css;
+	ExprContext *context = css->ss.ps.ps_ExprContext;
+	TupleTableSlot *slot = css->ss.ss_ScanTupleSlot;
+	MemoryContext old;
+
+	CHECK_FOR_INTERRUPTS();
+	ResetExprContext(context);
+	if (unlikely(node->is_ready && node->user != GetUserId()))
+		check_user(node);
+	if (node->next >= node->rows && node->pending == NULL)
+		gather(node);
+	ExecClearTuple(slot);
+	if (node->next >= node->rows && node->pending == NULL)
+		return slot;
+	old = MemoryContextSwitchTo(context->ecxt_per_tuple_memory);
+	if (node->next < node->rows)
+		store_gathered(node, slot);
+	else
+		store_pending(node, slot);
+	MemoryContextSwitchTo(old);
+	ExecStoreVirtualTuple(slot);
+	if (node->table != NULL)
+		slot->tts_tableOid = RelationGetRelid(node->table->ss_currentRelation);
+	if (css->ss.ps.ps_ProjInfo == NULL)
+		return slot;
+	context->ecxt_scantuple = slot;
+	return ExecProject(css->ss.ps.ps_ProjInfo);
+}
+
+static void
+end(CustomScanState *css)
+{
+	ScanNode   *node = (ScanNode *) css;
+
+	for (int i = 0; i < node->n_sources; i++)
+		if (node->sources[i].site != NULL)
+		{
+			MemoryContextDelete(node->sources[i].site->mcx);
+			node->sources[i].site = NULL;
+		}
+	ExecEndNode(outerPlanState(css));
+}
+
+static void
+rescan(CustomScanState *css)
+{
+	ScanNode   *node = (ScanNode *) css;
+
+	node->rows = 0;
+	node->next = 0;
+	node->pending = NULL;
+	node->has_ended = false;
+	node->block_limit = 1;
+	if (outerPlanState(css)->chgParam == NULL)
+		ExecReScan(outerPlanState(css));
+}
+
+/* Each model with the version that its reference means now, to whom may know it. */
+static void
+explain(CustomScanState *css, List *ancestors, ExplainState *es)
+{
+	ScanNode   *node = (ScanNode *) css;
+	List	   *models = NIL;
+
+	(void) ancestors;
+	for (int i = 0; i < node->n_sources; i++)
+	{
+		const text *model = node->sources[i].model;
+		SpResolved	resolved;
+		char	   *name = text_to_cstring(model);
+		bool		is_new = true;
+
+		for (int j = 0; j < i; j++)
+			is_new = is_new && !same_text(model, node->sources[j].model);
+		if (is_new)
+			models = lappend(models, sp_model_ref_try(model, SP_MAY_PREDICT, &resolved) ?
+							 psprintf("%s version %d", name, resolved.rows.version.version) :
+							 psprintf("%s not available", name));
+	}
+	ExplainPropertyList("Models", models, es);
+}

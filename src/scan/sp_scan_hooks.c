@@ -1,0 +1,113 @@
+/*
+ * src/scan/sp_scan_hooks.c
+ *
+ * Plans are rewritten as the planner returns them.  A library that is loaded
+ * while a statement is planned comes too late for that statement: what was
+ * planned in the transaction that loaded it is rewritten (a copy of it) when
+ * it is executed, and plans that were cached meanwhile are made again.
+ */
+#include "server/sp_compat.h"
+
+#include "access/parallel.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "optimizer/planner.h"
+#include "storage/proc.h"
+#include "utils/plancache.h"
+
+#include "scan/sp_scan.h"
+#include "server/sp_guc.h"
+
+static planner_hook_type previous_planner;
+static ExecutorStart_hook_type previous_start;
+static ExecutorRun_hook_type previous_run;
+
+/* The transaction that loaded the library, 0 when its plans are dealt with. */
+static LocalTransactionId loaded_in = InvalidLocalTransactionId;
+
+/* The innermost run that has begun, and whether it reads to the end. */
+static const EState *running = NULL;
+static bool runs_to_end = false;
+
+bool
+sp_scan_runs_to_end(const EState *estate)
+{
+	return estate == running && runs_to_end;
+}
+
+static PlannedStmt *
+plan_statement(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	PlannedStmt *stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, params) :
+		standard_planner(parse, query_string, cursor_options, params);
+
+	/* a cursor that scrolls is left as it is: it may read backward, which gathering cannot */
+	if (sp_enable_batch && !(cursor_options & CURSOR_OPT_SCROLL))
+		(void) sp_scan_rewrite(stmt);
+	return stmt;
+}
+
+/*
+ * The statement that loaded the library was planned without the hook, or its
+ * plan was made in the same transaction; after that, plans that were kept are
+ * made anew.
+ */
+static void
+rewrite_late(QueryDesc *query, int eflags)
+{
+	PlannedStmt *copy;
+
+	if (sp_local_transaction_compat() != loaded_in)
+	{
+		/* this plan may be one of them, and has been taken already */
+		loaded_in = InvalidLocalTransactionId;
+		ResetPlanCache();
+	}
+	if (!sp_enable_batch || query->operation == CMD_UTILITY || (eflags & EXEC_FLAG_BACKWARD))
+		return;
+	copy = copyObject(query->plannedstmt);
+	if (sp_scan_rewrite(copy))
+		query->plannedstmt = copy;
+}
+
+static void
+start(QueryDesc *query, int eflags)
+{
+	if (unlikely(loaded_in != InvalidLocalTransactionId))
+		rewrite_late(query, eflags);
+	if (previous_start)
+		previous_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+static void
+run(SP_EXECUTOR_RUN_ARGS)
+{
+	const EState *outer = running;
+	bool		outer_to_end = runs_to_end;
+
+	/* not restored after an error: then the outer run, if it goes on, reads no further than it must */
+	running = query->estate;
+	runs_to_end = count == 0;
+	if (previous_run)
+		previous_run(SP_EXECUTOR_RUN_PASS);
+	else
+		standard_ExecutorRun(SP_EXECUTOR_RUN_PASS);
+	running = outer;
+	runs_to_end = outer_to_end;
+}
+
+void
+sp_scan_init(void)
+{
+	RegisterCustomScanMethods(&sp_scan_methods);
+	previous_planner = planner_hook;
+	planner_hook = plan_statement;
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = start;
+	previous_run = ExecutorRun_hook;
+	ExecutorRun_hook = run;
+	if (!process_shared_preload_libraries_in_progress && MyProc != NULL && !IsParallelWorker())
+		loaded_in = sp_local_transaction_compat();
+}
