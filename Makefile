@@ -90,6 +90,7 @@ IMPORT_OBJS = \
 	src/import/sp_onnx_nodes.o \
 	src/import/sp_onnx_norms.o \
 	src/import/sp_onnx_pad.o \
+	src/import/sp_onnx_prepare.o \
 	src/import/sp_onnx_questions.o \
 	src/import/sp_onnx_recurrent.o \
 	src/import/sp_onnx_reshape.o \

@@ -115,6 +115,7 @@ sp_onnx_reduce(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpReduce kind, SpOnn
 	{
 		result->elem = SP_ONNX_INT64;
 		result->n_results = sp_onnx_width(result) == 1 ? n : 0;
+		result->below = n;
 		result->is_cluster = kind == SP_REDUCE_ARGMIN || kind == SP_REDUCE_ARGMIN_LAST;
 	}
 	return SP_OK;
@@ -153,6 +154,34 @@ sp_onnx_matrix(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, u
 	}
 	result->dims[value.rank - 1] = n_out;
 	return SP_OK;
+}
+
+/* Does what a value can be lie in an axis of n elements, counted from either end? */
+static bool
+sp_onnx_is_within(const SpOnnxValue *index, int64_t n)
+{
+	if (index->below > 0 || index->domain == NULL || index->domain->numbers == NULL)
+		return index->below > 0 && index->below <= n;
+	for (size_t at = 0; at < index->domain->count; at++)
+		if (!(index->domain->numbers[at] >= (double) -n && index->domain->numbers[at] < (double) n))
+			return false;
+	return true;
+}
+
+SpStatus
+sp_onnx_blank(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue index, int64_t n, uint32_t n_behind, SpOnnxValue *made)
+{
+	SpOnnxValue bounds[2];
+
+	if (!sp_onnx_is_float(made->elem) || sp_onnx_is_within(&index, n))
+		return SP_OK;
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_GE, index, sp_onnx_scalar(onnx, SP_ONNX_INT64, (double) -n), &bounds[0]));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_LT, index, sp_onnx_scalar(onnx, SP_ONNX_INT64, (double) n), &bounds[1]));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_AND, bounds[0], bounds[1], &bounds[0]));
+	for (uint32_t at = 0; at < n_behind; at++)
+		bounds[0].dims[bounds[0].rank++] = 1;
+	made->domain = NULL;
+	return sp_onnx_choose(onnx, node, bounds[0], *made, sp_onnx_scalar(onnx, made->elem, NAN), made);
 }
 
 SpStatus
@@ -205,6 +234,7 @@ sp_onnx_lookup(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue data, ui
 	SP_TRY(sp_onnx_step(onnx, node, SP_OP_TAKE, spec, inputs, 2, result));
 	made.kind = SP_ONNX_NUMBERS;
 	made.value = result->value;
+	made.below = 0;
 	*result = made;
-	return SP_OK;
+	return sp_onnx_blank(onnx, node, index, data.dims[axis], data.rank - axis - 1, result);
 }

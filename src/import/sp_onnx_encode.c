@@ -123,6 +123,7 @@ sp_onnx_place(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, co
 	SP_TRY(sp_onnx_step(onnx, node, SP_OP_ENCODE, spec, &input, 1, result));
 	result->elem = SP_ONNX_INT64;
 	result->n_results = sp_onnx_width(result) == 1 ? n_results : 0;
+	result->below = n_results;
 	return SP_OK;
 }
 

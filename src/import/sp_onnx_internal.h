@@ -94,6 +94,7 @@ typedef struct SpOnnxValue
 	SpType		label_type;
 	const SpOnnxList *domain;	/* all that the value can be, or NULL */
 	uint32_t	n_results;		/* of an index made by a step that bounds it, or 0 */
+	int64_t		below;			/* of integers: all are from 0 to one below it, or 0 if that is not known */
 	const SpOnnx__TensorProto *tensor;
 } SpOnnxValue;
 
@@ -115,7 +116,6 @@ typedef struct SpOnnx
 	uint32_t	n_labels;
 	SpStr	   *zipmap;			/* labels of a ZipMap after something else than a classifier */
 	uint32_t	n_zipmap;
-	SpType		zipmap_type;
 	SpTask		task;
 	bool		has_targets;	/* an output has several integers for each row, and is not the only one */
 	const SpOverrides *overrides;
@@ -258,9 +258,13 @@ extern void sp_onnx_groups(const SpOnnxValue *value, uint32_t first, uint32_t la
 extern SpStatus sp_onnx_matrix(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, uint32_t n_out,
 							   const double *weights, const double *bias, SpOnnxValue *result);
 
-/* data [.., n, ..] at the indices of a value, which has one axis or more */
+/* data [.., n, ..] at the indices of a value, which has one axis or more; floats at an index out of range are NaN */
 extern SpStatus sp_onnx_lookup(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue data, uint32_t axis,
 							   SpOnnxValue index, SpOnnxValue *result);
+
+/* NaN in made, of floats, where an index of an axis of n elements is out of range; index has the axes of made from first on. */
+extern SpStatus sp_onnx_blank(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue index, int64_t n, uint32_t n_behind,
+							  SpOnnxValue *made);
 
 /* sp_onnx_shapes.c: elements of one axis at fixed indices. */
 extern SpStatus sp_onnx_gather_fixed(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, uint32_t axis,
@@ -302,8 +306,16 @@ extern SpStatus sp_onnx_place(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnn
 extern SpStatus sp_onnx_define_classes(SpOnnx *onnx, const SpOnnx__NodeProto *node, uint32_t label,
 									   uint32_t scores, bool are_probabilities);
 
-/* sp_onnx_shapes.c, sp_onnx_reshape.c, sp_onnx_distances.c, sp_onnx_extents.c, sp_onnx_math.c, sp_onnx_dense.c, sp_onnx_encode.c, sp_onnx_svm.c: handlers */
+/* One handler for each entry of the list in sp_onnx_nodes.c. */
 #define SP_ONNX_HANDLER(name) extern SpStatus sp_onnx_##name(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+SP_ONNX_HANDLER(cast_node);
+SP_ONNX_HANDLER(identity);
+SP_ONNX_HANDLER(dropout);
+SP_ONNX_HANDLER(constant);
+SP_ONNX_HANDLER(arithmetic);
+SP_ONNX_HANDLER(scaler);
+SP_ONNX_HANDLER(normalizer);
+SP_ONNX_HANDLER(zipmap);
 SP_ONNX_HANDLER(reshape);
 SP_ONNX_HANDLER(flatten);
 SP_ONNX_HANDLER(squeeze);
@@ -355,19 +367,17 @@ SP_ONNX_HANDLER(distances);
 SP_ONNX_HANDLER(scan_node);
 SP_ONNX_HANDLER(svm_classifier);
 SP_ONNX_HANDLER(svm_regressor);
+SP_ONNX_HANDLER(tree_classifier);
+SP_ONNX_HANDLER(tree_regressor);
+SP_ONNX_HANDLER(tree_ensemble);
+SP_ONNX_HANDLER(linear_classifier);
+SP_ONNX_HANDLER(linear_regressor);
 
 /* sp_onnx_results.c: the graph's outputs, and with them the task. */
 extern SpStatus sp_onnx_outputs(SpOnnx *onnx, const SpOnnx__GraphProto *graph);
 
 /* sp_onnx_nodes.c: one node of any kind. */
 extern SpStatus sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node);
-
-/* sp_onnx_trees.c, sp_onnx_linear.c: the estimators. */
-extern SpStatus sp_onnx_tree_classifier(SpOnnx *onnx, const SpOnnx__NodeProto *node);
-extern SpStatus sp_onnx_tree_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node);
-extern SpStatus sp_onnx_tree_ensemble(SpOnnx *onnx, const SpOnnx__NodeProto *node);
-extern SpStatus sp_onnx_linear_classifier(SpOnnx *onnx, const SpOnnx__NodeProto *node);
-extern SpStatus sp_onnx_linear_regressor(SpOnnx *onnx, const SpOnnx__NodeProto *node);
 
 /* sp_onnx_scores.c: what classifiers and regressors do alike after their scores. */
 typedef enum SpOnnxPost

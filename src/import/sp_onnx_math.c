@@ -373,6 +373,7 @@ sp_onnx_topk(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	spec.kind = largest != 0;
 	SP_TRY(sp_onnx_step(onnx, node, SP_OP_TOPK, spec, inputs, 1, &index));
 	index.elem = SP_ONNX_INT64;
+	index.below = value.dims[axis];
 	index.dims[axis] = k;
 	spec.dims[3] = 0;
 	spec.kind = 1;

@@ -64,6 +64,7 @@ sp_onnx_pad_axes(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value
 	SP_TRY(sp_onnx_pick(onnx, node, value, indices, count, fill));
 	sp_free(onnx->cx, indices);
 	value->domain = NULL;
+	value->below = 0;
 	return SP_OK;
 }
 

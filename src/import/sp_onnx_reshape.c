@@ -262,8 +262,8 @@ sp_onnx_concat(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		for (uint32_t at = 0; at < made.rank; at++)
 			if (at != axis && parts[i].dims[at] != made.dims[at])
 				return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "inputs do not fit together");
-		if (made.domain)
-			made.domain = NULL;
+		made.domain = NULL;
+		made.below = made.below > 0 && parts[i].below > made.below ? parts[i].below : parts[i].below == 0 ? 0 : made.below;
 		made.dims[axis] += parts[i].dims[axis];
 	}
 	sp_onnx_groups(&made, axis, axis, dims);

@@ -107,7 +107,6 @@ sp_onnx_same_labels(SpOnnx *onnx, const SpOnnx__NodeProto *node, bool after_clas
 	{
 		onnx->zipmap = labels;
 		onnx->n_zipmap = n_labels;
-		onnx->zipmap_type = type;
 		return SP_OK;
 	}
 	for (i = 0; i < n_labels && i < onnx->n_labels; i++)

@@ -277,6 +277,7 @@ sp_onnx_gather_elements(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_step(onnx, node, SP_OP_TAKE, spec, inputs, 2, &result));
 	result.dims[axis] = index.dims[axis];
 	result.row_axis = index.row_axis;
+	SP_TRY(sp_onnx_blank(onnx, node, index, value.dims[axis], 0, &result));
 	return sp_onnx_define_output(onnx, node, 0, result);
 }
 

@@ -131,6 +131,7 @@ sp_onnx_resolve(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue *value)
 	table.dims[0] = (int64_t) table.list.count;
 	index.kind = SP_ONNX_NUMBERS;
 	index.n_results = 0;
+	index.below = (int64_t) table.list.count;
 	SP_TRY(sp_onnx_lookup(onnx, node, table, 0, index, value));
 	value->domain = index.labels;
 	return SP_OK;
@@ -396,6 +397,7 @@ sp_onnx_step(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOp op, SpGeneral spe
 	made.kind = SP_ONNX_NUMBERS;
 	made.domain = NULL;
 	made.n_results = 0;
+	made.below = 0;
 	made.is_cluster = false;
 	made.is_probability = false;
 	made.is_sign = false;

@@ -182,6 +182,65 @@ def frame(used: data.Data, X: np.ndarray) -> pd.DataFrame:
     return found
 
 
+def dictionary_recipe() -> Callable[[], Trained]:
+    """Dictionaries of some keys; the server has a feature for each key, and NULL for one that is not there."""
+
+    def train() -> Trained:
+        from skl2onnx.common.data_types import DictionaryType, FloatTensorType, StringTensorType
+
+        used = data.classes()
+        model = make("DictVectorizer", sparse=False).fit(dictionaries(used, used.X))
+        artifact = skl2onnx.convert_sklearn(
+            model, initial_types=[("D", DictionaryType(StringTensorType([1]), FloatTensorType([1])))],
+            target_opset={"": 18, "ai.onnx.ml": 3},
+        ).SerializeToString()
+        rows = blanked(used.held[np.arange(ROWS) % len(used.held)].astype(np.float32).astype(np.float64))
+        return Trained(artifact, rows, lambda given: Expected(value=model.transform(dictionaries(used, given))), onnx=artifact)
+
+    return train
+
+
+def dictionaries(used: data.Data, X: np.ndarray) -> list[dict[str, float]]:
+    return [{name: cell for name, cell in zip(sorted(used.names), row, strict=True) if not np.isnan(cell)} for row in X]
+
+
+def target_recipe(kind: str) -> Callable[[], Trained]:
+    """A transformer of targets, on a column of whole numbers; of one of a few integers the server makes a label."""
+
+    def train() -> Trained:
+        from skl2onnx.common.data_types import Int64TensorType
+
+        codes = data.digits().y.astype(np.int64)
+        model = make(kind).fit(codes)
+        artifact = skl2onnx.convert_sklearn(
+            model, initial_types=[("y", Int64TensorType([None, 1]))], target_opset={"": 18, "ai.onnx.ml": 3},
+        ).SerializeToString()
+        rows = codes[np.arange(ROWS) % len(codes)].reshape(-1, 1)
+        found = model.transform(rows.ravel())
+        expected = Expected(label=_texts(found)) if found.ndim == 1 else Expected(value=found)
+        return Trained(artifact, rows, lambda _: expected, onnx=artifact)
+
+    return train
+
+
+def neighbors_recipe() -> Callable[[], Trained]:
+    """Numbers of the nearest rows of training, and how far they are."""
+
+    def train() -> Trained:
+        used = data.classes()
+        model = make("NearestNeighbors", n_neighbors=4, radius=None).fit(used.X)
+        asked = dense_rows(used.held, dtype=np.float64, scale=2.0)
+        converted = convert(model, asked)
+
+        def answered(given: Any) -> Expected:
+            distances, numbers = model.kneighbors(given)
+            return Expected(value=numbers, raw=distances)
+
+        return Trained(converted.data, asked, answered, tolerance=precision(converted.data), onnx=converted.data)
+
+    return train
+
+
 def column_transformer(final: Any) -> Any:
     return make("Pipeline", steps=[
         ("columns", make("ColumnTransformer", transformers=[
@@ -232,6 +291,10 @@ def register() -> None:
     for kind, task, rest in OTHERS:
         rest = dict(rest)
         both(kind, task, rest.pop("only", data.classes), **rest)
+    add("dictvectorizer", "DictVectorizer", "transformation", dictionary_recipe(), note="a feature for each key")
+    add("nearestneighbors", "NearestNeighbors", "neighbours", neighbors_recipe(), sees="float64")
+    for kind in ("LabelBinarizer", "LabelEncoder"):
+        add(kind.lower(), kind, "transformation", target_recipe(kind), sees="int64")
     _variants()
     _pipelines()
 

@@ -158,13 +158,9 @@ OTHERS: list[tuple[str, str, dict[str, Any]]] = [
 
 # Estimators that skl2onnx converts and that are not in the suite.
 REASONS = {
-    "CountVectorizer": "reads text, not features of a row",
-    "TfidfVectorizer": "reads text, not features of a row",
-    "DictVectorizer": "reads dictionaries; its ONNX input is a map, not a row of named features",
-    "FeatureHasher": "reads text tokens; not features of a row",
+    "CountVectorizer": "cuts texts of any length into words; a string of a row is a category here",
+    "TfidfVectorizer": "cuts texts of any length into words; a string of a row is a category here",
+    "FeatureHasher": "hashes any strings; a string of a row is a category here, one of those that the file names",
     "KernelCenterer": "reads a kernel matrix between rows, not features of one row",
     "KNeighborsTransformer": "gives a distance graph to the training rows, for use inside fit()",
-    "NearestNeighbors": "gives indices of training rows; no prediction",
-    "LabelBinarizer": "transforms the target, not features",
-    "LabelEncoder": "transforms the target, not features",
 }

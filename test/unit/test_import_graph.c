@@ -355,6 +355,47 @@ test_margins(void)
 	}
 }
 
+/* An index that no element has gives no number, and not that of another one. */
+static void
+test_out_of_range(void)
+{
+	static const char *const to_integer[] = {"to", "i:7", NULL};
+	static const int64_t sides[] = {3, 2};
+	static const int64_t column[] = {0};
+	static const float table[] = {10, 11, 20, 21, 30, 31};
+	static const double rows[] = {0, 2, -3, 3, -4, 1e9};
+	static const double expected[] = {10, 11, 30, 31, 10, 11, NAN, NAN, NAN, NAN, NAN, NAN};
+
+	for (int is_pair = 0; is_pair < 2; is_pair++)
+	{
+		SpTestImport import;
+		double		given[12] = {0};
+		double		row[24] = {0};
+		bool		good;
+
+		graph.size = 0;
+		put_tensor(&graph, "table", 1, 2, sides, table, sizeof(table));
+		put_integers("column", 1, column);
+		put_node(&graph, "", "Cast", "X", "codes", to_integer);
+		put_node(&graph, "", "Gather", "codes,column", "code", axis1);
+		put_node(&graph, "", "Gather", "table,code", is_pair ? "pair" : "Y", NULL);
+		if (is_pair)
+			put_node(&graph, "", "Concat", "pair", "Y", axis1);
+		put_value(&graph, 11, "X", 1, 4);
+		put_value(&graph, 12, "Y", 1, 0);
+		put_model(&model, &graph);
+		for (int at = 0; at < 6; at++)
+			row[4 * at] = rows[at];
+		sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
+		good = import.status == SP_OK && sp_test_run(&import, row, 6, SP_OUTPUT_VALUE, 2, given);
+		for (int at = 0; at < 12; at++)
+			good = good && (given[at] == expected[at] || (isnan(given[at]) && isnan(expected[at])));
+		if (!ok(good, "an index out of range, form %d", is_pair))
+			sp_test_complain(&import, "out of range", 0);
+		sp_test_import_end(&import);
+	}
+}
+
 /* Products of a linear kernel beyond what a float holds cancel, and leave what libsvm's doubles leave. */
 static void
 test_linear_kernel(void)
@@ -415,6 +456,7 @@ main(void)
 	test_merged_rows();
 	test_targets();
 	test_linear_kernel();
+	test_out_of_range();
 	test_margins();
 	test_sign("skl2onnx", false, 2, "1");
 	test_sign("skl2onnx", true, 2, "-1");
