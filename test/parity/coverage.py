@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 OTHER = {
-    "converter": "the converter's file is not quite the model; the server answers as the file says",
+    "converter": "the converter's file is not quite the model: the server answers as the file says, or onnxruntime cannot run it either",
     "refused": "not accepted",
     "rightly refused": "refused, as documented",
     "unsupported": "the converter does not take it",
