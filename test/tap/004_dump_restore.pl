@@ -66,7 +66,7 @@ is($node->safe_psql('copy', "SELECT smartpouch.health() ->> 'status'"), 'pass', 
 
 # into another cluster, as plain SQL
 my $target = PostgreSQL::Test::Cluster->new('target');
-$target->init;
+$target->init(extra => \@initdb_options);
 $target->start;
 $target->safe_psql('postgres', 'CREATE ROLE keeper; CREATE ROLE app');
 $target->psql('postgres', undef, extra_params => [ '-q', '-f', "$dir/db.sql" ], on_error_stop => 1, stdout => undef);

@@ -9,8 +9,11 @@ use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(source_dir new_server fixtures read_fixture load_fixture import_fixture
+our @EXPORT = qw(@initdb_options source_dir new_server fixtures read_fixture load_fixture import_fixture
   fixture_arrays mismatches all_predictions);
+
+# whatever the environment says, which may be nothing
+our @initdb_options = ('--encoding=UTF8', '--locale=C');
 
 sub source_dir { return $ENV{SMARTPOUCH_SOURCE} // die "SMARTPOUCH_SOURCE is not set\n" }
 
@@ -20,7 +23,7 @@ sub new_server
 {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
-    $node->init(allows_streaming => $options{allows_streaming} // 0);
+    $node->init(allows_streaming => $options{allows_streaming} // 0, extra => \@initdb_options);
     # what these tests kill must come back with all that was committed
     $node->append_conf('postgresql.conf', "restart_after_crash = on\nsynchronous_commit = on");
     $node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
