@@ -11,6 +11,9 @@ CREATE FUNCTION variant(pattern text, replacement text) RETURNS bytea LANGUAGE s
 SELECT jsonb_pretty(smartpouch.inspect_model(artifact) - '{memory_bytes,row_cost_ns}'::text[]) FROM tiny WHERE name = 'classifier';
 SELECT key, (value #>> '{}')::bigint BETWEEN 1 AND 100000 AS plausible
 FROM tiny, jsonb_each(smartpouch.inspect_model(artifact)) WHERE name = 'classifier' AND key IN ('memory_bytes', 'row_cost_ns');
+-- the types that an XGBoost file names; a category whose file has no list of them is given as a code
+SELECT jsonb_path_query(smartpouch.inspect_model(convert_to(replace(convert_from(artifact, 'UTF8'), '["float", "float"]', '["int", "c"]'), 'UTF8')),
+	'$.features[*]') FROM tiny WHERE name = 'regression';
 SELECT smartpouch.inspect_model(artifact, 'onnx') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.inspect_model(NULL) IS NULL AS "null";
 

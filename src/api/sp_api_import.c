@@ -146,13 +146,15 @@ read_model(SpContext *cx, const Artifact *artifact, SpFormat *format)
 	return model;
 }
 
-/* What a caller passes: a number of the type, or a category. */
+/* What a caller passes: a number of the type, a category, or the code of one that the file does not list. */
 static const char *
 feature_type(const SpFeature *feature)
 {
 	bool		is_number = feature->categories.kind == SP_CATEGORIES_NONE ||
 		feature->categories.kind == SP_CATEGORIES_CODE;
 
+	if (feature->is_code && is_number)
+		return "code";
 	return is_number ? sp_type_name(feature->type) : "category";
 }
 
@@ -348,6 +350,11 @@ push_features(JsonbParseState **state, const SpModel *model)
 		sp_json_string(state, WJB_VALUE, model->features[i].name);
 		sp_json_key(state, "type");
 		sp_json_string(state, WJB_VALUE, feature_type(&model->features[i]));
+		if (model->features[i].source_type != NULL)
+		{
+			sp_json_key(state, "source_type");
+			sp_json_string(state, WJB_VALUE, model->features[i].source_type);
+		}
 		if (model->features[i].categories.kind != SP_CATEGORIES_NONE)
 			push_categories(state, &model->features[i].categories);
 		(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);

@@ -42,6 +42,8 @@ sp_xgb_check_shape(const SpXgboost *xgb)
 	if (xgb->names && xgb->n_names != xgb->num_feature)
 		return sp_fail(cx, SP_ERR_FORMAT, "%zu feature names for %u features",
 					   xgb->n_names, xgb->num_feature);
+	if (xgb->n_types > 0 && xgb->n_types != xgb->num_feature)
+		return sp_fail(cx, SP_ERR_FORMAT, "%zu feature types for %u features", xgb->n_types, xgb->num_feature);
 	return SP_OK;
 }
 
@@ -222,6 +224,8 @@ sp_xgb_build(SpXgboost *xgb, const SpOverrides *overrides, SpModel **model)
 	SP_TRY(sp_builder_task(builder, task, true, false));
 	SP_TRY(sp_xgb_origin(xgb, builder));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F32, xgb->num_feature, xgb->names, &input));
+	for (size_t at = 0; at < xgb->n_types; at++)
+		SP_TRY(sp_builder_source_type(builder, (uint32_t) at, xgb->types[at], sp_str_is(xgb->types[at], "c")));
 	SP_TRY(sp_xgb_add_columns(xgb, builder));
 	if (xgb->booster == SP_XGB_GBLINEAR)
 		SP_TRY(sp_xgb_add_linear(xgb, builder, input, &margin));

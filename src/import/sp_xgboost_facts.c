@@ -141,13 +141,14 @@ sp_xgb_read_objective(SpXgboost *xgb, SpTokens *tokens)
 	}
 }
 
+/* Texts of the features: their names, or their types ("c" is a category, other types are kinds of numbers). */
 static SpStatus
-sp_xgb_read_names(SpXgboost *xgb, SpTokens *tokens)
+sp_xgb_read_texts(SpXgboost *xgb, SpTokens *tokens, const char *what, SpStr **texts, size_t *count, size_t *capacity)
 {
 	SpContext  *cx = xgb->cx;
 	SpToken		token;
 
-	SP_TRY(sp_array_open(cx, tokens, "feature_names"));
+	SP_TRY(sp_array_open(cx, tokens, what));
 	for (;;)
 	{
 		const char *copy;
@@ -156,31 +157,13 @@ sp_xgb_read_names(SpXgboost *xgb, SpTokens *tokens)
 		if (token.kind == SP_TOKEN_ARRAY_END)
 			return SP_OK;
 		if (token.kind != SP_TOKEN_STRING)
-			return sp_wrong_kind(cx, &token, "feature_names", "an array of strings");
-		if (xgb->n_names >= cx->limits.max_features)
-			return sp_fail_limit(cx, "max_features", "the model has more feature names than the limit of %u",
+			return sp_wrong_kind(cx, &token, what, "an array of strings");
+		if (*count >= cx->limits.max_features)
+			return sp_fail_limit(cx, "max_features", "the model has more %s than the limit of %u", what,
 								 cx->limits.max_features);
 		SP_TRY(sp_copy_str(cx, token.text, &copy));
-		SP_TRY(sp_grow_array(cx, (void **) &xgb->names, &xgb->names_capacity, xgb->n_names + 1,
-							 sizeof(SpStr)));
-		xgb->names[xgb->n_names++] = (SpStr) {copy, token.text.size};
-	}
-}
-
-/* feature_types: "c" is a category; other names are kinds of numbers. */
-static SpStatus
-sp_xgb_read_types(SpXgboost *xgb, SpTokens *tokens)
-{
-	SpToken		token;
-
-	SP_TRY(sp_array_open(xgb->cx, tokens, "feature_types"));
-	for (;;)
-	{
-		SP_TRY(sp_tokens_next(tokens, &token));
-		if (token.kind == SP_TOKEN_ARRAY_END)
-			return SP_OK;
-		if (token.kind != SP_TOKEN_STRING)
-			return sp_wrong_kind(xgb->cx, &token, "feature_types", "an array of strings");
+		SP_TRY(sp_grow_array(cx, (void **) texts, capacity, *count + 1, sizeof(SpStr)));
+		(*texts)[(*count)++] = (SpStr) {copy, token.text.size};
 	}
 }
 
@@ -228,10 +211,12 @@ sp_xgb_read_learner(SpXgboost *xgb, SpTokens *tokens)
 				SP_TRY(sp_xgb_read_booster(xgb, tokens));
 				break;
 			case 3:
-				SP_TRY(sp_xgb_read_names(xgb, tokens));
+				SP_TRY(sp_xgb_read_texts(xgb, tokens, names[which], &xgb->names, &xgb->n_names,
+										 &xgb->names_capacity));
 				break;
 			case 4:
-				SP_TRY(sp_xgb_read_types(xgb, tokens));
+				SP_TRY(sp_xgb_read_texts(xgb, tokens, names[which], &xgb->types, &xgb->n_types,
+										 &xgb->types_capacity));
 				break;
 			case 5:
 				SP_TRY(sp_xgb_read_attributes(xgb, tokens));

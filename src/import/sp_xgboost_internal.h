@@ -80,6 +80,9 @@ typedef struct SpXgboost
 	int32_t    *tree_info;		/* output group of every tree */
 	size_t		n_tree_info;
 	size_t		tree_info_capacity;
+	SpStr	   *types;			/* of the features, or NULL */
+	size_t		n_types;
+	size_t		types_capacity;
 	SpStr	   *names;			/* of the features, or NULL */
 	size_t		n_names;
 	size_t		names_capacity;

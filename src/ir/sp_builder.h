@@ -48,6 +48,9 @@ typedef struct SpCategoriesSpec
 
 extern SpStatus sp_builder_categories(SpBuilder *builder, uint32_t feature, const SpCategoriesSpec *spec);
 
+/* What the file calls the type of a feature, and whether that is a category; see SpFeature. */
+extern SpStatus sp_builder_source_type(SpBuilder *builder, uint32_t feature, SpStr type, bool is_category);
+
 /*
  * What a stored model says of the importer's wishes; importers have overrides.
  * A default is a finite number as it stands in the input; on_unseen other than

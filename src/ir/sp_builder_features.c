@@ -27,6 +27,16 @@ get_feature(SpBuilder *builder, uint32_t number, SpFeature **feature)
 	return SP_OK;
 }
 
+SpStatus
+sp_builder_source_type(SpBuilder *builder, uint32_t number, SpStr type, bool is_category)
+{
+	SpFeature  *feature = NULL;
+
+	SP_TRY(get_feature(builder, number, &feature));
+	feature->is_code = is_category;
+	return sp_copy_str(builder->cx, type, &feature->source_type);
+}
+
 /* Lists of categories */
 
 static int

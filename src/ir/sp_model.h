@@ -98,6 +98,8 @@ typedef enum SpMissing
 typedef struct SpFeature
 {
 	const char *name;			/* unique, not empty, well-formed UTF-8 */
+	const char *source_type;	/* as the file calls it, or NULL; people are told it at import, it is not stored */
+	bool		is_code;		/* the same of a feature that holds codes of categories which the file does not list */
 	SpType		type;			/* equals the type of its input */
 	uint32_t	input;
 	uint32_t	column;

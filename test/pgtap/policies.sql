@@ -133,9 +133,9 @@ SELECT is((SELECT jsonb_object_agg(model, jsonb_build_array(on_missing, on_unsee
 	"filled": [{"color": "green", "store": 20}, "source"], "both": [{"age": 1, "color": "blue"}, "missing"]}'::jsonb,
 	'versions shows the policies');
 SELECT is((SELECT feature_types FROM versions WHERE model = 'source'), '{float32,category,category}'::text[], 'and which features are categories');
-SELECT is((SELECT inspect_model(bytes) -> 'features' FROM file), '[{"name": "age", "type": "float32"},
-	{"name": "color", "type": "category", "unseen": "error", "categories": ["red", "green", "blue"], "n_categories": 3},
-	{"name": "store", "type": "category", "unseen": "error", "categories": [300, 10, 20], "n_categories": 3}]'::jsonb,
+SELECT is((SELECT inspect_model(bytes) -> 'features' FROM file), '[{"name": "age", "type": "float32", "source_type": "float"},
+	{"name": "color", "type": "category", "unseen": "error", "categories": ["red", "green", "blue"], "source_type": "c", "n_categories": 3},
+	{"name": "store", "type": "category", "unseen": "error", "categories": [300, 10, 20], "source_type": "c", "n_categories": 3}]'::jsonb,
 	'inspect_model shows the rules of the file');
 
 -- Options that cannot be

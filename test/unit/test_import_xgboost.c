@@ -311,6 +311,9 @@ test_refused_facts(void)
 			WITH(learner_model_param, "{\"base_score\":\"0\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"2147483647\"}"));
 	refused(SP_ERR_UNSUPPORTED, "with 3 classes", WITH(learner_model_param, PARAM("0", "3", "2")));
 	refused(SP_ERR_FORMAT, "num_feature is 0", WITH(learner_model_param, PARAM("0", "0", "0")));
+	refused(SP_ERR_FORMAT, "1 feature types for 2", WITH(types, "[\"float\"]"));
+	refused(SP_ERR_FORMAT, "feature_types", WITH(types, "[1, 2]"));
+	refused(SP_OK, NULL, WITH(types, "[]"));
 	refused(SP_ERR_FORMAT, "2 feature names for 3", WITH(learner_model_param, PARAM("0", "0", "3")));
 	refused(SP_ERR_FORMAT, "number in a string", WITH(learner_model_param, PARAM("0", "-1", "2")));
 	refused(SP_ERR_FORMAT, "larger than", WITH(learner_model_param, PARAM("0", "0", "99999999999999999999")));
