@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(96);
+SELECT plan(99);
 \i tiny.inc
 
 CREATE FUNCTION based(base integer) RETURNS bytea LANGUAGE sql AS $$
@@ -194,6 +194,36 @@ SELECT matches(tampered('DELETE FROM smartpouch.event WHERE action = ''drop_mode
 SELECT matches(tampered('DELETE FROM smartpouch.model WHERE name = ''m'''), 'the event that the model was dropped is missing', 'a model that was taken away by hand');
 SELECT matches(tampered('UPDATE smartpouch.model SET last_event_hash = sha256(''x'') WHERE name = ''m'''), 'not the newest', 'a changed head');
 SELECT ok(whole(), 'and all is as before');
+
+-- the chain as it is described, made by other means
+CREATE FUNCTION canonical(value bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT coalesce(int4send(length(value)) || value, int4send(-1)) $$;
+CREATE FUNCTION canonical(value text) RETURNS bytea LANGUAGE sql AS $$ SELECT canonical(convert_to(value, 'UTF8')) $$;
+CREATE FUNCTION canonical(value bigint) RETURNS bytea LANGUAGE sql AS $$ SELECT canonical(int8send(value)) $$;
+CREATE FUNCTION link(e smartpouch.event, previous bytea) RETURNS bytea LANGUAGE sql AS $$
+	SELECT sha256(convert_to('smartpouch event 1', 'UTF8') || '\x00' || previous
+		|| canonical(uuid_send(e.model_id)) || canonical(e.seq) || canonical(timestamptz_send(e.at)) || canonical(timestamptz_send(e.recorded_at))
+		|| canonical(e.model) || canonical(e.action) || canonical(e.version::bigint) || canonical(e.stage) || canonical(e.replaced_version::bigint)
+		|| canonical(e.detail) || canonical(e.note) || canonical(e.evidence::text) || canonical(e.session_role) || canonical(e.acting_role)
+		|| canonical(e.api_key_id) || canonical(CASE family(e.client_address) WHEN 4 THEN '\x04'::bytea WHEN 6 THEN '\x06' END
+			|| substr(inet_send(e.client_address), 2, 1) || substr(inet_send(e.client_address), 5))) $$;
+SELECT is_empty($$ SELECT FROM (SELECT e.hash, link(e, lag(e.hash, 1, decode(repeat('00', 32), 'hex')) OVER (PARTITION BY model_id ORDER BY seq)) AS made
+	FROM smartpouch.event e) x WHERE hash IS DISTINCT FROM made $$, 'links are what the description says');
+SELECT smartpouch.import_model('crafted', based(1)) \gset
+INSERT INTO smartpouch.event
+SELECT (jsonb_populate_record(e, jsonb_build_object('seq', 1 + n, 'client_address', client, 'evidence', '{"long": [1.50, "ä"], "b": null}'::jsonb,
+	'note', E'Žofie\t\'', 'api_key_id', 'k', 'hash', repeat('0', 32)))).*
+FROM smartpouch.event e, (VALUES (1, '10.1.2.3'), (2, '2001:db8::1/64')) more (n, client) WHERE model = 'crafted';
+ALTER TABLE smartpouch.event DISABLE TRIGGER ALL;
+UPDATE smartpouch.event e SET hash = link(e, (SELECT hash FROM smartpouch.event p WHERE p.model_id = e.model_id AND p.seq = e.seq - 1))
+	WHERE model = 'crafted' AND seq = 2;
+UPDATE smartpouch.event e SET hash = link(e, (SELECT hash FROM smartpouch.event p WHERE p.model_id = e.model_id AND p.seq = e.seq - 1))
+	WHERE model = 'crafted' AND seq = 3;
+ALTER TABLE smartpouch.event ENABLE TRIGGER ALL;
+SELECT smartpouch.repair_triggers() \gset
+UPDATE smartpouch.model m SET last_event = 3, last_event_hash = (SELECT hash FROM smartpouch.event e WHERE model_id = m.id AND seq = 3) WHERE name = 'crafted';
+SELECT ok(whole('crafted'), 'with addresses, evidence and other alphabets too');
+SELECT smartpouch.drop_model('crafted') \gset
+SELECT ok(whole('crafted'), 'and the next event follows');
 
 -- independent of settings
 SELECT smartpouch.registry_digest() AS digest \gset

@@ -1,0 +1,94 @@
+# Backends are killed in the middle of imports, promotions, rollbacks and drops:
+# whatever is there afterwards is whole.
+use strict;
+use warnings FATAL => 'all';
+
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+use Smartpouch;
+
+my $node = new_server('kill');
+$node->safe_psql('postgres', slurp_file(source_dir() . '/test/pgtap/tiny.inc'));
+
+# Random changes, several in each transaction, some of them undone; errors of refused ones are fine.
+$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION based(base integer) RETURNS bytea LANGUAGE sql AS $$
+	SELECT convert_to(replace(convert_from(artifact, 'UTF8'), '5E-1', base::text), 'UTF8')
+	FROM tiny WHERE name = 'regression' $$;
+CREATE FUNCTION any_version(of_model text) RETURNS integer LANGUAGE sql AS $$
+	SELECT version FROM smartpouch.versions WHERE model = of_model ORDER BY random() LIMIT 1 $$;
+CREATE PROCEDURE change(model text) LANGUAGE plpgsql AS $$
+DECLARE
+	stage text := (ARRAY['testing', 'staging', 'production'])[1 + floor(3 * random())];
+BEGIN
+	CASE floor(7 * random())
+		WHEN 0 THEN PERFORM smartpouch.import_model(model, based((5 * random())::integer));
+		WHEN 1, 2 THEN PERFORM smartpouch.promote(model, any_version(model), stage);
+		WHEN 3 THEN PERFORM smartpouch.rollback(model, stage);
+		WHEN 4 THEN PERFORM smartpouch.drop_version(model || ':' || any_version(model));
+		WHEN 5 THEN PERFORM smartpouch.set_alias(model, 'best', any_version(model));
+		ELSE PERFORM smartpouch.import_model(model, based((5 * random())::integer)),
+			smartpouch.drop_deployment(model, stage);
+	END CASE;
+EXCEPTION WHEN object_not_in_prerequisite_state OR undefined_object OR dependent_objects_still_exist
+	OR null_value_not_allowed OR deadlock_detected THEN NULL;
+END $$;
+CREATE PROCEDURE churn(model text) LANGUAGE plpgsql AS $$
+BEGIN
+	LOOP
+		FOR i IN 1 .. 3 LOOP CALL change(model); END LOOP;
+		IF random() < 0.9 THEN COMMIT; ELSE ROLLBACK; END IF;
+	END LOOP;
+END $$;
+SELECT smartpouch.import_model(m, based(1)) FROM unnest(ARRAY['a', 'b', 'c']) m;
+SQL
+
+# What must hold at any time, as a row of zeros, and the state of health.
+my $wrong = q{SELECT
+    (SELECT count(*) FROM smartpouch.verify_history()),
+    (SELECT count(*) FROM smartpouch.model m WHERE m.last_event <> (SELECT count(*) FROM smartpouch.event e WHERE e.model_id = m.id)),
+    (SELECT count(*) FROM smartpouch.model m WHERE m.last_version <> (SELECT count(*) FROM smartpouch.event e WHERE e.model_id = m.id AND action = 'import')),
+    (SELECT count(*) FROM smartpouch.models m, smartpouch.stages s
+        WHERE (SELECT version FROM smartpouch.serving_at(m.model, s.stage, 'infinity'))
+        IS DISTINCT FROM (SELECT version FROM smartpouch.deployments d WHERE d.model = m.model AND d.stage = s.stage)),
+    (SELECT count(*) FROM smartpouch.deployment d, unnest(replaced || version) v
+        WHERE NOT EXISTS (SELECT FROM smartpouch.version x WHERE x.model_id = d.model_id AND x.version = v)),
+    (SELECT count(*) FROM smartpouch.version v
+        WHERE artifact_bytes IS DISTINCT FROM (SELECT sum(octet_length(bytes)) FROM smartpouch.blob WHERE sha256 = artifact_sha256)
+        OR program_bytes IS DISTINCT FROM (SELECT sum(octet_length(bytes)) FROM smartpouch.blob WHERE sha256 = program_sha256)),
+    (SELECT count(*) FROM smartpouch.blob b WHERE NOT EXISTS (
+        SELECT FROM smartpouch.version v WHERE b.sha256 IN (v.artifact_sha256, v.program_sha256))),
+    (SELECT count(*) FROM smartpouch.versions WHERE smartpouch.predict(model || ':' || version, ARRAY[40, 60]) IS NULL),
+    smartpouch.health() ->> 'status'};
+my $right = '0|0|0|0|0|0|0|0|pass';
+is($node->safe_psql('postgres', $wrong), $right, 'all is whole before');
+
+my $events = 0;
+my $kills  = 0;
+while ($kills < 8 || $events < 200 && $kills < 40)
+{
+    my @sessions = map {
+        IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL churn('$_')" ],
+            '<', \undef, '>', '/dev/null', '2>', '/dev/null')
+    } qw(a b c a);
+    usleep(100_000 + int(rand(300_000)));
+    # any of them dies; the server ends the others and recovers
+    my $pid = $node->safe_psql('postgres',
+        "SELECT pid FROM pg_stat_activity WHERE query ~ '^CALL churn' ORDER BY random() LIMIT 1");
+    die 'no session is at work' unless $pid;
+    kill 'KILL', $pid;
+    $kills++;
+    IPC::Run::finish($_) foreach @sessions;
+    $node->poll_query_until('postgres', 'SELECT true') or die 'no recovery';
+    $events = $node->safe_psql('postgres', 'SELECT count(*) FROM smartpouch.event');
+    my $found = $node->safe_psql('postgres', $wrong);
+    is($found, $right, "all is whole after kill number $kills, $events events") or last;
+}
+cmp_ok($events, '>=', 200, 'changes were made meanwhile');
+is($node->safe_psql('postgres', q{SELECT count(DISTINCT action) FROM smartpouch.event}), 6, 'of every kind');
+
+$node->stop;
+done_testing();
