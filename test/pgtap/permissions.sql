@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(137);
+SELECT plan(144);
 \i tiny.inc
 
 CREATE ROLE sp_owner;
@@ -136,6 +136,31 @@ SELECT matches(tries('sp_owner', 'SELECT smartpouch.revoke_model(''m'', ''sp_app
 SELECT matches(tries('sp_owner', 'SELECT smartpouch.grant_model(''nobody'', ''sp_app'', ''read'')'), '^42704', 'no model');
 SELECT matches(tries('sp_owner', 'SELECT smartpouch.grant_model(''m'', ''sp_nobody'', ''read'')'), '^42704', 'no role');
 SELECT matches(tries('sp_owner', 'SELECT smartpouch.grant_model(''m'', 1::oid::regrole, ''read'')'), '^42704', 'no role of that number');
+
+-- over the rows of a table, which are evaluated in blocks
+CREATE TABLE people AS SELECT i AS age, 60 AS weight FROM generate_series(1, 5000) i;
+ANALYZE people;
+GRANT SELECT ON people TO sp_app, sp_distant;
+SELECT is(tries('sp_app', 'SELECT sum(smartpouch.predict(''m'', p)) FROM people p'),
+	'42501 permission denied for model "m": Role "sp_app" lacks the privilege predict on it.', 'rows of a table need the privilege');
+SELECT is(tries('sp_app', 'SELECT * FROM people p WHERE smartpouch.predict(''m'', p) > 1'),
+	'42501 permission denied for model "m": Role "sp_app" lacks the privilege predict on it.', 'in a condition too');
+SELECT smartpouch.grant_model('m', 'sp_app', 'predict') \gset
+SELECT is(tries('sp_app', 'SELECT sum(smartpouch.predict(''m'', p)) FROM people p'), 'works', 'with it they are predicted');
+REVOKE EXECUTE ON FUNCTION smartpouch.predict(text, anyelement) FROM sp_app;
+SELECT is(tries('sp_app', 'SELECT sum(smartpouch.predict(''m'', p)) FROM people p'), '42501 permission denied for function predict', 'but not without EXECUTE');
+GRANT EXECUTE ON FUNCTION smartpouch.predict(text, anyelement) TO sp_app;
+CREATE VIEW scored AS SELECT smartpouch.predict('m', p) AS score FROM people p;
+GRANT SELECT ON scored TO sp_app, sp_distant;
+SELECT is(tries('sp_app', 'SELECT sum(score) FROM scored'), 'works', 'through a view: the right is that of who asks');
+SELECT is(tries('sp_distant', 'SELECT sum(score) FROM scored'),
+	'42501 permission denied for model "m": Role "sp_distant" lacks the privilege predict on it.', 'not of the view''s owner');
+PREPARE scoring AS SELECT sum(smartpouch.predict('m', p)) FROM people p;
+SET LOCAL plan_cache_mode = force_generic_plan;
+EXECUTE scoring \gset
+SELECT is(tries('sp_distant', 'EXECUTE scoring'),
+	'42501 permission denied for model "m": Role "sp_distant" lacks the privilege predict on it.', 'a plan that was made for another asks again');
+SELECT smartpouch.revoke_model('m', 'sp_app', 'predict') \gset
 
 -- roles are inherited as elsewhere, and changes of membership are seen at once
 SELECT smartpouch.grant_model('m', 'sp_team', 'predict') \gset
