@@ -23,6 +23,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" smartpo
 # One object per line, sorted within its folder.
 
 BASE_OBJS = \
+	src/base/sp_archive.o \
 	src/base/sp_bytes.o \
 	src/base/sp_city_hash.o \
 	src/base/sp_simd.o \
@@ -137,6 +138,7 @@ SERVER_OBJS = \
 	src/server/sp_error.o \
 	src/server/sp_guc.o \
 	src/server/sp_hash.o \
+	src/server/sp_key_file.o \
 	src/server/sp_memory.o \
 	src/server/sp_role.o \
 	src/server/sp_snapshot.o
@@ -153,6 +155,7 @@ REGISTRY_OBJS = \
 	src/registry/sp_registry_history_read.o \
 	src/registry/sp_registry_read.o \
 	src/registry/sp_registry_scan.o \
+	src/registry/sp_registry_snapshot.o \
 	src/registry/sp_registry_stage.o \
 	src/registry/sp_registry_tables.o \
 	src/registry/sp_registry_upload.o \
@@ -173,7 +176,8 @@ OPS_OBJS = \
 	src/ops/sp_health.o \
 	src/ops/sp_score_errors.o \
 	src/ops/sp_score_labels.o \
-	src/ops/sp_score_ranking.o
+	src/ops/sp_score_ranking.o \
+	src/ops/sp_snapshot_file.o
 
 API_OBJS = \
 	src/api/sp_api_cache.o \
@@ -189,6 +193,7 @@ API_OBJS = \
 	src/api/sp_api_predict_batch.o \
 	src/api/sp_api_predict_json.o \
 	src/api/sp_api_score.o \
+	src/api/sp_api_snapshot.o \
 	src/api/sp_api_trigger.o \
 	src/api/sp_arguments.o \
 	src/api/sp_call_site.o \
@@ -200,6 +205,7 @@ API_OBJS = \
 	src/api/sp_import_options.o \
 	src/api/sp_model_ref.o \
 	src/api/sp_label_text.o \
+	src/api/sp_new_version.o \
 	src/api/sp_result.o \
 	src/api/sp_score_json.o
 
@@ -236,6 +242,7 @@ INSTALL_SQL = \
 	sql/install/35_golden.sql \
 	sql/install/36_scores.sql \
 	sql/install/37_evaluations.sql \
+	sql/install/38_snapshots.sql \
 	sql/install/40_predict.sql \
 	sql/install/50_operation.sql \
 	sql/install/55_cache.sql \

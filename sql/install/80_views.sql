@@ -68,3 +68,13 @@ SELECT COALESCE(r.rolname::text, g.role_name) AS role, g.level, r.rolname IS NOT
 FROM smartpouch.access_grant g
 	LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.role_oid AND g.role_cluster = smartpouch._cluster_id();
 COMMENT ON VIEW smartpouch.access_grants IS 'levels of access of roles';
+
+CREATE VIEW smartpouch.snapshots WITH (security_barrier) AS
+SELECT s.id, COALESCE(m.name, s.model) AS model, s.version, s.label, s.sha256, s.signature,
+	s.program_sha256, s.program_bytes, s.artifact_sha256, s.artifact_bytes,
+	pg_catalog.jsonb_array_length(s.content -> 'golden') AS golden_rows,
+	pg_catalog.jsonb_array_length(s.content -> 'evaluations') AS evaluations,
+	s.taken_at, s.taken_by
+FROM smartpouch.snapshot s LEFT JOIN smartpouch.model m ON m.id = s.model_id
+WHERE smartpouch._can_see(s.model_id, COALESCE(m.owner_oid, s.owner_oid), COALESCE(m.owner_cluster, s.owner_cluster));
+COMMENT ON VIEW smartpouch.snapshots IS 'what versions were at one moment';

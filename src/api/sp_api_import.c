@@ -17,6 +17,7 @@
 #include "api/sp_arguments.h"
 #include "api/sp_golden.h"
 #include "api/sp_import_options.h"
+#include "api/sp_new_version.h"
 #include "api/sp_result.h"
 #include "auth/sp_permission.h"
 #include "base/sp_bytes.h"
@@ -146,72 +147,6 @@ read_model(SpContext *cx, const Artifact *artifact, SpFormat *format)
 	return model;
 }
 
-/* What a caller passes: a number of the type, a category, or the code of one that the file does not list. */
-static const char *
-feature_type(const SpFeature *feature)
-{
-	bool		is_number = feature->categories.kind == SP_CATEGORIES_NONE ||
-		feature->categories.kind == SP_CATEGORIES_CODE;
-
-	if (feature->is_code && is_number)
-		return "code";
-	return is_number ? sp_type_name(feature->type) : "category";
-}
-
-static void
-describe(const SpModel *model, const SpImage *image, SpNewVersion *version)
-{
-	const char **names = palloc(mul_size(model->n_features, sizeof(char *)));
-	const char **types = palloc(mul_size(model->n_features, sizeof(char *)));
-
-	for (uint32 i = 0; i < model->n_features; i++)
-	{
-		names[i] = model->features[i].name;
-		types[i] = feature_type(&model->features[i]);
-	}
-	version->producer = text_to_cstring(sp_text_from_utf8(model->producer));
-	version->objective = text_to_cstring(sp_text_from_utf8(model->objective));
-	version->task = sp_task_name(model->task);
-	version->feature_names = sp_text_array(names, model->n_features);
-	version->feature_types = sp_text_array(types, model->n_features);
-	version->labels = model->n_labels > 0 ? sp_text_array(model->labels, model->n_labels) : (Datum) 0;
-	version->accepts_missing = model->accepts_missing;
-	version->trees = (int64) model->n_trees;
-	version->nodes = (int64) model->n_nodes;
-	version->parameters = (int64) model->n_parameters;
-	version->memory_bytes = (int64) image->size;
-	version->row_cost = sp_row_cost(image);
-}
-
-/* The golden rows of the options, against the model that is to become a version. */
-static void
-check_golden(const char *name, const SpImage *image, const SpImportOptions *options)
-{
-	Size		size = sp_eval_size(image, 1);
-	SpBinder	binder;
-	SpEval	   *eval;
-
-	if (options->n_golden == 0)
-		return;
-	eval = sp_eval_init(sp_palloc_aligned(CurrentMemoryContext, size, SP_IMAGE_ALIGN), image, 1,
-						sp_interrupted, NULL);
-	sp_binder_init(&binder, CurrentMemoryContext, image, eval, psprintf("model \"%s\"", name));
-	for (int i = 0; i < options->n_golden; i++)
-	{
-		const SpGoldenRow *row = &options->golden[i];
-		char	   *mismatch;
-
-		binder.row_number = i + 1;
-		mismatch = sp_golden_mismatch(&binder, row->features, row->expected, row->tolerance);
-
-		if (mismatch != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("golden row %d does not match: %s", i + 1, mismatch),
-					 errdetail("Nothing was imported.")));
-	}
-}
-
 /* Early, so that nobody parses for nothing; what counts is asked again under the model's lock. */
 static void
 check_owner(const char *name)
@@ -224,8 +159,7 @@ check_owner(const char *name)
 
 /*
  * Import in a context of its own, so that the memory of parsing is gone
- * before the statement goes on.  Packing is tried too: a model that cannot be
- * loaded must not get in.
+ * before the statement goes on.
  */
 static int32
 import(const char *name, const Artifact *artifact)
@@ -236,7 +170,6 @@ import(const char *name, const Artifact *artifact)
 	SpContext	cx;
 	SpFormat	format;
 	SpWriter	writer;
-	SpImage    *image;
 	SpNewVersion version = {0};
 	int32		number;
 
@@ -245,15 +178,9 @@ import(const char *name, const Artifact *artifact)
 	SpModel    *model = read_model(&cx, artifact, &format);
 
 	sp_writer_init(&writer, &cx);
-	if (sp_model_write(&cx, model, &writer) != SP_OK || sp_pack(&cx, model, &image) != SP_OK)
+	if (sp_model_write(&cx, model, &writer) != SP_OK)
 		sp_raise(&cx, NULL);
-	check_golden(name, image, &artifact->options);
-	describe(model, image, &version);
-	version.on_missing = artifact->options.on_missing_json ? JsonbPGetDatum(artifact->options.on_missing_json) :
-		DirectFunctionCall1(jsonb_in, CStringGetDatum("\"source\""));
-	version.on_unseen = sp_unseen_name(model->on_unseen);
-	version.golden = artifact->options.golden;
-	version.n_golden = artifact->options.n_golden;
+	sp_new_version(&cx, name, model, &artifact->options, &version);
 	version.program = writer.data;
 	version.program_bytes = writer.size;
 	version.artifact = artifact->bytes;
@@ -349,7 +276,7 @@ push_features(JsonbParseState **state, const SpModel *model)
 		sp_json_key(state, "name");
 		sp_json_string(state, WJB_VALUE, model->features[i].name);
 		sp_json_key(state, "type");
-		sp_json_string(state, WJB_VALUE, feature_type(&model->features[i]));
+		sp_json_string(state, WJB_VALUE, sp_feature_type(&model->features[i]));
 		if (model->features[i].source_type != NULL)
 		{
 			sp_json_key(state, "source_type");

@@ -36,10 +36,11 @@ typedef enum SpTable
 	SP_TABLE_GOLDEN,
 	SP_TABLE_EVALUATION,
 	SP_TABLE_MODEL_GRANT,
-	SP_TABLE_ACCESS_GRANT
+	SP_TABLE_ACCESS_GRANT,
+	SP_TABLE_SNAPSHOT
 } SpTable;
 
-#define SP_N_TABLES 11
+#define SP_N_TABLES 12
 
 typedef enum SpIndex
 {
@@ -57,10 +58,13 @@ typedef enum SpIndex
 	SP_INDEX_GOLDEN,
 	SP_INDEX_EVALUATION,
 	SP_INDEX_MODEL_GRANT,
-	SP_INDEX_ACCESS_GRANT
+	SP_INDEX_ACCESS_GRANT,
+	SP_INDEX_SNAPSHOT,
+	SP_INDEX_SNAPSHOT_PROGRAM,
+	SP_INDEX_SNAPSHOT_ARTIFACT
 } SpIndex;
 
-#define SP_N_INDEXES 15
+#define SP_N_INDEXES 18
 
 /*
  * Grows whenever a registry table, a role or the members of one may have
@@ -137,7 +141,7 @@ typedef bool (*SpAcceptModel) (const SpModelRow *model);
 extern bool sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpAcceptModel accept,
 									 SpFoundRows *rows);
 
-/* Does a version need the bytes with this hash, as its stored form or as its file? */
+/* Does a version or a snapshot need the bytes with this hash, as a stored form or as a file? */
 extern bool sp_registry_blob_is_needed(const uint8 *sha256, Snapshot snapshot);
 
 /* Does snapshot see a version with this hash that a transaction other than ours has committed? */
@@ -210,6 +214,8 @@ typedef struct SpNewVersion
 	Size		program_bytes;
 	const void *artifact;
 	Size		artifact_bytes;
+	Jsonb	   *evaluations;	/* array of those of a snapshot; NULL for none */
+	const char *origin;			/* where it comes from if not from a model file; NULL */
 	const char *source_format;
 	const char *producer;
 	const char *objective;
@@ -347,6 +353,36 @@ extern void sp_registry_drop_golden(const SpFoundRows *rows, int32 seq);
 /* ---- sp_registry_evaluation.c ---- */
 
 extern void sp_registry_record_evaluation(const SpFoundRows *rows, const char *dataset, Jsonb *metrics);
+
+/* ---- sp_registry_snapshot.c ---- */
+
+typedef struct SpSnapshotRow
+{
+	int64		id;
+	char		model[SP_NAME_SIZE];
+	Oid			owner_oid;
+	char		owner_cluster[SP_CLUSTER_ID_SIZE];
+	Jsonb	   *content;		/* palloc'd */
+	SpVersionRow version;
+	uint8		sha256[SP_SHA256_SIZE]; /* its identity */
+} SpSnapshotRow;
+
+/* What identifies a snapshot: a hash over the hashes of its parts. */
+extern void sp_snapshot_identity(const uint8 *content, const uint8 *program, const uint8 *artifact,
+								 uint8 identity[SP_SHA256_SIZE]);
+
+/* The text of a snapshot's content that is hashed and exported, in UTF-8; palloc'd. */
+extern char *sp_snapshot_content(Jsonb *content, Size *size);
+
+/* Keep what the version is now; returns the id. 42501 unless the caller may deploy. */
+extern int64 sp_registry_snapshot(const SpFoundRows *rows, const char *label);
+
+/* 42704 */
+extern void sp_registry_find_snapshot(int64 id, Snapshot snapshot, SpSnapshotRow *row);
+
+/* These check no right. */
+extern void sp_registry_set_snapshot_signature(int64 id, const char *signature);
+extern void sp_registry_drop_snapshot(const SpSnapshotRow *row);
 
 /* ---- sp_registry_upload.c ---- */
 

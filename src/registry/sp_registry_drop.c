@@ -114,6 +114,17 @@ free_blobs(const uint8 *hashes, uint64 count)
 	}
 }
 
+void
+sp_write_free_blobs(const uint8 *program, const uint8 *artifact)
+{
+	Oid			types[] = {BYTEAOID, BYTEAOID};
+	Datum		values[] = {sp_hash_datum(program), sp_hash_datum(artifact)};
+
+	sp_write_sql(LOCK_GROUPS("pg_advisory_xact_lock", "unnest(ARRAY[$1, $2]) h"), 2, types, values, NULL);
+	free_blobs(program, 1);
+	free_blobs(artifact, 1);
+}
+
 /* Who adds a table with something of a version adds it here, and to check_unused what uses one. */
 static void
 drop_versions(Target *target)

@@ -81,6 +81,13 @@ extern void sp_write_event(const SpWrite *write, const SpLockedModel *model, con
  */
 extern void sp_write_keep_blobs(const uint8 *program, const uint8 *artifact);
 
+/* Take away those of two blobs that neither a version nor a snapshot needs any more. */
+extern void sp_write_free_blobs(const uint8 *program, const uint8 *artifact);
+
+/* sp_registry_snapshot.c: keep what a version of a locked model is now; returns the id. */
+extern int64 sp_write_snapshot(const SpWrite *write, const SpLockedModel *model,
+							   const SpVersionRow *version, const char *label);
+
 /* sp_registry_golden.c: insert a row under the model's lock. */
 extern int32 sp_write_golden(const pg_uuid_t *model_id, int32 version, const SpGoldenRow *golden);
 

@@ -244,15 +244,30 @@ sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpAcceptModel 
 bool
 sp_registry_blob_is_needed(const uint8 *sha256, Snapshot snapshot)
 {
-	SpVersionRow version;
-	ItemPointerData tid;
-	ScanKeyData key;
+	static const struct
+	{
+		SpTable		table;
+		SpIndex		index;
+		AttrNumber	column;
+	}			users[] = {
+		{SP_TABLE_VERSION, SP_INDEX_VERSION_PROGRAM, VERSION_PROGRAM},
+		{SP_TABLE_VERSION, SP_INDEX_VERSION_ARTIFACT, VERSION_ARTIFACT},
+		{SP_TABLE_SNAPSHOT, SP_INDEX_SNAPSHOT_PROGRAM, SP_SNAPSHOT_PROGRAM},
+		{SP_TABLE_SNAPSHOT, SP_INDEX_SNAPSHOT_ARTIFACT, SP_SNAPSHOT_ARTIFACT}
+	};
+	bool		needed = false;
 
-	ScanKeyInit(&key, VERSION_PROGRAM, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(sha256));
-	if (find_version(SP_INDEX_VERSION_PROGRAM, 1, &key, snapshot, &version, &tid))
-		return true;
-	ScanKeyInit(&key, VERSION_ARTIFACT, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(sha256));
-	return find_version(SP_INDEX_VERSION_ARTIFACT, 1, &key, snapshot, &version, &tid);
+	for (size_t i = 0; i < lengthof(users) && !needed; i++)
+	{
+		ScanKeyData key;
+		SpScan		scan;
+
+		ScanKeyInit(&key, users[i].column, BTEqualStrategyNumber, F_BYTEAEQ, sp_hash_datum(sha256));
+		sp_scan_begin(&scan, users[i].table, users[i].index, snapshot, 1, &key);
+		needed = HeapTupleIsValid(sp_scan_next(&scan));
+		sp_scan_end(&scan);
+	}
+	return needed;
 }
 
 bool

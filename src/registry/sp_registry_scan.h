@@ -20,6 +20,14 @@ typedef struct SpScan
 	SysScanDesc scan;
 } SpScan;
 
+/* Columns of table snapshot in the order of sql/install/38_snapshots.sql. */
+enum
+{
+	SP_SNAPSHOT_ID = 1, SP_SNAPSHOT_MODEL_ID, SP_SNAPSHOT_MODEL, SP_SNAPSHOT_VERSION, SP_SNAPSHOT_LABEL,
+	SP_SNAPSHOT_OWNER_OID, SP_SNAPSHOT_OWNER_CLUSTER, SP_SNAPSHOT_CONTENT, SP_SNAPSHOT_PROGRAM,
+	SP_SNAPSHOT_PROGRAM_BYTES, SP_SNAPSHOT_ARTIFACT, SP_SNAPSHOT_ARTIFACT_BYTES, SP_SNAPSHOT_SHA256
+};
+
 /* snapshot NULL: the latest committed state and our own changes */
 extern void sp_scan_begin(SpScan *scan, SpTable table, SpIndex index, Snapshot snapshot, int n_keys,
 						  ScanKey keys);

@@ -50,6 +50,23 @@ served_version(const SpLockedModel *model, const char *stage)
 						 model, stage);
 }
 
+/* What production serves can always be brought back. */
+static void
+keep_promoted(const SpWrite *write, const SpLockedModel *model, int32 version, const char *stage)
+{
+	SpReference reference;
+	SpFoundRows rows;
+
+	if (!sp_snapshot_promotions || strcmp(stage, SP_PRODUCTION) != 0)
+		return;
+	memset(&reference, 0, sizeof(reference));
+	strlcpy(reference.model, model->name, sizeof(reference.model));
+	reference.version = version;
+	if (sp_registry_find(&reference, NULL, &rows) != SP_FOUND)
+		elog(ERROR, "version %d of model \"%s\" vanished", version, model->name);
+	(void) sp_write_snapshot(write, model, &rows.version, "promotion to " SP_PRODUCTION);
+}
+
 void
 sp_registry_promote(const char *name, int32 version, const char *stage, const char *note)
 {
@@ -86,6 +103,7 @@ sp_registry_promote(const char *name, int32 version, const char *stage, const ch
 			.action = "promote", .version = version, .stage = stage,
 			.replaced_version = served, .note = note
 		});
+		keep_promoted(&write, &model, version, stage);
 	}
 	sp_write_end(&write);
 }

@@ -50,7 +50,8 @@ static const struct
 	[SP_TABLE_GOLDEN] = {"golden", false},
 	[SP_TABLE_EVALUATION] = {"evaluation", false},
 	[SP_TABLE_MODEL_GRANT] = {"model_grant", true},
-	[SP_TABLE_ACCESS_GRANT] = {"access_grant", true}
+	[SP_TABLE_ACCESS_GRANT] = {"access_grant", true},
+	[SP_TABLE_SNAPSHOT] = {"snapshot", false}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -68,7 +69,10 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_GOLDEN] = "golden_pkey",
 	[SP_INDEX_EVALUATION] = "evaluation_pkey",
 	[SP_INDEX_MODEL_GRANT] = "model_grant_pkey",
-	[SP_INDEX_ACCESS_GRANT] = "access_grant_pkey"
+	[SP_INDEX_ACCESS_GRANT] = "access_grant_pkey",
+	[SP_INDEX_SNAPSHOT] = "snapshot_pkey",
+	[SP_INDEX_SNAPSHOT_PROGRAM] = "snapshot_program_idx",
+	[SP_INDEX_SNAPSHOT_ARTIFACT] = "snapshot_artifact_idx"
 };
 
 uint64		sp_registry_generation = 1;

@@ -253,6 +253,19 @@ insert_version(const SpWrite *write, const SpLockedModel *model, int32 number, c
 				 "  $16, $17, $18, $19, $20, $21, $22)", lengthof(types), types, values, nulls);
 }
 
+/* Those of a snapshot, in their order. */
+static void
+insert_evaluations(const SpLockedModel *model, int32 number, Jsonb *evaluations)
+{
+	Oid			types[] = {UUIDOID, INT4OID, JSONBOID};
+	Datum		values[] = {UUIDPGetDatum(&model->id), Int32GetDatum(number), JsonbPGetDatum(evaluations)};
+
+	sp_write_sql("INSERT INTO smartpouch.evaluation (model_id, version, seq, dataset, metrics, recorded_at, recorded_by)"
+				 " SELECT $1, $2, row_number() OVER (), e.dataset, e.metrics, e.recorded_at, e.recorded_by"
+				 " FROM jsonb_to_recordset($3) AS e (dataset text, metrics jsonb, recorded_at timestamptz, recorded_by text)",
+				 3, types, values, NULL);
+}
+
 int32
 sp_registry_add_version(const char *name, const SpNewVersion *version)
 {
@@ -271,7 +284,11 @@ sp_registry_add_version(const char *name, const SpNewVersion *version)
 	insert_version(&write, &model, number, version);
 	for (int i = 0; i < version->n_golden; i++)
 		sp_write_golden(&model.id, number, &version->golden[i]);
-	sp_write_event(&write, &model, &(SpEvent) {.action = "import", .version = number});
+	if (version->evaluations != NULL)
+		insert_evaluations(&model, number, version->evaluations);
+	sp_write_event(&write, &model, &(SpEvent) {
+		.action = "import", .version = number, .detail = version->origin
+	});
 	sp_write_end(&write);
 	return number;
 }

@@ -16,7 +16,10 @@ int			sp_import_memory_multiple;
 int			sp_model_memory;
 int			sp_max_model_size;
 int			sp_max_score_labels;
+bool		sp_require_snapshot_signature;
 int			sp_shared_model_memory;
+char	   *sp_snapshot_key_file;
+bool		sp_snapshot_promotions;
 int			sp_upload_timeout;
 
 static int	max_elements;
@@ -67,33 +70,9 @@ check_simd(int *value, void **extra, GucSource source)
 	return false;
 }
 
-/* Alphabetical. */
-void
-sp_guc_init(void)
+static void
+define_limits(void)
 {
-	best_simd = sp_simd_best();
-	DefineCustomIntVariable("smartpouch.batch_size",
-							"Sets the maximum number of rows that a plan gathers for one evaluation of a model.",
-							NULL, &sp_batch_size,
-							256, 1, 4096, PGC_USERSET, 0,
-							NULL, NULL, NULL);
-	DefineCustomStringVariable("smartpouch.cluster_id",
-							   "Sets the name of this cluster in the owners of models.",
-							   "Empty means the system identifier. After pg_upgrade, set the old cluster's identifier.",
-							   &sp_cluster_id_setting,
-							   "", PGC_SIGHUP, 0,
-							   check_cluster_id, NULL, NULL);
-	DefineCustomBoolVariable("smartpouch.enable_batch",
-							 "Enables the planner's use of predictions over blocks of rows.",
-							 NULL, &sp_enable_batch,
-							 true, PGC_USERSET, 0,
-							 NULL, NULL, NULL);
-	DefineCustomIntVariable("smartpouch.import_memory_multiple",
-							"Sets how many times the size of a model file its import may take in memory.",
-							"64 MB more are allowed to every file.",
-							&sp_import_memory_multiple,
-							64, 1, 10000, PGC_SUSET, 0,
-							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_elements",
 							"Sets the maximum number of elements of a tensor or weight matrix.",
 							NULL, &max_elements,
@@ -145,12 +124,47 @@ sp_guc_init(void)
 							NULL, &max_tree_depth,
 							1000, 1, 100000, PGC_SUSET, 0,
 							NULL, NULL, NULL);
+}
+
+/* Alphabetical. */
+void
+sp_guc_init(void)
+{
+	best_simd = sp_simd_best();
+	define_limits();
+	DefineCustomIntVariable("smartpouch.batch_size",
+							"Sets the maximum number of rows that a plan gathers for one evaluation of a model.",
+							NULL, &sp_batch_size,
+							256, 1, 4096, PGC_USERSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomStringVariable("smartpouch.cluster_id",
+							   "Sets the name of this cluster in the owners of models.",
+							   "Empty means the system identifier. After pg_upgrade, set the old cluster's identifier.",
+							   &sp_cluster_id_setting,
+							   "", PGC_SIGHUP, 0,
+							   check_cluster_id, NULL, NULL);
+	DefineCustomBoolVariable("smartpouch.enable_batch",
+							 "Enables the planner's use of predictions over blocks of rows.",
+							 NULL, &sp_enable_batch,
+							 true, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.import_memory_multiple",
+							"Sets how many times the size of a model file its import may take in memory.",
+							"64 MB more are allowed to every file.",
+							&sp_import_memory_multiple,
+							64, 1, 10000, PGC_SUSET, 0,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.model_memory",
 							"Sets the memory that a backend keeps loaded models in.",
 							"Models that the running statement uses stay loaded whatever their size.",
 							&sp_model_memory,
 							256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+	DefineCustomBoolVariable("smartpouch.require_snapshot_signature",
+							 "Refuses to import snapshots without a signature.",
+							 NULL, &sp_require_snapshot_signature,
+							 false, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.shared_model_memory",
 							"Sets the memory that the server keeps models in for all sessions.",
 							"0 means that each session keeps its own copies.",
@@ -163,6 +177,17 @@ sp_guc_init(void)
 							 &simd_setting,
 							 SIMD_AUTO, simd_options, PGC_USERSET, 0,
 							 check_simd, NULL, NULL);
+	DefineCustomStringVariable("smartpouch.snapshot_key_file",
+							   "Sets the file of keys that sign snapshots.",
+							   "The first key signs; signatures of all of them are accepted.",
+							   &sp_snapshot_key_file,
+							   "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+	DefineCustomBoolVariable("smartpouch.snapshot_promotions",
+							 "Takes a snapshot of each version that is promoted to production.",
+							 NULL, &sp_snapshot_promotions,
+							 true, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.upload_timeout",
 							"Sets the age at which an unfinished upload is removed.",
 							NULL, &sp_upload_timeout,

@@ -4,6 +4,7 @@
 #include "server/sp_compat.h"
 
 #include "common/cryptohash.h"
+#include "common/hmac.h"
 #include "common/sha2.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -34,6 +35,27 @@ sp_sha256(const void *bytes, Size size, uint8 hash[SP_SHA256_SIZE])
 	if (!good || pg_cryptohash_final(ctx, hash, SP_SHA256_SIZE) < 0)
 		elog(ERROR, "could not compute a SHA-256 hash: %s", pg_cryptohash_error(ctx));
 	pg_cryptohash_free(ctx);
+}
+
+void
+sp_hmac_sha256(const void *key, Size key_size, const void *bytes, Size size, uint8 mac[SP_SHA256_SIZE])
+{
+	pg_hmac_ctx *ctx = pg_hmac_create(PG_SHA256);
+
+	if (ctx == NULL || pg_hmac_init(ctx, key, key_size) < 0 ||
+		pg_hmac_update(ctx, bytes, size) < 0 || pg_hmac_final(ctx, mac, SP_SHA256_SIZE) < 0)
+		elog(ERROR, "could not compute an HMAC: %s", pg_hmac_error(ctx));
+	pg_hmac_free(ctx);
+}
+
+bool
+sp_equal_secret(const uint8 *a, const uint8 *b, Size size)
+{
+	volatile uint8 different = 0;
+
+	for (Size i = 0; i < size; i++)
+		different |= a[i] ^ b[i];
+	return different == 0;
 }
 
 Datum

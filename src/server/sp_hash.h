@@ -13,6 +13,13 @@
 /* Interrupts are checked while long inputs are hashed. */
 extern void sp_sha256(const void *bytes, Size size, uint8 hash[SP_SHA256_SIZE]);
 
+/* HMAC-SHA-256 (RFC 2104) */
+extern void sp_hmac_sha256(const void *key, Size key_size, const void *bytes, Size size,
+						   uint8 mac[SP_SHA256_SIZE]);
+
+/* Are the bytes equal? Takes the same time wherever they differ. */
+extern bool sp_equal_secret(const uint8 *a, const uint8 *b, Size size);
+
 /* hash as a bytea, palloc'd */
 extern Datum sp_hash_datum(const uint8 hash[SP_SHA256_SIZE]);
 
