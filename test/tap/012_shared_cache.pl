@@ -38,6 +38,8 @@ sub ask
     return $out;
 }
 
+sub glob_count { my ($pattern) = @_; my @files = glob($pattern); return scalar @files }
+
 sub bye { my ($s) = @_; $s->{in} .= "\\q\n"; IPC::Run::finish($s->{psql}); return }
 
 # What the view says to a session that has loaded nothing itself.
@@ -231,6 +233,16 @@ is($standby->safe_psql('postgres', $sum), $answer, 'a standby answers');
 is(cache($standby, "string_agg(concat_ws(' ', versions, shared), ',')"), '{m:1} t', 'from shared memory');
 $standby->stop;
 $node->stop;
+
+# --- segments in files, as where /dev/shm is missing
+my $mapped = new_server('mapped', conf => $conf . "dynamic_shared_memory_type = mmap\n");
+import_fixture($mapped, $fixture, 'm');
+is($mapped->safe_psql('postgres', "SELECT smartpouch.predict('m:1', $one) IS NOT NULL"), 't', 'a server whose segments are files answers');
+is(cache($mapped, "string_agg(concat_ws(' ', versions, shared, loads), ',')"), '{m:1} t 1', 'and shares');
+my $files = glob_count($mapped->data_dir . '/pg_dynshmem/*');
+is($mapped->safe_psql('postgres', "SELECT smartpouch.evict_model('m:1')"), 't', 'evicts');
+is(glob_count($mapped->data_dir . '/pg_dynshmem/*'), $files - 1, 'and takes the file away');
+$mapped->stop;
 
 # --- without preload: named segments from 17 on, before that sessions' own copies within a budget
 my $plain  = new_server('plain');
