@@ -215,7 +215,8 @@ SCAN_OBJS = \
 	src/scan/sp_scan_hooks.o \
 	src/scan/sp_scan_rewrite.o \
 	src/scan/sp_scan_source.o \
-	src/scan/sp_scan_split.o
+	src/scan/sp_scan_split.o \
+	src/scan/sp_scan_unpack.o
 
 # Pure C: no server header; also linked into unit tests and benchmarks.
 PURE_OBJS = $(BASE_OBJS) $(IR_OBJS) $(IMPORT_OBJS) $(KERNEL_OBJS)

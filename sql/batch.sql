@@ -141,6 +141,11 @@ CREATE TABLE parted_2 (name text, x real[], weight real, age real, gone integer,
 ALTER TABLE parted_2 DROP COLUMN gone;
 ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES FROM (1000) TO (3000);
 INSERT INTO parted SELECT * FROM patient;
+CREATE TABLE altered AS SELECT id AS gone, * FROM patient;
+ALTER TABLE altered DROP COLUMN gone;
+CREATE TABLE added AS SELECT * FROM patient;
+ALTER TABLE added ADD COLUMN extra integer DEFAULT 7;
+INSERT INTO added SELECT * FROM patient WHERE id < 20;
 CREATE SEQUENCE counter;
 CREATE FUNCTION note(v anyelement) RETURNS anyelement LANGUAGE plpgsql VOLATILE AS
 	$$ BEGIN PERFORM nextval('public.counter'); RETURN v; END $$;
@@ -185,6 +190,10 @@ SELECT query, compare(query) FROM (VALUES
 	(30, 'SELECT x, predict(''tiny:1'', ARRAY[predict(''tiny:1'', x), 2]) FROM patient'),
 	(31, 'SELECT sum(predict(''tiny:1'', jsonb_build_object(''age'', age, ''weight'', weight))) FROM patient WHERE id < 2000'),
 	(32, 'SELECT id, predict(''tiny:1'', to_jsonb(p)) FROM patient p'),
+	(33, 'SELECT p, id, predict(''tiny:1'', p), p IS NULL FROM patient p'),
+	(34, 'SELECT a, predict(''tiny:1'', a) FROM altered a'),
+	(35, 'SELECT a, predict(''tiny:1'', a), extra FROM added a WHERE id > 10'),
+	(36, 'SELECT count(a), sum(predict(''tiny:1'', a)), max(a.id) FROM patient a GROUP BY age ORDER BY 1, 2, 3'),
 	-- errors, before and behind limits
 	(40, 'SELECT id, predict(''tiny:1'', x) FROM bad'),
 	(41, 'SELECT id, predict(''tiny:1'', x) FROM bad LIMIT 49'),
@@ -330,7 +339,7 @@ EXPLAIN (COSTS OFF) SELECT sum(predict('tiny:1', x)) FROM patient;
 SELECT compare('SELECT id, predict(''tiny:1'', x) FROM patient ORDER BY id');
 SELECT compare('SELECT sum(predict(''tiny:1'', x)::numeric) FROM patient');
 
-DROP TABLE patient, bad, parted CASCADE;
+DROP TABLE patient, bad, parted, altered, added CASCADE;
 DROP FUNCTION compare, answer, notes, note, plan_of, nodes;
 DROP SEQUENCE counter;
 REVOKE ALL ON SCHEMA smartpouch FROM smartpouch_reader;

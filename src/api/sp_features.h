@@ -25,6 +25,7 @@
 #include "server/sp_compat.h"
 
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
@@ -84,6 +85,9 @@ extern bool sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row);
  * shape than the first one's are refused.  *has_missing is set, never cleared.
  */
 extern bool sp_bind_try(SpBinder *binder, Oid argtype, Datum features, uint32 row, bool *has_missing);
+
+/* As sp_bind_try for a row of a named type that is still in the slot of a table's scan. */
+extern bool sp_bind_slot_try(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row, bool *has_missing);
 extern bool sp_bind_jsonb(SpBinder *binder, Jsonb *features, uint32 row);
 
 /* Element types that an array of features may have. */

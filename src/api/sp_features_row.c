@@ -301,6 +301,21 @@ read_in_place(SpBinder *binder, HeapTupleHeader header, uint32 row)
 }
 
 static void
+store_values(SpBinder *binder, const Datum *values, const bool *nulls, uint32 row)
+{
+	for (uint32 feature = 0; feature < binder->n_features; feature++)
+	{
+		int			i = binder->columns[feature] - 1;
+
+		if (binder->column_is_text[feature] && !nulls[i])
+			store_text_of(binder, row, feature, binder->column_types[feature], values[i]);
+		else
+			sp_store_number(binder, row, feature, nulls[i] ? get_float8_nan() :
+							sp_number_of(binder->column_types[feature], values[i]));
+	}
+}
+
+static void
 take_apart(SpBinder *binder, HeapTupleHeader header, uint32 row)
 {
 	HeapTupleData tuple = {
@@ -311,35 +326,57 @@ take_apart(SpBinder *binder, HeapTupleHeader header, uint32 row)
 
 	ItemPointerSetInvalid(&tuple.t_self);
 	heap_deform_tuple(&tuple, binder->row_desc, binder->values, binder->nulls);
-	for (uint32 feature = 0; feature < binder->n_features; feature++)
-	{
-		int			i = binder->columns[feature] - 1;
-
-		if (binder->column_is_text[feature] && !binder->nulls[i])
-			store_text_of(binder, row, feature, binder->column_types[feature], binder->values[i]);
-		else
-			sp_store_number(binder, row, feature, binder->nulls[i] ? get_float8_nan() :
-							sp_number_of(binder->column_types[feature], binder->values[i]));
-	}
+	store_values(binder, binder->values, binder->nulls, row);
 }
 
-bool
-sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
+/* Plan rows of the type unless they are planned. */
+static void
+plan_row(SpBinder *binder, Oid type, int32 typmod)
 {
-	Oid			type = HeapTupleHeaderGetTypeId(header);
-
 	if (!is_planned(binder, type))
 	{
-		int32		typmod = HeapTupleHeaderGetTypMod(header);
 		uint64		row_id = assign_record_type_identifier(type, typmod);
 
 		if (row_id != binder->row_id)
 			make_plan(binder, type, typmod, row_id);
 	}
-	if (binder->has_offsets && (header->t_infomask & HEAP_HASNULL) == 0 &&
-		HeapTupleHeaderGetNatts(header) >= binder->row_desc->natts)
+}
+
+static bool
+has_places(const SpBinder *binder, HeapTupleHeader header)
+{
+	return binder->has_offsets && (header->t_infomask & HEAP_HASNULL) == 0 &&
+		HeapTupleHeaderGetNatts(header) >= binder->row_desc->natts;
+}
+
+bool
+sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
+{
+	plan_row(binder, HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+	if (has_places(binder, header))
 		read_in_place(binder, header, row);
 	else
 		take_apart(binder, header, row);
 	return sp_finish_row(binder, row);
+}
+
+bool
+sp_bind_slot_try(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row, bool *has_missing)
+{
+	HeapTupleHeader header = TTS_IS_BUFFERTUPLE(slot) && ((HeapTupleTableSlot *) slot)->tuple != NULL ?
+		((HeapTupleTableSlot *) slot)->tuple->t_data : NULL;
+
+	plan_row(binder, type, -1);
+	binder->quiet = true;
+	binder->refused = false;
+	binder->suspicious = false;
+	if (header != NULL && has_places(binder, header))
+		read_in_place(binder, header, row);
+	else
+	{
+		slot_getallattrs(slot);
+		store_values(binder, slot->tts_values, slot->tts_isnull, row);
+	}
+	*has_missing |= sp_finish_row(binder, row);
+	return !binder->refused;
 }

@@ -44,17 +44,19 @@ typedef enum SpCallKind
 } SpCallKind;
 
 /*
- * The private data of the CustomScan: {needs_all, kinds, carried}.  needs_all:
- * rows may be gathered only in a run of the executor that is not limited.
- * kinds: of each call.  carried: numbers of the child's columns that the
- * target list reads outside the calls.
+ * The private data of the CustomScan: {needs_all, kinds, carried, sources}.
+ * needs_all: rows may be gathered only in a run of the executor that is not
+ * limited.  kinds: of each call.  carried: numbers of the columns that the
+ * target list reads outside the calls.  sources: for each column the number of
+ * the child's column that it is, or 0 for the child's whole row.
  *
- * custom_scan_tlist is the child's columns, then gathered, then a column for
- * each call; custom_exprs are the calls over the child's columns (OUTER_VAR).
+ * custom_scan_tlist is the columns, then gathered, then a column for each
+ * call; custom_exprs are the calls over the child's columns (OUTER_VAR).
  */
 #define SP_SCAN_NEEDS_ALL 0
 #define SP_SCAN_KINDS 1
 #define SP_SCAN_CARRIED 2
+#define SP_SCAN_SOURCES 3
 
 extern const CustomScanMethods sp_scan_methods;
 
@@ -88,13 +90,22 @@ extern SpHazard sp_scan_plan_hazard(Plan *plan, bool sure, const PlannedStmt *st
 /* Children of a plan node, in a new list. */
 extern List *sp_scan_children(const Plan *plan);
 
+/* ---- sp_scan_unpack.c ---- */
+
+/*
+ * Where each of the columns that a plan gives will be in its output: its
+ * number, or 0 for the whole row.  The plan's target list is changed where
+ * that spares it the making of row values.
+ */
+extern List *sp_scan_unpack(Plan *plan, List *columns, const PlannedStmt *stmt);
+
 /* ---- sp_scan_split.c: taking calls out of expressions ---- */
 
 typedef struct SpSplit
 {
 	bool		of_aggregate;	/* calls in arguments of aggregates; the child's columns stay as they are */
 	List	   *columns;		/* the child's; otherwise what the expressions need of it: Var, Aggref, ... */
-	List	   *calls;			/* as custom_exprs */
+	List	   *calls;			/* over the columns, by INDEX_VAR */
 	List	   *kinds;
 } SpSplit;
 
@@ -106,6 +117,9 @@ extern List *sp_scan_collect(SpSplit *split, List *expressions);
 
 /* After collecting: the expressions over the node's columns. */
 extern List *sp_scan_replace(SpSplit *split, List *expressions);
+
+/* The calls over a child whose columns are the split's, or those that sources tell. */
+extern List *sp_scan_calls_over(const SpSplit *split, List *sources);
 
 /* Numbers of those of the first n columns that collected expressions read. */
 extern List *sp_scan_columns_read(List *collected, int n);

@@ -17,6 +17,7 @@
 #include SP_EXPLAIN_HEADER
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -33,11 +34,13 @@ typedef struct ScanNode
 	CustomScanState css;
 	int			n_sources;
 	int			n_calls;
-	int			n_columns;		/* of the child */
+	int			n_columns;		/* before the calls' */
 	int			n_carried;
 	SpSource   *sources;
 	SpCall	   *calls;
-	int		   *carried;		/* indexes, from 0 */
+	int		   *attributes;		/* of each column: the child's, from 1, or 0 for its row */
+	ExprState  *whole_row;		/* NULL if no column is */
+	int		   *carried;		/* indexes of columns, from 0 */
 	int16	   *lengths;		/* of the carried columns' types */
 	bool	   *by_value;
 	bool		needs_all;
@@ -116,6 +119,7 @@ source_of(ScanNode *node, FuncExpr *call)
 	source->model = model;
 	source->expression = features;
 	source->features = ExecInitExpr(features, &node->css.ss.ps);
+	source->is_whole_row = IsA(features, Var) && ((Var *) features)->varattno == 0;
 	source->argtype = exprType((Node *) features);
 	source->is_null = palloc0(mul_size(node->capacity, sizeof(bool)));
 	return source;
@@ -138,6 +142,24 @@ begin_calls(ScanNode *node, CustomScan *plan)
 		call->source = source_of(node, expression);
 		if (call->kind == SP_CALL_PROBABILITY)
 			call->label_text = constant_text(lthird(expression->args));
+	}
+}
+
+static void
+begin_columns(ScanNode *node, CustomScan *plan)
+{
+	List	   *sources = list_nth(plan->custom_private, SP_SCAN_SOURCES);
+
+	node->n_columns = list_length(sources);
+	node->attributes = palloc(mul_size(node->n_columns, sizeof(int)));
+	for (int i = 0; i < node->n_columns; i++)
+	{
+		Node	   *column = (Node *) list_nth_node(TargetEntry, plan->custom_scan_tlist, i)->expr;
+
+		node->attributes[i] = list_nth_int(sources, i);
+		if (node->attributes[i] == 0)
+			node->whole_row = ExecInitExpr((Expr *) makeVar(OUTER_VAR, 0, exprType(column), -1, InvalidOid, 0),
+										   &node->css.ss.ps);
 	}
 }
 
@@ -199,9 +221,9 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	node->needs_all = intVal(list_nth(plan->custom_private, SP_SCAN_NEEDS_ALL)) != 0;
 	node->capacity = sp_batch_size;
 	node->block_limit = 1;
-	node->n_columns = list_length(plan->custom_scan_tlist) - list_length(plan->custom_exprs) - 1;
 	begin_calls(node, plan);
-	begin_carried(node, list_nth(plan->custom_private, SP_SCAN_CARRIED), ExecGetResultType(outerPlanState(css)));
+	begin_columns(node, plan);
+	begin_carried(node, list_nth(plan->custom_private, SP_SCAN_CARRIED), css->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
 	begin_table(node, outerPlan(plan));
 	node->block_mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch block", ALLOCSET_DEFAULT_SIZES);
 	node->bind_context = CreateExprContext(estate);
@@ -235,8 +257,17 @@ bind_row(ScanNode *node, TupleTableSlot *slot, int row)
 	return is_bound;
 }
 
+/* A column of the row that is the context's outer tuple. */
+static Datum
+column_value(ScanNode *node, ExprContext *context, int column, bool *is_null)
+{
+	if (node->attributes[column] == 0)
+		return ExecEvalExprSwitchContext(node->whole_row, context, is_null);
+	return slot_getattr(context->ecxt_outertuple, node->attributes[column], is_null);
+}
+
 static void
-keep_columns(ScanNode *node, TupleTableSlot *slot, int row)
+keep_columns(ScanNode *node, int row)
 {
 	MemoryContext old = MemoryContextSwitchTo(node->block_mcx);
 
@@ -244,7 +275,7 @@ keep_columns(ScanNode *node, TupleTableSlot *slot, int row)
 	{
 		Size		at = (Size) row * node->n_carried + i;
 
-		node->values[at] = slot_getattr(slot, node->carried[i] + 1, &node->nulls[at]);
+		node->values[at] = column_value(node, node->bind_context, node->carried[i], &node->nulls[at]);
 		if (!node->nulls[at] && !node->by_value[i])
 			node->values[at] = datumCopy(node->values[at], false, node->lengths[i]);
 	}
@@ -311,7 +342,7 @@ gather(ScanNode *node)
 			node->pending = slot;
 			break;
 		}
-		keep_columns(node, slot, node->rows++);
+		keep_columns(node, node->rows++);
 	} while (node->rows < Min(node->block_limit, node->capacity) &&
 			 MemoryContextMemAllocated(node->block_mcx, false) <= (Size) work_mem * 1024);
 	node->block_limit = Min(node->block_limit * 2, node->capacity);
@@ -345,14 +376,14 @@ store_gathered(ScanNode *node, TupleTableSlot *slot)
 static void
 store_pending(ScanNode *node, TupleTableSlot *slot)
 {
-	TupleTableSlot *row = node->pending;
+	ExprContext *context = node->css.ss.ps.ps_ExprContext;
 
+	context->ecxt_outertuple = node->pending;
 	node->pending = NULL;
 	if (node->table != NULL)
 		slot->tts_tid = node->table->ss_ScanTupleSlot->tts_tid;
-	slot_getallattrs(row);
-	memcpy(slot->tts_values, row->tts_values, mul_size(node->n_columns, sizeof(Datum)));
-	memcpy(slot->tts_isnull, row->tts_isnull, mul_size(node->n_columns, sizeof(bool)));
+	for (int i = 0; i < node->n_columns; i++)
+		slot->tts_values[i] = column_value(node, context, i, &slot->tts_isnull[i]);
 	slot->tts_values[node->n_columns] = BoolGetDatum(false);
 	slot->tts_isnull[node->n_columns] = false;
 	memset(slot->tts_isnull + node->n_columns + 1, true, node->n_calls);

@@ -143,7 +143,8 @@ is_quiet(Node *node)
 static bool
 is_conditional(Node *node)
 {
-	return IsA(node, BoolExpr) || IsA(node, CaseExpr) || IsA(node, CoalesceExpr);
+	return IsA(node, BoolExpr) || IsA(node, CaseExpr) || IsA(node, CoalesceExpr) || IsA(node, SubscriptingRef) ||
+		IsA(node, ArrayCoerceExpr) || IsA(node, Aggref) || IsA(node, WindowFunc);
 }
 
 /* Does it evaluate to the same value or error for all rows of a scan? */
@@ -156,9 +157,10 @@ is_row_independent(Node *node)
 static bool
 look_at_subplan(SubPlan *subplan, Look *look)
 {
-	worsen(look, look->stmt == NULL ? SP_HAZARD_EFFECT : SP_HAZARD_ERROR);
-	if (look->stmt != NULL)
-		worsen(look, sp_scan_plan_hazard(list_nth(look->stmt->subplans, subplan->plan_id - 1), false, look->stmt));
+	Plan	   *plan = look->stmt == NULL ? NULL : list_nth(look->stmt->subplans, subplan->plan_id - 1);
+
+	worsen(look, SP_HAZARD_ERROR);
+	worsen(look, plan == NULL ? SP_HAZARD_EFFECT : sp_scan_plan_hazard(plan, false, look->stmt));
 	return expression_tree_walker((Node *) subplan, look_at, look);
 }
 
@@ -301,6 +303,30 @@ own_expressions(const Plan *plan, bool *known)
 	}
 }
 
+static bool
+is_inner_join(const Plan *plan)
+{
+	return ((const Join *) plan)->jointype == JOIN_INNER;
+}
+
+/* Has the node evaluated all its expressions by the time that it gives its first row? */
+static bool
+evaluates_at_first(const Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+			/* each row has expressions of its own */
+		case T_ValuesScan:
+			return false;
+		case T_NestLoop:
+		case T_MergeJoin:
+		case T_HashJoin:
+			return is_inner_join(plan);
+		default:
+			return true;
+	}
+}
+
 /* Has each child given a row by the time that the node gives its first? */
 static bool
 asks_all_children(const Plan *plan)
@@ -313,7 +339,7 @@ asks_all_children(const Plan *plan)
 		case T_NestLoop:
 		case T_MergeJoin:
 		case T_HashJoin:
-			return ((const Join *) plan)->jointype == JOIN_INNER;
+			return is_inner_join(plan);
 		case T_Agg:
 			return ((const Agg *) plan)->numCols > 0;
 		default:
@@ -333,8 +359,7 @@ sp_scan_plan_hazard(Plan *plan, bool sure, const PlannedStmt *stmt)
 	if (!known)
 		return SP_HAZARD_EFFECT;
 	expressions = lappend(lappend(expressions, plan->qual), plan->targetlist);
-	/* each row of VALUES has expressions of its own */
-	hazard = sp_scan_hazard((Node *) expressions, sure && !IsA(plan, ValuesScan), stmt);
+	hazard = sp_scan_hazard((Node *) expressions, sure && evaluates_at_first(plan), stmt);
 	if (IsA(plan, CteScan))
 		hazard = Max(hazard, sp_scan_plan_hazard(list_nth(stmt->subplans, ((CteScan *) plan)->ctePlanId - 1),
 												 false, stmt));

@@ -173,13 +173,33 @@ column_vars(const List *expressions, int varno)
 	return vars;
 }
 
+/* The columns as EXPLAIN prints them, and then gathered and the calls. */
+static List *
+node_columns(const SpSplit *split, List *sources)
+{
+	List	   *columns = column_vars(split->columns, OUTER_VAR);
+	ListCell   *cell;
+
+	foreach(cell, columns)
+	{
+		int			source = list_nth_int(sources, foreach_current_index(cell));
+
+		if (source == 0)
+			lfirst(cell) = copyObject(list_nth(split->columns, foreach_current_index(cell)));
+		else
+			((Var *) lfirst(cell))->varattno = (AttrNumber) source;
+	}
+	columns = lappend(columns, makeBoolConst(true, false));
+	return column_entries(list_concat(columns, split->calls));
+}
+
 /* Put a node above child; its target list is the caller's to set. */
 static CustomScan *
 make_node(Plan *child, const SpSplit *split, List *carried, bool needs_all, Rewrite *rewrite)
 {
 	CustomScan *node = makeNode(CustomScan);
 	Plan	   *plan = &node->scan.plan;
-	List	   *columns = column_vars(split->columns, OUTER_VAR);
+	List	   *sources = sp_scan_unpack(child, split->columns, rewrite->stmt);
 
 	/* costs and parameters are the child's */
 	*plan = *child;
@@ -193,10 +213,9 @@ make_node(Plan *child, const SpSplit *split, List *carried, bool needs_all, Rewr
 	plan->extParam = bms_copy(child->extParam);
 	plan->allParam = bms_copy(child->allParam);
 	child->initPlan = NIL;
-	columns = lappend(columns, makeBoolConst(true, false));
-	node->custom_scan_tlist = column_entries(list_concat(columns, split->calls));
-	node->custom_exprs = split->calls;
-	node->custom_private = list_make3(makeInteger(needs_all), split->kinds, carried);
+	node->custom_scan_tlist = node_columns(split, sources);
+	node->custom_exprs = sp_scan_calls_over(split, sources);
+	node->custom_private = list_make4(makeInteger(needs_all), split->kinds, carried, sources);
 	node->methods = &sp_scan_methods;
 	rewrite->changed = true;
 	return node;

@@ -84,10 +84,14 @@ bool
 sp_source_bind(SpSource *source, ExprContext *context, int row)
 {
 	bool		null;
-	Datum		features = ExecEvalExpr(source->features, context, &null);
+	Datum		features;
 
 	if (row == 0)
 		source->has_missing = false;
+	if (source->is_whole_row)
+		return sp_bind_slot_try(&source->site->binder, source->argtype, context->ecxt_outertuple, (uint32) row,
+								&source->has_missing);
+	features = ExecEvalExpr(source->features, context, &null);
 	source->is_null[row] = null;
 	if (!null)
 		return sp_bind_try(&source->site->binder, source->argtype, features, (uint32) row, &source->has_missing);

@@ -18,6 +18,7 @@ typedef struct SpSource
 	text	   *model;
 	Expr	   *expression;		/* the features */
 	ExprState  *features;
+	bool		is_whole_row;	/* the features are the child's row, which is never NULL */
 	Oid			argtype;
 	SpCallSite *site;			/* NULL until blocks can be served */
 	bool		is_hopeless;	/* no such model for this user, or it cannot serve all the calls */

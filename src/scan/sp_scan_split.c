@@ -141,21 +141,33 @@ typedef struct Walk
 
 static Node *walk_expression(Node *node, Walk *walk);
 
-typedef struct Renumber
-{
-	SpSplit    *split;
-	int			varno;
-} Renumber;
-
-/* The expression over the split's columns, by varno. */
+/* The expression over the split's columns. */
 static Node *
-renumber(Node *node, Renumber *to)
+over_columns(Node *node, SpSplit *split)
 {
 	if (node == NULL)
 		return NULL;
-	if (is_column(node))
-		return (Node *) column_of(to->varno, number_in(&to->split->columns, node), node);
-	return expression_tree_mutator(node, renumber, to);
+	if (split->of_aggregate && IsA(node, Var))
+		return (Node *) column_of(INDEX_VAR, ((Var *) node)->varattno, node);
+	if (!split->of_aggregate && is_column(node))
+		return (Node *) column_of(INDEX_VAR, number_in(&split->columns, node), node);
+	return expression_tree_mutator(node, over_columns, split);
+}
+
+static Node *
+over_child(Node *node, List *sources)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var))
+		return (Node *) column_of(OUTER_VAR, list_nth_int(sources, ((Var *) node)->varattno - 1), node);
+	return expression_tree_mutator(node, over_child, sources);
+}
+
+List *
+sp_scan_calls_over(const SpSplit *split, List *sources)
+{
+	return (List *) over_child((Node *) split->calls, sources);
 }
 
 /* The call in its place, for rows that come with it and for rows that do not. */
@@ -180,10 +192,7 @@ static Node *
 replace_call(Node *node, SpCallKind kind, Walk *walk)
 {
 	SpSplit    *split = walk->split;
-	Renumber	below = {split, OUTER_VAR};
-	Renumber	above = {split, INDEX_VAR};
-	bool		of_aggregate = split->of_aggregate;
-	Node	   *call = of_aggregate ? node : renumber(node, &below);
+	Node	   *call = over_columns(node, split);
 	int			before = list_length(split->calls);
 	int			number = number_in(&split->calls, call);
 
@@ -191,8 +200,8 @@ replace_call(Node *node, SpCallKind kind, Walk *walk)
 		split->kinds = lappend_int(split->kinds, (int) kind);
 	if (walk->collect)
 		return (Node *) makeNullConst(exprType(node), exprTypmod(node), exprCollation(node));
-	return case_of(of_aggregate ? copyObject(node) : renumber(node, &above),
-				   of_aggregate ? OUTER_VAR : INDEX_VAR, list_length(split->columns) + 1, number);
+	return case_of(split->of_aggregate ? copyObject(node) : call,
+				   split->of_aggregate ? OUTER_VAR : INDEX_VAR, list_length(split->columns) + 1, number);
 }
 
 /* Nodes that evaluate all their arguments, always. */
