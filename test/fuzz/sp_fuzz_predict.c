@@ -3,6 +3,7 @@
  */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/sp_bytes.h"
 #include "ir/sp_pack.h"
@@ -202,6 +203,33 @@ compare_images(const SpImage *a, const SpImage *b)
 		sp_fuzz_finding("the image of a stored model differs at byte %zu", at);
 }
 
+/* The image finds every category of every feature at its place, and no others. */
+static void
+look_up(const SpModel *model, const SpImage *image)
+{
+	for (uint32_t at = 0; at < model->n_features; at++)
+	{
+		const SpCategories *list = &model->features[at].categories;
+		const SpImageFeature *feature = &sp_image_features(image)[at];
+
+		if (feature->kind != (uint8_t) list->kind || feature->n_categories != list->n)
+			sp_fuzz_finding("feature %u has another list in the image", at);
+		for (uint32_t place = 0; place < list->n; place++)
+		{
+			int64_t		found = list->kind == SP_CATEGORIES_TEXT ?
+				sp_image_find_text(image, feature, list->texts[place], strlen(list->texts[place])) :
+				sp_image_find_number(image, feature, list->numbers[place]);
+
+			if (found != (int64_t) place)
+				sp_fuzz_finding("category %u of feature %u is found at %lld", place, at, (long long) found);
+		}
+		if (list->kind == SP_CATEGORIES_TEXT && sp_image_find_text(image, feature, "\x01", 1) >= 0)
+			sp_fuzz_finding("feature %u has a category that cannot be", at);
+		if (list->kind != SP_CATEGORIES_NONE && sp_image_find_number(image, feature, NAN) >= 0)
+			sp_fuzz_finding("a NaN is a category of feature %u", at);
+	}
+}
+
 void
 sp_fuzz_predict(SpFuzz *fuzz, const SpModel *model)
 {
@@ -217,6 +245,7 @@ sp_fuzz_predict(SpFuzz *fuzz, const SpModel *model)
 	if (sp_pack(&fuzz->cx, again, &image_again) != SP_OK)
 		sp_fuzz_finding("a model that was read cannot be packed: %s", fuzz->cx.error.message);
 	compare_images(image, image_again);
+	look_up(model, image);
 	damage(image);
 	evaluate(image);
 }

@@ -1,7 +1,8 @@
 /*
  * test/fuzz/sp_mutate_lightgbm.c
  *
- * Text of lines "key=value value value".
+ * Text of lines "key=value value value", and behind the trees "[key: 1,2]" and
+ * a line of JSON.
  */
 #include <string.h>
 
@@ -12,7 +13,7 @@ static size_t
 end_of(const SpMutation *mutation, size_t start, bool of_word)
 {
 	while (start < mutation->size && mutation->data[start] != '\n' &&
-		   !(of_word && strchr(" =:\t", mutation->data[start]) && mutation->data[start] != 0))
+		   !(of_word && strchr(" =:\t,[]", mutation->data[start]) && mutation->data[start] != 0))
 		start++;
 	return start;
 }
@@ -31,7 +32,7 @@ some_word(SpMutation *mutation, size_t start, size_t end)
 {
 	size_t		at = start + sp_mutate_below(mutation, end - start);
 
-	while (at > start && mutation->data[at - 1] != ' ' && mutation->data[at - 1] != '=' && mutation->data[at - 1] != ':')
+	while (at > start && strchr(" =:,[", mutation->data[at - 1]) == NULL)
 		at--;
 	return at;
 }
@@ -52,7 +53,7 @@ sp_mutate_lightgbm(SpMutation *mutation)
 		return;
 	word = some_word(mutation, start, end);
 	word_end = end_of(mutation, word, true);
-	switch (sp_mutate_below(mutation, 9))
+	switch (sp_mutate_below(mutation, 10))
 	{
 		case 0:
 			sp_mutate_replace(mutation, start, end - start + (end < mutation->size), "", 0);
@@ -74,6 +75,9 @@ sp_mutate_lightgbm(SpMutation *mutation)
 			break;
 		case 5:
 			sp_mutate_bytes(mutation, word, word_end - word);
+			break;
+		case 6:
+			sp_mutate_replace(mutation, word, word_end - word, "\"\\u00fc\"", 8);
 			break;
 		default:
 			sp_mutate_replace(mutation, word, word_end - word, number, strlen(number));

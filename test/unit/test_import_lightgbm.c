@@ -51,6 +51,84 @@ value_of(const char *text, SpOutput output, double a, double b, double c)
 	return value;
 }
 
+/* Three features: a number, and two of categories. */
+#define LISTED(infos, indices, lists) HEAD OBJECTIVE "feature_names=a b c\nfeature_infos=" infos "\n" "tree_sizes=1 2\n\n" TREE0 TREE1 \
+	"end of trees\n\nparameters:\n[boosting: gbdt]\n[categorical_feature: " indices "]\nend of parameters\n\n" \
+	"pandas_categorical:" lists "\n"
+#define INFOS "[0:1] -1:1:0 1:0:2:3"
+
+/* The kinds of the lists of b and c. */
+static void
+lists_are(const char *text, SpCategoryKind b, SpCategoryKind c, const char *name)
+{
+	SpTestImport import;
+
+	sp_test_import(&import, SP_FORMAT_LIGHTGBM, text, strlen(text));
+	ok(import.status == SP_OK && import.model->features[0].categories.kind == SP_CATEGORIES_NONE &&
+	   import.model->features[1].categories.kind == b && import.model->features[2].categories.kind == c, "%s: %s", name,
+	   import.cx.error.message);
+	sp_test_import_end(&import);
+}
+
+#define COLORS "[\"x\",\"y\"],[\"red\",\"gr\\u00fcn\",\"\",\"blue\"]"
+
+static void
+test_columns(void)
+{
+	static const char whole[] = LISTED(INFOS, "1,2", "[" COLORS "]");
+	SpTestImport import;
+
+	sp_test_import(&import, SP_FORMAT_LIGHTGBM, whole, strlen(whole));
+	if (ok(import.status == SP_OK, "lists: %s", import.cx.error.message))
+	{
+		const SpCategories *list = &import.model->features[2].categories;
+
+		ok(list->kind == SP_CATEGORIES_TEXT && list->n == 4 && !strcmp(list->texts[1], "gr\xc3\xbcn") &&
+		   list->unseen == SP_UNSEEN_MISSING && !list->is_partial, "texts in their order");
+	}
+	sp_test_import_end(&import);
+	lists_are(LISTED(INFOS, "1,2", "[[7,-2.5],[3,2,1,0]]"), SP_CATEGORIES_NUMBER, SP_CATEGORIES_NUMBER, "numbers");
+	lists_are(LISTED(INFOS, "1,2", "[[false,true],[\"a\",\"b\",1,\"d\"]]"), SP_CATEGORIES_NUMBER, SP_CATEGORIES_CODE, "truth values, and a mixture");
+	lists_are(LISTED(INFOS, "1,2", "[[],[null,1,[2],3]]"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "an empty list, and nothing to pass");
+	lists_are(LISTED(INFOS, "1,2", "[[1e300,2],[\"a\\nb\",\"b\",\"c\",\"d\"]]"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "too large, and a control character");
+	lists_are(LISTED(INFOS, "1,2", "null"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "no lists");
+	lists_are(LISTED(INFOS, "2", "[" COLORS "]"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "more lists than features: ordered ones among them");
+	lists_are(LISTED(INFOS, "1,2", "[[\"x\",\"y\"]]"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "fewer lists than features");
+	lists_are(LISTED(INFOS, "2,1", "[" COLORS "]"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "features that do not ascend");
+	lists_are(LISTED(INFOS, "1,3", "[" COLORS "]"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "a feature that is not there");
+	lists_are(LISTED(INFOS, "1,x", "[" COLORS "]"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "features by name");
+	lists_are(LISTED("[0:1] -1:1:0 1:0:2:4", "1,2", "[" COLORS "]"), SP_CATEGORIES_CODE, SP_CATEGORIES_CODE, "a code outside of the list");
+	lists_are(LISTED("[0:1] [0:1] 1:0:2", "1,2", "[" COLORS "]"), SP_CATEGORIES_NONE, SP_CATEGORIES_CODE, "a list of a number");
+	lists_are(LISTED("[0:1] none 1:0:2", "1,2", "[" COLORS "]"), SP_CATEGORIES_TEXT, SP_CATEGORIES_TEXT, "a feature without use");
+	sp_test_hostile("lists", SP_FORMAT_LIGHTGBM, whole, strlen(whole), true);
+}
+
+static void
+test_refused_columns(void)
+{
+	static const struct
+	{
+		const char *text;
+		const char *message;
+	}			cases[] = {
+		{LISTED("[0:1] none", "1,2", "null"), "feature_infos"},
+		{LISTED("[0:1] none 1:2 3", "1,2", "null"), "feature_infos"},
+		{LISTED("[0:1] none 1:x", "", "null"), "feature 2"},
+		{LISTED("[0:1] none 1::2", "", "null"), "feature 2"},
+		{LISTED("[0:1] none 1:2:1", "", "null"), "same category twice"},
+		{LISTED("[0:1] none 1:99999999999", "", "null"), "feature 2"},
+		{LISTED(INFOS, "1,2", "[[\"x\",\"x\"],[1,2,3,4]]"), "same category twice"},
+		{LISTED(INFOS, "1,2", "[[\"x\""), NULL},
+		{LISTED(INFOS, "1,2", "[1]"), "array of arrays"},
+		{LISTED(INFOS, "1,2", "[[],[],[],[]]"), "more lists than there are features"},
+		{LISTED(INFOS, "1,2", "[[\"\xff\"]]"), NULL},
+	};
+
+	for (size_t at = 0; at < sizeof(cases) / sizeof(cases[0]); at++)
+		sp_test_refused(SP_FORMAT_LIGHTGBM, cases[at].text, strlen(cases[at].text), SP_ERR_FORMAT, cases[at].message,
+						"columns %zu", at);
+}
+
 static void
 test_decisions(void)
 {
@@ -254,6 +332,8 @@ main(int argc, char **argv)
 {
 	const char *data = sp_test_data(argc, argv);
 
+	test_columns();
+	test_refused_columns();
 	test_decisions();
 	test_wrong_fields();
 	test_tree_in_tree();
