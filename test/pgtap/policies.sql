@@ -46,7 +46,7 @@ CREATE TYPE as_code AS (age real, color real, store real);
 CREATE TYPE as_date AS (age real, color date, store real);
 CREATE TYPE as_stores AS (age real, color text, store text);
 
-SELECT plan(78);
+SELECT plan(99);
 
 -- Texts and numbers of categories
 SELECT is(predict('source:1', ROW(20, 'green', 10)::as_text), 111::float8, 'text column');
@@ -171,6 +171,49 @@ SELECT lives_ok($$SELECT import_model('codes', convert_to(replace(convert_from(b
 	'a file without lists takes codes');
 SELECT is(predict('codes:1', ARRAY[20, 1, 1]), 111::float8, 'as it did');
 SELECT throws_ok($$SELECT predict('codes:1', '[20, "red", 1]'::jsonb)$$, '22023', NULL, 'and no texts');
+
+-- Texts and integers of an ONNX graph, which has no missing values: y = {up: 1, down: 2, else 9}[s] + k
+CREATE TABLE graph AS SELECT decode(
+	'08083adb010a740a0173120161220c4c6162656c456e636f6465722a170a0d64656661756c745f666c6f61741500001041a001012a1b0a0c6b657973'
+	'5f737472696e67734a0275704a04646f776ea001082a1c0a0d76616c7565735f666c6f6174733d0000803f3d00000040a001063a0a61692e6f6e6e78'
+	'2e6d6c0a170a016b1201622204436173742a090a02746f1801a001020a0e0a01610a016212017922034164641201675a110a0173120c0a0a08081206'
+	'0a000a0208015a110a016b120c0a0a080712060a000a02080162110a0179120c0a0a080112060a000a02080142040a001011420e0a0a61692e6f6e6e'
+	'782e6d6c1003', 'hex') AS bytes;
+SELECT import_model('graph', bytes) FROM graph;
+SELECT import_model('graph_filled', bytes, options => '{"on_missing": {"s": "down", "k": 7}, "on_unseen": "missing"}') FROM graph;
+SELECT import_model('graph_unseen', bytes, options => '{"on_unseen": "error"}') FROM graph;
+SELECT import_model('graph_else', bytes, options => '{"on_missing": {"s": "none of them"}}') FROM graph;
+SELECT is(predict_json('graph:1', '{"s": "sideways", "k": 10}') ->> 'value', '19', 'ONNX: the graph has a rule for unseen texts');
+SELECT throws_ok($$SELECT predict_json('graph:1', '{"s": null, "k": 10}')$$, '22004', NULL, 'ONNX: but none for missing ones');
+SELECT throws_ok($$SELECT predict_json('graph:1', '{"s": "up", "k": null}')$$, '22004', NULL, 'ONNX: nor for missing integers');
+SELECT is(predict_json('graph_filled:1', '{"s": null, "k": null}') ->> 'value', '9', 'ONNX: defaults of texts and integers');
+SELECT is(predict_json('graph_filled:1', '{"s": "sideways", "k": 1}') ->> 'value', '3', 'ONNX: an unseen text that is missing');
+SELECT is(predict_json('graph_else:1', '{"s": null, "k": 1}') ->> 'value', '10', 'ONNX: a default that the model does not know');
+SELECT throws_ok($$SELECT predict_json('graph_unseen:1', '{"s": "sideways", "k": 1}')$$, '22023',
+	'feature "s" of model "graph_unseen" version 1 cannot be "sideways"', 'ONNX: an unseen text that is refused');
+SELECT throws_ok($$SELECT import_model('x', bytes, options => '{"on_missing": {"k": 0.5}}') FROM graph$$, '22023',
+	'the default value of feature "k" does not fit its type', 'ONNX: a default that is no integer');
+
+-- CatBoost: texts and integers by their hash; 3052168893 is that of red, 2957118694 that of 10
+CREATE TABLE cat AS SELECT convert_to('{"features_info": {"cat_features_hash": [{"hash": 3052168893, "value": "red"},
+	{"hash": 2957118694, "value": "10"}], "categorical_features": [{"feature_id": "c", "feature_index": 0,
+	"flat_feature_index": 0, "values": [-1242798403, -1337848602]}], "float_features": []},
+	"model_info": {"params": {"loss_function": {"type": "RMSE"}}}, "oblivious_trees": [{"leaf_values": [1, 2, 4, 8],
+	"splits": [{"cat_feature_index": 0, "split_type": "OneHotFeature", "value": -1242798403},
+	{"cat_feature_index": 0, "split_type": "OneHotFeature", "value": -1337848602}]}], "scale_and_bias": [1, [0]]}', 'UTF8') AS bytes;
+SELECT import_model('cat', bytes, 'catboost_json') FROM cat;
+SELECT import_model('cat_error', bytes, 'catboost_json', options => '{"on_unseen": "error", "on_missing": {"c": "red"}}') FROM cat;
+SELECT is(predict('cat:1', jsonb_build_array(c)), value, 'CatBoost: ' || c::text)
+FROM (VALUES ('"red"'::jsonb, 2::float8), ('"10"', 4), ('10', 4), ('"blue"', 1), ('7', 1)) v (c, value);
+SELECT is(predict('cat:1', ARRAY[10]), 4::float8, 'CatBoost: an array of integers');
+SELECT is(predict('cat:1', ARRAY[10.0]::float8[]), 4::float8, 'CatBoost: a whole number');
+SELECT throws_ok(format('SELECT predict(''cat:1'', %L::jsonb)', c), state, NULL, 'CatBoost: ' || c::text)
+FROM (VALUES ('[0.5]', '22023'), ('[9007199254740993]', '22023'), ('[null]', '22004')) v (c, state);
+SELECT is(predict('cat_error:1', '[null]'::jsonb), 2::float8, 'CatBoost: a default');
+SELECT throws_ok($$SELECT predict('cat_error:1', '["blue"]'::jsonb)$$, '22023', NULL, 'CatBoost: unseen is refused');
+SELECT throws_ok($$SELECT import_model('x', convert_to(replace(convert_from(bytes, 'UTF8'), 'cat_features_hash', 'no_table'), 'UTF8'),
+	'catboost_json', options => '{"on_unseen": "error"}') FROM cat$$, '22023', 'the file does not list the categories of feature "c"',
+	'CatBoost: without the table nothing tells what is unseen');
 
 SELECT * FROM finish();
 ROLLBACK;
