@@ -46,7 +46,7 @@ CREATE TYPE as_code AS (age real, color real, store real);
 CREATE TYPE as_date AS (age real, color date, store real);
 CREATE TYPE as_stores AS (age real, color text, store text);
 
-SELECT plan(99);
+SELECT plan(102);
 
 -- Texts and numbers of categories
 SELECT is(predict('source:1', ROW(20, 'green', 10)::as_text), 111::float8, 'text column');
@@ -214,6 +214,17 @@ SELECT throws_ok($$SELECT predict('cat_error:1', '["blue"]'::jsonb)$$, '22023', 
 SELECT throws_ok($$SELECT import_model('x', convert_to(replace(convert_from(bytes, 'UTF8'), 'cat_features_hash', 'no_table'), 'UTF8'),
 	'catboost_json', options => '{"on_unseen": "error"}') FROM cat$$, '22023', 'the file does not list the categories of feature "c"',
 	'CatBoost: without the table nothing tells what is unseen');
+
+-- Many rows of a table in one statement
+CREATE TABLE many AS SELECT i AS id, CASE WHEN i % 3 > 0 THEN 20.0::real END AS age,
+	CASE WHEN i % 5 > 0 THEN (ARRAY['red', 'green', 'blue'])[i % 3 + 1] END AS color,
+	CASE WHEN i % 7 > 0 THEN (ARRAY[300, 10, 20])[i % 3 + 1] END AS store FROM generate_series(1, 500) i;
+SELECT is((SELECT sum(predict('filled:1', m)) FROM many m), (SELECT sum(CASE WHEN age IS NULL THEN 200 ELSE 100 END +
+	CASE COALESCE(color, 'green') WHEN 'red' THEN 0 WHEN 'green' THEN 1 ELSE 4 END +
+	CASE COALESCE(store, 20) WHEN 300 THEN 0 ELSE COALESCE(store, 20) END)::float8 FROM many), 'defaults in a scan');
+SELECT throws_ok($$SELECT sum(predict('error:1', m)) FROM many m$$, '22004', NULL, 'an error in a scan');
+SELECT is((SELECT sum(predict('error:1', m)) FROM many m WHERE num_nulls(age, color, store) = 0),
+	(SELECT sum(predict('source:1', m)) FROM many m WHERE num_nulls(age, color, store) = 0), 'rows without gaps in a scan');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -152,6 +152,18 @@ def test_categories_that_are_numbers(conn: Connection, library: str) -> None:
     assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(again, abs=1e-5)
 
 
+def test_categories_of_a_model_that_stopped_early(conn: Connection) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    frame = frame_of_categories()
+    y = frame["size"] * (frame["colour"] == "red")
+    model = xgboost.XGBRegressor(n_estimators=60, early_stopping_rounds=2, enable_categorical=True, learning_rate=0.9)
+    model.fit(frame[:80], y[:80], eval_set=[(frame[80:], y[80:])], verbose=False)
+    assert model.best_iteration < model.get_booster().num_boosted_rounds() - 1
+    push(conn, model, X_sample=frame)
+    got = smartpouch.predict(conn, "client_test:1", frame)
+    assert list(got) == pytest.approx(list(model.predict(frame)), abs=1e-5)
+
+
 def test_texts_are_refused_where_the_file_knows_codes_alone(conn: Connection) -> None:
     frame = frame_of_ordered_categories()
     model = booster_of_categories("lightgbm", frame)

@@ -128,9 +128,15 @@ class _Upload:
         return (
             None if names is None else [str(name) for name in names],
             None if labels is None else [answers.plain_label(label) for label in labels],
-            json.dumps(dict(self.options or {})),
+            json.dumps(self._options()),
         )
 
+    def _options(self) -> dict[str, Any]:
+        given = dict(self.options or {})
+        return given if _ITERATIONS & given.keys() else {**self.converted.options, **given}
+
+
+_ITERATIONS = {"start_iteration", "iterations", "best_iteration"}
 
 _IMPORT = "SELECT smartpouch.import_upload(%s, NULL, %s::text[], %s::text[], %s::jsonb)"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from smartpouch.answers import Answers
@@ -25,3 +25,5 @@ class Converted:
     reference: Callable[[Any], Answers] | None = None
     # The file may know the categories of a data frame by their codes alone, the live model knows them by themselves.
     categories_as_codes: bool = False
+    # For the server's import, unless the caller chooses iterations.
+    options: Mapping[str, Any] = field(default_factory=dict)

@@ -17,14 +17,18 @@ def convert(model: Any, sample: Any) -> Converted:
     import xgboost
 
     booster = model if isinstance(model, xgboost.Booster) else _booster(model)
+    # A slice of a Booster has lost its lists of categories: the whole goes, and the server takes what is used.
+    whole = model if isinstance(model, xgboost.Booster) else model.get_booster()
+    used, there = booster.num_boosted_rounds(), whole.num_boosted_rounds()
     names = None if booster.feature_names else column_names(sample)
     is_classifier = isinstance(model, xgboost.XGBClassifier)
     return Converted(
-        bytes(booster.save_raw("ubj")),
+        bytes(whole.save_raw("ubj")),
         feature_names=names,
         tolerance=FLOAT32,
         reference=lambda rows: _classifier(model, rows) if is_classifier else _answers(booster, rows),
         categories_as_codes=True,
+        options={"iterations": used} if used < there else {},
     )
 
 
