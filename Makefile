@@ -157,6 +157,7 @@ REGISTRY_OBJS = \
 	src/registry/sp_registry_scan.o \
 	src/registry/sp_registry_snapshot.o \
 	src/registry/sp_registry_stage.o \
+	src/registry/sp_registry_subscription.o \
 	src/registry/sp_registry_tables.o \
 	src/registry/sp_registry_upload.o \
 	src/registry/sp_registry_write.o
@@ -247,6 +248,7 @@ INSTALL_SQL = \
 	sql/install/40_predict.sql \
 	sql/install/50_operation.sql \
 	sql/install/55_cache.sql \
+	sql/install/60_replicas.sql \
 	sql/install/70_permissions.sql \
 	sql/install/80_views.sql \
 	sql/install/85_access.sql \

@@ -46,6 +46,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('predict_raw', 'predictor deployer'),
 	('predict_version', 'predictor deployer'),
 	('promote', 'deployer'),
+	('publication_tables', ''),
 	('r2', 'predictor deployer'),
 	('reassign_models', 'deployer'),
 	('recall_score', 'predictor deployer'),

@@ -3,6 +3,8 @@
  */
 #include "server/sp_compat.h"
 
+#include "utils/snapmgr.h"
+
 #include "api/sp_model_ref.h"
 #include "auth/sp_permission.h"
 
@@ -13,7 +15,7 @@ sp_model_ref(const text *ref, uint32 bit, SpResolved *resolved)
 	Size		size = VARSIZE_ANY_EXHDR(ref);
 	SpFound		found = sp_resolve(bytes, size, resolved);
 
-	if (found != SP_NO_MODEL)
+	if (found != SP_NO_MODEL && found != SP_NOT_COPIED)
 		sp_permission_require(&resolved->rows.model, bit);
 	if (found != SP_FOUND)
 	{
@@ -45,6 +47,9 @@ sp_model_by_program(const uint8 *program, SpResolved *resolved)
 {
 	if (sp_resolve_program(program, may_predict, resolved))
 		return;
+	/* bytes mean the same wherever they are, so an answer would be right; but that there is none is not known yet */
+	if (sp_registry_subscription(ActiveSnapshotSet() ? GetActiveSnapshot() : NULL) == SP_HALF_COPIED)
+		sp_registry_not_found(SP_NOT_COPIED, NULL);
 	if (sp_resolve_program(program, NULL, resolved))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -14,7 +14,7 @@
 /*
  * Raises 22023 for what is no reference, 42704 when there is no such model,
  * 42501 unless the caller has the right (SP_MAY_...) on it, and only then
- * 42704 or 55000 when it means no version.
+ * 42704 or 55000 when it means no version; 55000 on a subscriber before all is copied.
  */
 extern void sp_model_ref(const text *ref, uint32 bit, SpResolved *resolved);
 

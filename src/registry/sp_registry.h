@@ -89,6 +89,21 @@ extern Oid	sp_registry_owner(void);
 /* False when they would raise. */
 extern bool sp_registry_fits(void);
 
+/* ---- sp_registry_subscription.c ---- */
+
+typedef enum SpSubscription
+{
+	SP_NOT_SUBSCRIBED,
+	SP_SUBSCRIBED,				/* rows come from a publisher */
+	SP_HALF_COPIED				/* and have not all come for the first time */
+} SpSubscription;
+
+/*
+ * By what snapshot sees, as of the rows themselves: tables are copied one by
+ * one, and until all are, rows of several may not belong together.
+ */
+extern SpSubscription sp_registry_subscription(Snapshot snapshot);
+
 /* ---- sp_registry_read.c ---- */
 
 typedef struct SpModelRow
@@ -116,7 +131,8 @@ typedef enum SpFound
 	SP_NO_MODEL,
 	SP_NO_VERSION,
 	SP_NO_TARGET,				/* neither a stage nor an alias of the model */
-	SP_NOTHING_DEPLOYED			/* a stage that serves no version */
+	SP_NOTHING_DEPLOYED,		/* a stage that serves no version */
+	SP_NOT_COPIED				/* a subscriber's copy that is not complete yet */
 } SpFound;
 
 /* What a reference was resolved to, and where the rows are that say so. */

@@ -154,6 +154,14 @@ check_privilege(const char *privilege)
 				 errhint("Privileges are predict, read and deploy.")));
 }
 
+/* A subscriber's grants are its own; its histories are its publisher's. */
+static void
+write_grant_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *event)
+{
+	if (sp_registry_subscription(NULL) == SP_NOT_SUBSCRIBED)
+		sp_write_event(write, model, event);
+}
+
 void
 sp_registry_grant_model(const char *name, Oid role, const char *privilege)
 {
@@ -163,7 +171,7 @@ sp_registry_grant_model(const char *name, Oid role, const char *privilege)
 	Oid			types[] = {UUIDOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, TEXTOID};
 
 	check_privilege(privilege);
-	sp_write_begin(&write, "grant_model()");
+	sp_write_begin_local(&write, "grant_model()");
 	sp_write_lock_own_model(&write, name, &model);
 
 	Datum		values[] = {
@@ -174,7 +182,7 @@ sp_registry_grant_model(const char *name, Oid role, const char *privilege)
 	if (sp_write_sql("INSERT INTO smartpouch.model_grant (model_id, role_cluster, role_oid, privilege,"
 					 " role_name, granted_by) VALUES ($1, $2, $3, $4, $5, $6)"
 					 " ON CONFLICT ON CONSTRAINT model_grant_pkey DO NOTHING", 6, types, values, NULL) > 0)
-		sp_write_event(&write, &model, &(SpEvent) {
+		write_grant_event(&write, &model, &(SpEvent) {
 			.action = "grant", .detail = psprintf("%s to %s", privilege, grantee)
 		});
 	sp_write_end(&write);
@@ -188,7 +196,7 @@ sp_registry_revoke_model(const char *name, Oid role, const char *privilege)
 	Oid			types[] = {UUIDOID, TEXTOID, OIDOID, TEXTOID};
 
 	check_privilege(privilege);
-	sp_write_begin(&write, "revoke_model()");
+	sp_write_begin_local(&write, "revoke_model()");
 	sp_write_lock_own_model(&write, name, &model);
 
 	Datum		values[] = {
@@ -198,7 +206,7 @@ sp_registry_revoke_model(const char *name, Oid role, const char *privilege)
 
 	if (sp_write_sql("DELETE FROM smartpouch.model_grant WHERE model_id = $1 AND role_cluster = $2"
 					 " AND role_oid = $3 AND privilege = $4 RETURNING role_name", 4, types, values, NULL) > 0)
-		sp_write_event(&write, &model, &(SpEvent) {
+		write_grant_event(&write, &model, &(SpEvent) {
 			.action = "revoke",
 			.detail = psprintf("%s from %s", privilege, TextDatumGetCString(sp_write_result(1)))
 		});
@@ -243,7 +251,7 @@ sp_registry_grant_access(Oid role, const char *level)
 	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, TEXTOID, TEXTOID};
 
 	check_access(level);
-	sp_write_begin(&write, "grant_access()");
+	sp_write_begin_local(&write, "grant_access()");
 
 	Datum		values[] = {
 		CStringGetTextDatum(sp_cluster_id()), ObjectIdGetDatum(role), CStringGetTextDatum(level),
@@ -266,7 +274,7 @@ sp_registry_revoke_access(Oid role, const char *level)
 
 	(void) role_name(role);
 	check_access(level);
-	sp_write_begin(&write, "revoke_access()");
+	sp_write_begin_local(&write, "revoke_access()");
 
 	Datum		values[] = {
 		CStringGetTextDatum(sp_cluster_id()), ObjectIdGetDatum(role), CStringGetTextDatum(level)

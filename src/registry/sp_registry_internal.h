@@ -43,6 +43,9 @@ typedef struct SpEvent
 
 /* Refuses read-only, parallel and recovery (what names the function), becomes the tables' owner, connects to SPI. */
 extern void sp_write_begin(SpWrite *write, const char *what);
+
+/* For what is this server's own, also on a subscriber, which sp_write_begin refuses with 55000. */
+extern void sp_write_begin_local(SpWrite *write, const char *what);
 extern void sp_write_end(SpWrite *write);
 
 /* Run one statement; returns the number of rows. */

@@ -207,6 +207,8 @@ sp_registry_find(const SpReference *reference, Snapshot snapshot, SpFoundRows *r
 	int32		number = reference->version;
 
 	memset(rows, 0, sizeof(*rows));
+	if (sp_registry_subscription(snapshot) == SP_HALF_COPIED)
+		return SP_NOT_COPIED;
 	if (!find_model_by_name(reference->model, snapshot, &rows->model, &rows->model_tid))
 		return SP_NO_MODEL;
 	if (number == 0)
@@ -473,6 +475,11 @@ sp_registry_not_found(SpFound found, const SpReference *reference)
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("model \"%s\" has no version %d", reference->model, reference->version),
 					 errhint("The view smartpouch.versions lists its versions.")));
+		case SP_NOT_COPIED:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the models of this database are being copied from their publisher"),
+					 errhint("Try again when pg_subscription_rel shows the state \"r\" for all tables of schema smartpouch.")));
 		case SP_NO_TARGET:
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -24,8 +24,26 @@
 
 const char *(*sp_registry_api_key) (void) = NULL;
 
+/* What a publisher sends would meet rows that it does not know of, and stop. */
+static void
+refuse_on_subscriber(const char *what)
+{
+	if (sp_registry_subscription(NULL) != SP_NOT_SUBSCRIBED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot execute %s where models come from a publisher", what),
+				 errhint("Change models on the publisher.")));
+}
+
 void
 sp_write_begin(SpWrite *write, const char *what)
+{
+	sp_write_begin_local(write, what);
+	refuse_on_subscriber(what);
+}
+
+void
+sp_write_begin_local(SpWrite *write, const char *what)
 {
 	Oid			owner = sp_registry_owner();
 

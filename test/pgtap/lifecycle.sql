@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(99);
+SELECT plan(101);
 \i tiny.inc
 
 CREATE FUNCTION based(base integer) RETURNS bytea LANGUAGE sql AS $$
@@ -259,6 +259,13 @@ SELECT is((SELECT string_agg(change, E'\n') FROM unnest(ARRAY[
 	'DELETE FROM smartpouch.model WHERE name = ''d''',
 	'SELECT smartpouch.add_golden(''m:2'', ''[40, 60]'', ''{"value": 3.25}'')']) change
 	WHERE digest_after(change)), NULL, 'the digest changes with the registry');
+
+-- what a subscriber gets
+SELECT set_eq($$ SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'smartpouch'::regnamespace AND relkind = 'r'
+	AND relname NOT IN ('model_grant', 'access_grant', 'snapshot', 'upload', 'upload_chunk') $$,
+	'SELECT smartpouch.publication_tables()', 'every table is published, or a server''s own');
+SELECT is_empty($$ SELECT t FROM smartpouch.publication_tables() t WHERE NOT EXISTS (SELECT FROM pg_index WHERE indrelid = t AND indisprimary) $$,
+	'what is published has a primary key');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -4,46 +4,21 @@ use strict;
 use warnings FATAL => 'all';
 
 use IPC::Run ();
-use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
 use Smartpouch;
 
 my $node = new_server('kill');
-$node->safe_psql('postgres', slurp_file(source_dir() . '/test/pgtap/tiny.inc'));
-
-# Random changes, several in each transaction, some of them undone; errors of refused ones are fine.
+prepare_changes($node);
 $node->safe_psql('postgres', <<'SQL');
-CREATE FUNCTION based(base integer) RETURNS bytea LANGUAGE sql AS $$
-	SELECT convert_to(replace(convert_from(artifact, 'UTF8'), '5E-1', base::text), 'UTF8')
-	FROM tiny WHERE name = 'regression' $$;
-CREATE FUNCTION any_version(of_model text) RETURNS integer LANGUAGE sql AS $$
-	SELECT version FROM smartpouch.versions WHERE model = of_model ORDER BY random() LIMIT 1 $$;
-CREATE PROCEDURE change(model text) LANGUAGE plpgsql AS $$
-DECLARE
-	stage text := (ARRAY['testing', 'staging', 'production'])[1 + floor(3 * random())];
-BEGIN
-	CASE floor(7 * random())
-		WHEN 0 THEN PERFORM smartpouch.import_model(model, based((5 * random())::integer));
-		WHEN 1, 2 THEN PERFORM smartpouch.promote(model, any_version(model), stage);
-		WHEN 3 THEN PERFORM smartpouch.rollback(model, stage);
-		WHEN 4 THEN PERFORM smartpouch.drop_version(model || ':' || any_version(model));
-		WHEN 5 THEN PERFORM smartpouch.set_alias(model, 'best', any_version(model));
-		ELSE PERFORM smartpouch.import_model(model, based((5 * random())::integer)),
-			smartpouch.drop_deployment(model, stage);
-	END CASE;
-EXCEPTION WHEN object_not_in_prerequisite_state OR undefined_object OR dependent_objects_still_exist
-	OR null_value_not_allowed OR deadlock_detected THEN NULL;
-END $$;
 CREATE PROCEDURE churn(model text) LANGUAGE plpgsql AS $$
 BEGIN
-	LOOP
-		FOR i IN 1 .. 3 LOOP CALL change(model); END LOOP;
-		IF random() < 0.9 THEN COMMIT; ELSE ROLLBACK; END IF;
-	END LOOP;
+    LOOP
+        FOR i IN 1 .. 3 LOOP CALL change(model); END LOOP;
+        IF random() < 0.9 THEN COMMIT; ELSE ROLLBACK; END IF;
+    END LOOP;
 END $$;
-SELECT smartpouch.import_model(m, based(1)) FROM unnest(ARRAY['a', 'b', 'c']) m;
 SQL
 
 # What must hold at any time, as a row of zeros, and the state of health.

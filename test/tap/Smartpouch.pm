@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(@initdb_options source_dir new_server fixtures read_fixture load_fixture import_fixture
-  fixture_arrays mismatches all_predictions);
+  fixture_arrays mismatches all_predictions prepare_changes);
 
 # whatever the environment says, which may be nothing
 our @initdb_options = ('--encoding=UTF8', '--locale=C');
@@ -158,6 +158,40 @@ sub all_predictions
     my $table = quoted($fixture->{name});
     return $node->safe_psql($database // 'postgres',
         "SELECT id, smartpouch.predict_json('$fixture->{name}:1', to_jsonb(r)) FROM $table r ORDER BY id");
+}
+
+# Models a, b and c, whose version of base n answers n + 1.25 for ARRAY[40, 60], and
+# CALL change(model): a random import, promotion, rollback, alias or drop. What is
+# refused at random is no error.
+sub prepare_changes
+{
+    my ($node) = @_;
+    $node->safe_psql('postgres', slurp_file(source_dir() . '/test/pgtap/tiny.inc'));
+    $node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION based(base integer) RETURNS bytea LANGUAGE sql AS $$
+    SELECT convert_to(replace(convert_from(artifact, 'UTF8'), '5E-1', base::text), 'UTF8')
+    FROM tiny WHERE name = 'regression' $$;
+CREATE FUNCTION any_version(of_model text) RETURNS integer LANGUAGE sql AS $$
+    SELECT version FROM smartpouch.versions WHERE model = of_model ORDER BY random() LIMIT 1 $$;
+CREATE PROCEDURE change(model text) LANGUAGE plpgsql AS $$
+DECLARE
+    stage text := (ARRAY['testing', 'staging', 'production'])[1 + floor(3 * random())];
+BEGIN
+    CASE floor(7 * random())
+        WHEN 0 THEN PERFORM smartpouch.import_model(model, based((5 * random())::integer));
+        WHEN 1, 2 THEN PERFORM smartpouch.promote(model, any_version(model), stage);
+        WHEN 3 THEN PERFORM smartpouch.rollback(model, stage);
+        WHEN 4 THEN PERFORM smartpouch.drop_version(model || ':' || any_version(model));
+        WHEN 5 THEN PERFORM smartpouch.set_alias(model, 'best', any_version(model));
+        ELSE PERFORM smartpouch.import_model(model, based((5 * random())::integer)),
+            smartpouch.drop_deployment(model, stage);
+    END CASE;
+EXCEPTION WHEN object_not_in_prerequisite_state OR undefined_object OR dependent_objects_still_exist
+    OR null_value_not_allowed OR deadlock_detected THEN NULL;
+END $$;
+SELECT smartpouch.import_model(m, based(1)) FROM unnest(ARRAY['a', 'b', 'c']) m;
+SQL
+    return;
 }
 
 1;

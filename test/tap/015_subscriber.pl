@@ -1,0 +1,109 @@
+# A logical subscriber of the registry: nothing before all is copied, then the
+# same answers as the publisher, in sessions that are warm too.
+use strict;
+use warnings FATAL => 'all';
+
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+use Smartpouch;
+
+my $conf = "wal_level = logical\nwal_retrieve_retry_interval = 100ms\nmax_sync_workers_per_subscription = 2";
+my $publisher  = new_server('publisher',  conf => $conf, allows_streaming => 'logical');
+my $subscriber = new_server('subscriber', conf => $conf);
+prepare_changes($publisher);
+$publisher->safe_psql('postgres', q{
+    SELECT smartpouch.import_model(m, based(v)) FROM unnest(ARRAY['a', 'b', 'c']) m, generate_series(2, 3) v;
+    SELECT smartpouch.promote('a', 1, 'production'), smartpouch.promote('b', 2, 'production');
+    SELECT smartpouch.record_evaluation('a:1', 'march', '{"rmse": 1}');
+    SELECT smartpouch.add_golden('a:1', '[40, 60]', '{"value": 2.25}')});
+$publisher->safe_psql('postgres',
+    q{SELECT format('CREATE PUBLICATION models FOR TABLE %s', string_agg(t::text, ', ')) FROM smartpouch.publication_tables() t \gexec});
+
+my $predict = sub { my ($ref) = @_; return "SELECT smartpouch.predict('$ref', ARRAY[40, 60])" };
+my $error   = sub { my ($sql) = @_; return ($subscriber->psql('postgres', "\\set VERBOSITY sqlstate\n$sql"))[2] };
+my $synced  = "SELECT count(*) = 9 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel";
+
+# a row in the way keeps one table from being copied
+my $row = $publisher->safe_psql('postgres', 'SELECT quote_literal(e) FROM smartpouch.evaluation e');
+$subscriber->safe_psql('postgres', "INSERT INTO smartpouch.evaluation SELECT ($row\::smartpouch.evaluation).*");
+$subscriber->safe_psql('postgres',
+    "CREATE SUBSCRIPTION models CONNECTION '" . $publisher->connstr . " dbname=postgres' PUBLICATION models");
+$subscriber->poll_query_until('postgres', q{SELECT (SELECT count(*) FROM smartpouch.model) = 3
+    AND (SELECT count(*) FROM smartpouch.deployment) = 2 AND (SELECT count(*) FROM smartpouch.version) = 9
+    AND (SELECT count(*) FROM smartpouch.blob) > 0}) or die 'nothing is copied';
+is($subscriber->safe_psql('postgres', $synced), 'f', 'one table is not copied');
+like($error->($predict->($_)), qr/ERROR:  55000/, "so there is no answer yet: $_") foreach ('a', 'a:1', 'c', 'nobody');
+like($error->('SELECT smartpouch.predict_version(sha256(\'x\'), ARRAY[40, 60])'), qr/ERROR:  55000/, 'nor by hash');
+like(($subscriber->psql('postgres', $predict->('a')))[2], qr/being copied from their publisher/, 'as the error tells');
+$subscriber->safe_psql('postgres', 'DELETE FROM smartpouch.evaluation');
+$subscriber->poll_query_until('postgres', $synced) or die 'not all is copied';
+
+my $digest = 'SELECT smartpouch.registry_digest(), (SELECT count(*) FROM smartpouch.verify_history())';
+my $same = sub {
+    my ($name) = @_;
+    $publisher->wait_for_catchup('models');
+    is($subscriber->safe_psql('postgres', $digest), $publisher->safe_psql('postgres', $digest), "$name: the same registry");
+};
+$same->('when all is copied');
+is($subscriber->safe_psql('postgres', $predict->('a')), '2.25', 'now it answers');
+is($subscriber->safe_psql('postgres', q{SELECT bool_and(passed) FROM smartpouch.check_golden('a:1')}), 't', 'as its golden row wants');
+is($subscriber->safe_psql('postgres', q{SELECT smartpouch.health() #>> '{checks,models:ready,0,status}'}), 'pass', 'healthy');
+
+# one session, with its caches warm, over promotions, rollbacks and a drop
+my ($in, $out, $err) = ('', '', '');
+my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $subscriber->connstr('postgres') ],
+    '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+my $ask = sub {
+    my ($sql) = @_;
+    ($out, $err) = ('', '');
+    $in .= "$sql;\nSELECT 'done';\n";
+    IPC::Run::pump($psql) until $out =~ /done\n/;
+    $out =~ s/done\n//;
+    chomp $out;
+    return $out;
+};
+$ask->('\set VERBOSITY sqlstate');
+is($ask->($predict->('a')), '2.25', 'a session');
+foreach my $step (
+    [ q{SELECT smartpouch.promote('a', 2, 'production')}, '3.25' ], [ q{SELECT smartpouch.promote('a', 3, 'production')}, '4.25' ],
+    [ q{SELECT smartpouch.rollback('a', 'production')}, '3.25' ], [ q{SELECT smartpouch.drop_deployment('a', 'production')}, '' ],
+    [ q{SELECT smartpouch.promote('a', 3, 'production')}, '4.25' ], [ q{SELECT smartpouch.rename_model('a', 'z')}, '' ],
+    [ q{SELECT smartpouch.rename_model('z', 'a')}, '4.25' ])
+{
+    my ($sql, $expected) = @$step;
+    $publisher->safe_psql('postgres', $sql);
+    $publisher->wait_for_catchup('models');
+    is($ask->($predict->('a')), $expected, "seen by a warm session: $sql");
+}
+
+# what is not this server's is not changed here, or the next change of the publisher's would not fit
+like($error->("SELECT smartpouch.$_"), qr/ERROR:  55000/, "refused: $_")
+  foreach ("promote('a', 1, 'production')", "rollback('a', 'production')", "set_alias('a', 'x', 1)", "drop_model('c')",
+    "rename_model('c', 'd')", "set_stages(ARRAY['production'])", "record_evaluation('a:1', 'x', '{\"rmse\": 1}')");
+# but rights are
+$subscriber->safe_psql('postgres', 'CREATE ROLE app');
+$subscriber->safe_psql('postgres', q{SELECT smartpouch.grant_access('app', 'predictor'), smartpouch.grant_model('a', 'app', 'predict')});
+is($subscriber->safe_psql('postgres', 'SET ROLE app; ' . $predict->('a')), '4.25', 'a role has rights of this server');
+$same->('with rights of its own');
+
+# 500 changes at random
+$publisher->safe_psql('postgres', q{DO $$ BEGIN
+    FOR i IN 1 .. 500 LOOP CALL change((ARRAY['a', 'b', 'c'])[1 + i % 3]); IF random() < 0.8 THEN COMMIT; ELSE ROLLBACK; END IF; END LOOP; END $$});
+$same->('after 500 changes');
+my $all = q{SELECT string_agg(model || ':' || version || ' ' || smartpouch.predict(model || ':' || version, ARRAY[40, 60]), ',' ORDER BY model, version)
+    FROM smartpouch.versions};
+is($subscriber->safe_psql('postgres', $all), $publisher->safe_psql('postgres', $all), 'every version answers the same');
+is($ask->($all), $publisher->safe_psql('postgres', $all), 'in the warm session too');
+
+# on its own again
+$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION models');
+is($subscriber->safe_psql('postgres', q{SELECT smartpouch.import_model('own', smartpouch.model_artifact(model || ':' || version)) FROM smartpouch.versions LIMIT 1}), '1',
+    'without a subscription it is a registry as any');
+
+$in .= "\\q\n";
+IPC::Run::finish($psql);
+$subscriber->stop;
+$publisher->stop;
+done_testing();
