@@ -149,6 +149,7 @@ REGISTRY_OBJS = \
 	src/registry/sp_registry_digest.o \
 	src/registry/sp_registry_drop.o \
 	src/registry/sp_registry_evaluation.o \
+	src/registry/sp_registry_gate.o \
 	src/registry/sp_registry_golden.o \
 	src/registry/sp_registry_grants.o \
 	src/registry/sp_registry_history.o \
@@ -183,6 +184,7 @@ OPS_OBJS = \
 API_OBJS = \
 	src/api/sp_api_cache.o \
 	src/api/sp_api_evaluate.o \
+	src/api/sp_api_gate.o \
 	src/api/sp_api_golden.o \
 	src/api/sp_api_history.o \
 	src/api/sp_api_import.o \
@@ -202,6 +204,7 @@ API_OBJS = \
 	src/api/sp_features.o \
 	src/api/sp_features_row.o \
 	src/api/sp_features_store.o \
+	src/api/sp_gate.o \
 	src/api/sp_golden.o \
 	src/api/sp_import_options.o \
 	src/api/sp_model_ref.o \
@@ -245,6 +248,7 @@ INSTALL_SQL = \
 	sql/install/36_scores.sql \
 	sql/install/37_evaluations.sql \
 	sql/install/38_snapshots.sql \
+	sql/install/39_gates.sql \
 	sql/install/40_predict.sql \
 	sql/install/50_operation.sql \
 	sql/install/55_cache.sql \

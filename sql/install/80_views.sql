@@ -40,6 +40,10 @@ FROM (VALUES ('development', 1), ('testing', 2), ('staging', 3), ('production', 
 WHERE NOT EXISTS (SELECT FROM smartpouch.stage);
 COMMENT ON VIEW smartpouch.stages IS 'the ladder of stages, lowest first';
 
+CREATE VIEW smartpouch.gates AS
+SELECT g.stage, g.rule, g.set_at, g.set_by FROM smartpouch.gate g;
+COMMENT ON VIEW smartpouch.gates IS 'what versions must show before a stage takes them';
+
 CREATE VIEW smartpouch.evaluations WITH (security_barrier) AS
 SELECT m.name AS model, e.version, e.dataset, e.metrics, e.recorded_at, e.recorded_by, e.seq
 FROM smartpouch.evaluation e JOIN smartpouch.model m ON m.id = e.model_id

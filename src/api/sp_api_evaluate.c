@@ -177,7 +177,7 @@ smartpouch_record_evaluation(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("metrics must be an object of named numbers"),
 				 errhint("evaluate() returns one.")));
-	sp_model_ref(ref, SP_MAY_OWN, &resolved);
+	sp_model_ref(ref, SP_MAY_DEPLOY, &resolved);
 	sp_registry_record_evaluation(&resolved.rows, dataset, metrics);
 	PG_RETURN_VOID();
 }

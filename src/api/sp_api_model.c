@@ -18,7 +18,6 @@ PG_FUNCTION_INFO_V1(smartpouch_model_artifact);
 PG_FUNCTION_INFO_V1(smartpouch_rename_model);
 PG_FUNCTION_INFO_V1(smartpouch_set_owner);
 PG_FUNCTION_INFO_V1(smartpouch_reassign_models);
-PG_FUNCTION_INFO_V1(smartpouch_promote);
 PG_FUNCTION_INFO_V1(smartpouch_rollback);
 PG_FUNCTION_INFO_V1(smartpouch_drop_deployment);
 PG_FUNCTION_INFO_V1(smartpouch_set_stages);
@@ -84,17 +83,6 @@ static char *
 note_argument(FunctionCallInfo fcinfo, int arg)
 {
 	return PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
-}
-
-Datum
-smartpouch_promote(PG_FUNCTION_ARGS)
-{
-	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
-	char	   *stage = sp_name_argument(fcinfo, 2, "stage", "stage");
-
-	sp_require_argument(fcinfo, 1, "version");
-	sp_registry_promote(model, PG_GETARG_INT32(1), stage, note_argument(fcinfo, 3));
-	PG_RETURN_VOID();
 }
 
 Datum

@@ -292,7 +292,9 @@ extern void sp_registry_revoke_access(Oid role, const char *level);
 /* ---- sp_registry_stage.c: what serves ---- */
 
 /* All raise 42704 for what is not there, and 42501 unless the caller may deploy. */
-extern void sp_registry_promote(const char *model, int32 version, const char *stage, const char *note);
+/* evidence is what a gate has seen, or NULL. */
+extern void sp_registry_promote(const char *model, int32 version, const char *stage, const char *note,
+								const Jsonb *evidence);
 
 /* Back to what the last promotion replaced, which is returned; 55000 when there is nothing below. */
 extern int32 sp_registry_rollback(const char *model, const char *stage, const char *note);
@@ -308,6 +310,34 @@ extern void sp_registry_drop_alias(const char *model, const char *alias);
  * version; 42710 when a new one is an alias of a model.
  */
 extern void sp_registry_set_stages(const char **stages, int count);
+
+/* ---- sp_registry_gate.c ---- */
+
+/* A version that is to pass the gate of a stage. */
+typedef struct SpGate
+{
+	Jsonb	   *rule;
+	pg_uuid_t	model_id;
+	int32		version;
+	char	   *promoter;		/* role of the session */
+} SpGate;
+
+/* The caller must be an administrator; 42704 for what is no stage or has no gate. */
+extern void sp_registry_set_gate(const char *stage, Jsonb *rule);
+extern void sp_registry_drop_gate(const char *stage);
+
+/*
+ * Is there a gate between the version and the stage?  Raises what
+ * sp_registry_promote would; its locks stay until the transaction ends.  A
+ * version that serves the stage already has passed.
+ */
+extern bool sp_registry_gate(const char *model, int32 version, const char *stage, SpGate *gate);
+
+/* The rest is palloc'd, and NULL for nothing. */
+extern Jsonb *sp_registry_newest_evaluation(const SpGate *gate, const char *dataset);
+extern double sp_registry_seconds_served(const SpGate *gate, const char *stage);
+extern char *sp_registry_stage_below(const char *stage);
+extern char *sp_registry_importer(const SpGate *gate);
 
 /* ---- sp_registry_drop.c ---- */
 

@@ -63,6 +63,10 @@ extern void sp_write_lock_model_for(const SpWrite *write, const char *name, uint
 /* As that, for the owner. */
 extern void sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model);
 
+/* sp_registry_stage.c: 42704 unless it is one; the ladder stays as it is until the transaction ends. */
+extern void sp_write_check_stage(const char *stage);
+extern bool sp_write_serves(const SpLockedModel *model, int32 version, const char *stage);
+
 /* 42704 unless the locked model has the version. */
 extern void sp_write_check_version(const SpLockedModel *model, int32 version);
 

@@ -22,8 +22,8 @@ lock_ladder(void)
 	sp_write_sql("LOCK TABLE smartpouch.stage IN ROW SHARE MODE", 0, NULL, NULL, NULL);
 }
 
-static void
-check_stage(const char *stage)
+void
+sp_write_check_stage(const char *stage)
 {
 	lock_ladder();
 	if (!sp_registry_is_stage(stage, NULL))
@@ -50,6 +50,12 @@ served_version(const SpLockedModel *model, const char *stage)
 						 model, stage);
 }
 
+bool
+sp_write_serves(const SpLockedModel *model, int32 version, const char *stage)
+{
+	return served_version(model, stage) == version;
+}
+
 /* What production serves can always be brought back. */
 static void
 keep_promoted(const SpWrite *write, const SpLockedModel *model, int32 version, const char *stage)
@@ -68,7 +74,8 @@ keep_promoted(const SpWrite *write, const SpLockedModel *model, int32 version, c
 }
 
 void
-sp_registry_promote(const char *name, int32 version, const char *stage, const char *note)
+sp_registry_promote(const char *name, int32 version, const char *stage, const char *note,
+					const Jsonb *evidence)
 {
 	SpWrite		write;
 	SpLockedModel model;
@@ -78,7 +85,7 @@ sp_registry_promote(const char *name, int32 version, const char *stage, const ch
 
 	sp_write_begin(&write, "promote()");
 	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
-	check_stage(stage);
+	sp_write_check_stage(stage);
 	sp_write_check_version(&model, version);
 	served = served_version(&model, stage);
 
@@ -101,7 +108,7 @@ sp_registry_promote(const char *name, int32 version, const char *stage, const ch
 					 5, types, values, nulls);
 		sp_write_event(&write, &model, &(SpEvent) {
 			.action = "promote", .version = version, .stage = stage,
-			.replaced_version = served, .note = note
+			.replaced_version = served, .note = note, .evidence = evidence
 		});
 		keep_promoted(&write, &model, version, stage);
 	}
@@ -128,7 +135,7 @@ sp_registry_rollback(const char *name, const char *stage, const char *note)
 
 	sp_write_begin(&write, "rollback()");
 	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
-	check_stage(stage);
+	sp_write_check_stage(stage);
 	served = served_version(&model, stage);
 	if (served == 0)
 		serves_nothing(&model, stage);
@@ -165,7 +172,7 @@ sp_registry_drop_deployment(const char *name, const char *stage, const char *not
 
 	sp_write_begin(&write, "drop_deployment()");
 	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
-	check_stage(stage);
+	sp_write_check_stage(stage);
 	served = named_version("DELETE FROM smartpouch.deployment WHERE model_id = $1 AND stage = $2"
 						   " RETURNING version", &model, stage);
 	if (served == 0)
@@ -316,6 +323,20 @@ check_ladder_fits(const char **stages, int count)
 				 errmsg("\"%s\" is an alias of model \"%s\" and cannot be a stage", name, model.name)));
 }
 
+static void
+check_gates_fit(Datum ladder)
+{
+	Oid			types[] = {TEXTARRAYOID};
+
+	if (sp_write_sql("SELECT stage FROM smartpouch.gate WHERE stage <> ALL ($1) ORDER BY stage LIMIT 1",
+					 1, types, &ladder, NULL) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("stage \"%s\" is still in use", TextDatumGetCString(sp_write_result(1))),
+				 errdetail("It has a gate."),
+				 errhint("Remove it with drop_gate(), or keep the stage.")));
+}
+
 void
 sp_registry_set_stages(const char **stages, int count)
 {
@@ -333,6 +354,7 @@ sp_registry_set_stages(const char **stages, int count)
 	/* waits for promotions and aliases under way, and keeps new ones waiting */
 	sp_write_sql("LOCK TABLE smartpouch.stage IN EXCLUSIVE MODE", 0, NULL, NULL, NULL);
 	check_ladder_fits(stages, count);
+	check_gates_fit(ladder);
 	sp_write_sql("DELETE FROM smartpouch.stage", 0, NULL, NULL, NULL);
 	/* the default ladder is no rows */
 	if (!sp_registry_is_default_ladder(stages, count))

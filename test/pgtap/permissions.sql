@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(144);
+SELECT plan(145);
 \i tiny.inc
 
 CREATE ROLE sp_owner;
@@ -62,12 +62,13 @@ FROM (VALUES ('SELECT smartpouch.predict(''m'', ARRAY[40, 60])', 'predict'),
 	('SELECT smartpouch.rollback(''m'', ''production'')', 'deploy'),
 	('SELECT smartpouch.drop_deployment(''m'', ''production'')', 'deploy'),
 	('SELECT smartpouch.set_alias(''m'', ''a'', 1)', 'deploy'),
-	('SELECT smartpouch.drop_alias(''m'', ''best'')', 'deploy')) x (statement, privilege);
+	('SELECT smartpouch.drop_alias(''m'', ''best'')', 'deploy'),
+	('SELECT smartpouch.snapshot_model(''m'')', 'deploy'),
+	('SELECT smartpouch.record_evaluation(''m'', ''d'', ''{"rmse": 1}'')', 'deploy')) x (statement, privilege);
 SELECT is(tries('sp_app', statement), '42501 must be owner of model "m"', 'for owners: ' || statement)
 FROM unnest(ARRAY['SELECT smartpouch.drop_version(''m:1'')', 'SELECT smartpouch.drop_model(''m'')', 'SELECT smartpouch.rename_model(''m'', ''n'')',
 	'SELECT smartpouch.set_owner(''m'', ''sp_app'')', 'SELECT smartpouch.grant_model(''m'', ''sp_app'', ''predict'')',
-	'SELECT smartpouch.revoke_model(''m'', ''sp_app'', ''predict'')', 'SELECT smartpouch.drop_golden(''m'', 1)',
-	'SELECT smartpouch.record_evaluation(''m'', ''d'', ''{"rmse": 1}'')']) statement;
+	'SELECT smartpouch.revoke_model(''m'', ''sp_app'', ''predict'')', 'SELECT smartpouch.drop_golden(''m'', 1)']) statement;
 SELECT matches(tries('sp_app', statement), '^42501 permission denied for model "m"', 'hidden: ' || statement)
 FROM unnest(ARRAY['SELECT smartpouch.serving_at(''m'', ''production'', now())', 'SELECT smartpouch.verify_history(''m'')',
 	'SELECT smartpouch.warm_model(''m'')', 'SELECT smartpouch.evict_model(''m'')']) statement;

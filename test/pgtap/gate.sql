@@ -1,0 +1,105 @@
+-- Gates: rules, refusals that say how much is missing, evidence in the history.
+\set ON_ERROR_STOP 1
+\set QUIET 1
+BEGIN;
+SELECT plan(42);
+\i tiny.inc
+SELECT smartpouch.import_model('m', artifact, labels => ARRAY['no', 'yes']) FROM tiny WHERE name = 'classifier' \gset
+
+-- rules that are none
+SELECT throws_ok(format('SELECT smartpouch.set_gate(%L, %L)', stage, rule), code, NULL, why)
+FROM (VALUES
+	('production', '[]', '22023', 'not an object'),
+	('production', '{}', '22023', 'an empty rule'),
+	('production', '{"colour": true}', '22023', 'an unknown key'),
+	('production', '{"golden": false}', '22023', 'golden that is not true'),
+	('production', '{"served": 5}', '22023', 'an interval that is a number'),
+	('production', '{"served": "soon"}', '22007', 'an interval that is none'),
+	('production', '{"served": "-1 day"}', '22023', 'a negative interval'),
+	('development', '{"served": "1 day"}', '22023', 'nothing below the lowest stage'),
+	('production', '{"evaluations": {}}', '22023', 'evaluations that are no array'),
+	('production', '{"evaluations": [1]}', '22023', 'an evaluation that is no object'),
+	('production', '{"evaluations": [{"metric": "accuracy", "min": 1}]}', '22023', 'no data set'),
+	('production', '{"evaluations": [{"dataset": "d", "min": 1}]}', '22023', 'no metric'),
+	('production', '{"evaluations": [{"dataset": "d", "metric": [], "min": 1}]}', '22023', 'an empty path'),
+	('production', '{"evaluations": [{"dataset": "d", "metric": [1], "min": 1}]}', '22023', 'a path of numbers'),
+	('production', '{"evaluations": [{"dataset": "d", "metric": "accuracy"}]}', '22023', 'no bound'),
+	('production', '{"evaluations": [{"dataset": "d", "metric": "accuracy", "min": "0.9"}]}', '22023', 'a bound that is text'),
+	('production', '{"evaluations": [{"dataset": "d", "metric": "accuracy", "min": 2, "max": 1}]}', '22023', 'bounds the wrong way round'),
+	('production', '{"evaluations": [{"dataset": "d", "metric": "accuracy", "min": 1, "mxa": 2}]}', '22023', 'a misspelt bound'),
+	('nowhere', '{"golden": true}', '42704', 'no such stage')
+) r (stage, rule, code, why);
+
+-- who may
+CREATE ROLE sp_erin;
+GRANT USAGE ON SCHEMA smartpouch TO sp_erin;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smartpouch TO sp_erin;
+SET LOCAL ROLE sp_erin;
+SELECT throws_ok($$ SELECT smartpouch.set_gate('production', '{"golden": true}') $$, '42501', NULL, 'gates are for administrators');
+SELECT throws_ok($$ SELECT smartpouch.drop_gate('production') $$, '42501', NULL, 'removing them too');
+RESET ROLE;
+
+-- what is missing is said, everything at once
+CREATE FUNCTION pg_temp.missing() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	said text;
+BEGIN
+	PERFORM smartpouch.promote('m', 1, 'production');
+	RETURN 'promoted';
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+	GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL;
+	RETURN said;
+END $$;
+SELECT smartpouch.set_gate('production', '{"golden": true, "served": "1 hour", "second_person": true, "evaluations": [
+	{"dataset": "holdout", "metric": "accuracy", "min": 0.9},
+	{"dataset": "holdout", "metric": ["classes", "yes", "recall"], "min": 0.5, "max": 0.75},
+	{"dataset": "other", "metric": "log_loss", "max": 0.5}]}') \gset
+SELECT results_eq($$ SELECT stage::text COLLATE "default", rule -> 'golden' FROM smartpouch.gates $$,
+	$$ VALUES ('production', 'true'::jsonb) $$, 'the view shows gates');
+SELECT throws_ok($$ SELECT smartpouch.promote('m', 1, 'production') $$, '55000',
+	'version 1 of model "m" does not pass the gate of stage "production"');
+SELECT matches(pg_temp.missing(), 'golden: the version has no golden rows\.');
+SELECT matches(pg_temp.missing(), 'evaluations: nothing is recorded of data set "holdout"\.');
+SELECT matches(pg_temp.missing(), 'served: in stage "staging" it has served 0 seconds of 3600, 3600 are left\.');
+SELECT matches(pg_temp.missing(), format('second_person: "%s" has imported the version', session_user));
+SELECT smartpouch.record_evaluation('m:1', 'holdout', '{"accuracy": 0.99}') \gset
+SELECT smartpouch.record_evaluation('m:1', 'holdout', '{"accuracy": 0.75, "classes": {"yes": {"recall": 0.875}}}') \gset
+SELECT smartpouch.record_evaluation('m:1', 'other', '{"log_loss": "low"}') \gset
+SELECT matches(pg_temp.missing(), 'accuracy on data set "holdout" is 0\.75, 0\.15\d* below the 0\.9 that is asked\.', 'the newest evaluation counts');
+SELECT matches(pg_temp.missing(), 'classes\.yes\.recall on data set "holdout" is 0\.875, 0\.125 above the 0\.75 that is allowed\.');
+SELECT matches(pg_temp.missing(), 'the newest of data set "other" has no number log_loss\.');
+SELECT lives_ok($$ SELECT smartpouch.promote('m', 1, 'staging') $$, 'other stages have no gate');
+
+-- golden rows that no longer match, as after a change by hand
+SELECT smartpouch.add_golden('m:1', '[40, 60]', '{"label": "yes"}') \gset
+SELECT doesnt_match(pg_temp.missing(), 'golden', 'golden rows that match pass');
+UPDATE smartpouch.golden SET expected = '{"label": "no"}';
+SELECT matches(pg_temp.missing(), 'golden: row 1 does not match: label is "yes", expected "no"\.');
+
+-- time served is added up over the history
+SELECT smartpouch.set_gate('production', '{"served": "1 day"}') \gset
+SET LOCAL session_replication_role = replica;
+ALTER TABLE smartpouch.event DISABLE TRIGGER refuse_change;
+UPDATE smartpouch.event SET at = at - interval '100000 seconds' WHERE stage = 'staging';
+ALTER TABLE smartpouch.event ENABLE ALWAYS TRIGGER refuse_change;
+RESET session_replication_role;
+SELECT is(pg_temp.missing(), 'promoted', 'the version has served long enough');
+SELECT results_eq($$ SELECT evidence FROM smartpouch.history WHERE action = 'promote' AND stage = 'production' $$,
+	$$ VALUES ('{"served_seconds": 100000}'::jsonb) $$, 'the history keeps what was shown');
+
+-- what serves already, and the way back, are free
+SELECT smartpouch.set_gate('production', '{"golden": true}') \gset
+SELECT lives_ok($$ SELECT smartpouch.promote('m', 1, 'production') $$, 'what serves already has passed');
+SELECT smartpouch.import_model('m', artifact, labels => ARRAY['no', 'yes'], options =>
+	'{"golden": [{"features": [40, 60], "expected": {"label": "yes"}}]}') FROM tiny WHERE name = 'classifier' \gset
+SELECT lives_ok($$ SELECT smartpouch.promote('m', 2, 'production') $$, 'a version that passes');
+SELECT results_eq($$ SELECT evidence FROM smartpouch.history WHERE version = 2 AND stage = 'production' $$,
+	$$ VALUES ('{"golden_rows": 1}'::jsonb) $$, 'with its evidence');
+SELECT is(smartpouch.rollback('m', 'production'), 1, 'a rollback asks nothing');
+SELECT throws_ok($$ SELECT smartpouch.set_stages(ARRAY['a', 'staging']) $$, NULL, NULL, 'a stage with a gate stays');
+
+SELECT smartpouch.drop_gate('production') \gset
+SELECT throws_ok($$ SELECT smartpouch.drop_gate('production') $$, '42704', 'stage "production" has no gate');
+SELECT lives_ok($$ SELECT smartpouch.promote('m', 2, 'production') $$, 'without a gate every version passes');
+SELECT * FROM finish();
+ROLLBACK;
