@@ -241,8 +241,16 @@ sp_call_site_width(const SpCallSite *site, SpOutput output)
 	return sp_image_values(image)[image->outputs[output]].width;
 }
 
+static bool
+is_label(const SpImage *image, uint32 i, const char *bytes, Size size)
+{
+	const char *label = sp_image_label(image, i);
+
+	return strlen(label) == size && memcmp(label, bytes, size) == 0;
+}
+
 uint32
-sp_call_site_label(const SpCallSite *site, text *label)
+sp_call_site_label(SpCallSite *site, text *label)
 {
 	const SpImage *image = site->model->image;
 	const char *bytes = VARDATA_ANY(label);
@@ -254,10 +262,12 @@ sp_call_site_label(const SpCallSite *site, text *label)
 		bytes = pg_server_to_any(bytes, size, PG_UTF8);
 		size = bytes == VARDATA_ANY(label) ? size : strlen(bytes);
 	}
-	while (i < image->n_labels &&
-		   (strlen(sp_image_label(image, i)) != size ||
-			memcmp(sp_image_label(image, i), bytes, size) != 0))
+	/* calls ask for the same one again and again */
+	if (site->last_label < image->n_labels && is_label(image, site->last_label, bytes, size))
+		return site->last_label;
+	while (i < image->n_labels && !is_label(image, i, bytes, size))
 		i++;
+	site->last_label = i;
 	return i;
 }
 

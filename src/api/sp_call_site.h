@@ -31,6 +31,7 @@ typedef struct SpCallSite
 	SpEval	   *eval;
 	SpBinder	binder;
 	uint32		outputs;		/* mask that was last checked against the model */
+	uint32		last_label;		/* that sp_call_site_label found */
 } SpCallSite;
 
 /* The call site of this call, made at its first; evaluators for capacity rows. */
@@ -63,6 +64,6 @@ extern bool sp_call_site_has(const SpCallSite *site, SpOutput output);
 extern uint32 sp_call_site_width(const SpCallSite *site, SpOutput output);
 
 /* The number of a label in the database's encoding; the model's n_labels if it has none of that name. */
-extern uint32 sp_call_site_label(const SpCallSite *site, text *label);
+extern uint32 sp_call_site_label(SpCallSite *site, text *label);
 
 #endif

@@ -14,7 +14,7 @@
 
 /* What the call reads of the model that is served; false if the model has no such thing. */
 static bool
-find_output(const SpCallSite *site, SpCall *call, SpOutput *output)
+find_output(SpCallSite *site, SpCall *call, SpOutput *output)
 {
 	switch (call->kind)
 	{

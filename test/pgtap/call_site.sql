@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(41);
+SELECT plan(43);
 \i tiny.inc
 
 SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' \gset
@@ -88,6 +88,14 @@ SELECT throws_like($$ SELECT smartpouch.predict('m:1', a) FROM wrong WHERE cardi
 SELECT throws_like($$ SELECT smartpouch.predict('m:1', a) FROM wrong WHERE cardinality(a) = 3 $$, '%needs 2 features, the array has 3', 'too many');
 SELECT throws_like($$ SELECT smartpouch.predict('m:1', a) FROM wrong WHERE array_ndims(a) = 2 $$, '%one-dimensional array, this one has 2%', 'two dimensions');
 SELECT throws_like($$ SELECT smartpouch.predict('m:1', a) FROM wrong WHERE a[2] = 'Infinity' $$, 'feature "weight" of model "m" version 1 is infinite%', 'infinite');
+
+-- the label of one call is not that of the next
+SELECT smartpouch.import_model('c', artifact) FROM tiny WHERE name = 'classifier' \gset
+SELECT is(array_agg(round(smartpouch.predict_proba('c:1', ARRAY[40, 60], label)::numeric, 3) = round(p[1 + label::integer]::numeric, 3)),
+	ARRAY[true, true, true, true], 'labels in turns')
+FROM (VALUES ('0'), ('1'), ('1'), ('0')) v (label), (SELECT smartpouch.predict_proba('c:1', ARRAY[40, 60]) AS p) q;
+SELECT throws_like($$ SELECT smartpouch.predict_proba('c:1', ARRAY[40, 60], label) FROM (VALUES ('1'), ('10')) v (label) $$,
+	'%has no label "10"', 'a label that begins like the one before');
 
 SELECT * FROM finish();
 ROLLBACK;
