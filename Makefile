@@ -51,6 +51,7 @@ IR_OBJS = \
 	src/ir/sp_model_write.o \
 	src/ir/sp_pack.o \
 	src/ir/sp_pack_features.o \
+	src/ir/sp_pack_fold.o \
 	src/ir/sp_pack_panels.o \
 	src/ir/sp_pack_sets.o \
 	src/ir/sp_pack_slices.o \

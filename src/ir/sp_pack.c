@@ -346,19 +346,21 @@ fill_tables(SpPacker *packer, const ImagePlan *plan)
 SpStatus
 sp_pack(SpContext *cx, const SpModel *model, SpImage **image)
 {
-	SpPacker	packer = {.cx = cx, .model = model};
+	SpModel		folded;
+	SpPacker	packer = {.cx = cx, .model = &folded};
 	ImagePlan	plan = {.steps = NULL};
 	SpImage    *made;
 	void	   *memory;
 
+	SP_TRY(sp_pack_fold(cx, model, &folded));
 	SP_TRY(plan_image(&packer, &plan));
 	SP_TRY(sp_alloc_array(cx, (size_t) plan.head.size + SP_IMAGE_ALIGN, 1, &memory));
 	packer.image = (char *) (((uintptr_t) memory + SP_IMAGE_ALIGN - 1) & ~(uintptr_t) (SP_IMAGE_ALIGN - 1));
 	made = (SpImage *) packer.image;
 	*made = plan.head;
 	SP_TRY(fill_tables(&packer, &plan));
-	for (uint32_t at = 0; at < model->n_steps; at++)
-		if (model->steps[at].op == SP_OP_TREES)
+	for (uint32_t at = 0; at < folded.n_steps; at++)
+		if (folded.steps[at].op == SP_OP_TREES)
 			sp_pack_trees_free(&packer, &plan.steps[at].u.trees);
 	sp_free(cx, plan.steps);
 	made->checksum = sp_checksum(&made->task, (size_t) made->size - offsetof(SpImage, task));

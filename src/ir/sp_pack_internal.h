@@ -68,6 +68,13 @@ extern SpImageFeature sp_pack_feature(SpPacker *packer, const SpFeature *feature
 /* The strings of the model, at an offset of the image. */
 extern void sp_pack_categories(SpPacker *packer, uint64_t offset, uint64_t *next);
 
+/*
+ * sp_pack_fold.c: a copy of the model that computes the same, but for a few roundings,
+ * in fewer steps.  Steps, values and changed numbers are the copy's own;
+ * a value that no step makes any more has width 0.
+ */
+extern SpStatus sp_pack_fold(SpContext *cx, const SpModel *model, SpModel *folded);
+
 /* sp_pack_trees.c */
 extern SpStatus sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
 extern SpStatus sp_pack_trees_fill(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
