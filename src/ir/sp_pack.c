@@ -132,6 +132,34 @@ plan_general(SpPacker *packer, const SpStep *step, StepPlan *plan)
 	return SP_OK;
 }
 
+/* Of the vectors as the image has them: -|v|^2 / 2 of each, and the largest |v|^2. */
+static SpStatus
+fill_norms(SpPacker *packer, const SpGeneral *general, uint64_t n_in, uint64_t n_out, const StepPlan *plan)
+{
+	SpPackedGeneral *packed = (SpPackedGeneral *) (packer->image + plan->params);
+	SpType		type = (SpType) packed->number_type;
+
+	packed->params[1] = 0;
+	for (uint64_t j = 0; j < n_out; j++)
+	{
+		double		squares = 0;
+		double		start;
+
+		SP_TRY(sp_poll(packer->cx));
+		for (uint64_t at = j * n_in; at < (j + 1) * n_in; at++)
+		{
+			double		x = type == SP_TYPE_F32 ? (double) (float) general->numbers[at] : general->numbers[at];
+
+			squares += x * x;
+		}
+		if (squares > packed->params[1])
+			packed->params[1] = squares;
+		start = -squares / 2;
+		sp_pack_numbers(packer, packed->start + j * sp_pack_number_size(type), &start, 1, type);
+	}
+	return SP_OK;
+}
+
 static SpStatus
 fill_general(SpPacker *packer, const SpStep *step, const StepPlan *plan)
 {
@@ -149,6 +177,8 @@ fill_general(SpPacker *packer, const SpStep *step, const StepPlan *plan)
 		uint64_t	n_out = tiles_count(packer, step);
 
 		SP_TRY(sp_pack_tiles_fill(packer, packed->numbers, general->numbers, n_in, n_out, packed->number_type));
+		if (step->op == SP_OP_KERNEL && general->kind == SP_KERNEL_RBF)
+			return fill_norms(packer, general, n_in, n_out, plan);
 		/* a layer's biases; other steps have no numbers behind the matrix */
 		sp_pack_numbers(packer, packed->start, general->numbers + n_in * n_out, general->n_numbers - n_in * n_out,
 						packed->number_type);

@@ -213,7 +213,8 @@ typedef struct SpPackedGeneral
 	uint64_t	inputs;			/* uint32_t[n_inputs] */
 	uint64_t	indices;		/* uint32_t[n_indices] */
 	uint64_t	numbers;		/* typed[n_numbers] */
-	uint64_t	start;			/* only if the numbers are a matrix in panels: typed in whole lines */
+	uint64_t	start;			/* only if the numbers are a matrix in panels: typed in whole lines; of RBF
+								 * -|v|^2 / 2 for each vector, and params[1] is the largest |v|^2 */
 } SpPackedGeneral;
 
 /*

@@ -30,7 +30,8 @@ NAME(put)(NUMBER *out, const NAME(Vector) *line, size_t n)
 }
 
 /*
- * N_ROWS rows by N_PANELS panels.  Terms are added up in registers, so many at a
+ * N_ROWS rows by N_PANELS panels.  Row by row, so that the lines and one number of
+ * the row are all that needs a register beside the sums.  Terms are added up in registers, so many at a
  * time that the roundings of a long sum do not grow with its length.
  */
 #define PARTIAL_TERMS 32
@@ -53,13 +54,10 @@ NAME(name)(SpTileSum kind, const SpTileRun *run, size_t row, size_t panel) \
 		size_t		end = n_in - first < PARTIAL_TERMS ? n_in : first + PARTIAL_TERMS; \
 		for (size_t k = first; k < end; k++) \
 			SP_UNROLL(32) \
-			for (size_t v = 0; v < (N_PANELS) * PARTS; v++) \
-			{ \
-				NAME(Vector) w = lines[(v / PARTS * n_in + k) * PARTS + v % PARTS]; \
+			for (size_t r = 0; r < (N_ROWS); r++) \
 				SP_UNROLL(32) \
-				for (size_t r = 0; r < (N_ROWS); r++) \
-					sums[r][v] = NAME(term)(kind, sums[r][v], in[r * n_in + k], w); \
-			} \
+				for (size_t v = 0; v < (N_PANELS) * PARTS; v++) \
+					sums[r][v] = NAME(term)(kind, sums[r][v], in[r * n_in + k], lines[(v / PARTS * n_in + k) * PARTS + v % PARTS]); \
 		SP_UNROLL(32) \
 		for (size_t v = 0; v < (N_PANELS) * PARTS; v++) \
 			SP_UNROLL(32) \
