@@ -58,6 +58,7 @@ IR_OBJS = \
 	src/ir/sp_pack_split.o \
 	src/ir/sp_pack_tiles.o \
 	src/ir/sp_pack_trees.o \
+	src/ir/sp_pack_trees_fill.o \
 	src/ir/sp_row_cost.o
 
 IMPORT_OBJS = \

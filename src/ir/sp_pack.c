@@ -376,8 +376,8 @@ fill_tables(SpPacker *packer, const ImagePlan *plan)
 SpStatus
 sp_pack(SpContext *cx, const SpModel *model, SpImage **image)
 {
-	SpModel		folded;
-	SpPacker	packer = {.cx = cx, .model = &folded};
+	SpFolded	folded;
+	SpPacker	packer = {.cx = cx, .model = &folded.model};
 	ImagePlan	plan = {.steps = NULL};
 	SpImage    *made;
 	void	   *memory;
@@ -389,10 +389,11 @@ sp_pack(SpContext *cx, const SpModel *model, SpImage **image)
 	made = (SpImage *) packer.image;
 	*made = plan.head;
 	SP_TRY(fill_tables(&packer, &plan));
-	for (uint32_t at = 0; at < folded.n_steps; at++)
-		if (folded.steps[at].op == SP_OP_TREES)
+	for (uint32_t at = 0; at < folded.model.n_steps; at++)
+		if (folded.model.steps[at].op == SP_OP_TREES)
 			sp_pack_trees_free(&packer, &plan.steps[at].u.trees);
 	sp_free(cx, plan.steps);
+	sp_pack_fold_free(cx, &folded);
 	made->checksum = sp_checksum(&made->task, (size_t) made->size - offsetof(SpImage, task));
 	*image = made;
 	return SP_OK;

@@ -23,7 +23,8 @@
 typedef struct Folder
 {
 	SpContext  *cx;
-	SpModel    *model;			/* with steps of its own */
+	SpFolded   *folded;
+	SpModel    *model;			/* its */
 	uint32_t   *n_readers;		/* by value; an output counts as one */
 	uint32_t   *reader;			/* by value: the last step that reads it */
 	bool	   *is_folded;		/* by step */
@@ -99,6 +100,7 @@ fold(Folder *folder, SpLinear *layer, const SpStep *step, const SpScale *scale, 
 	{
 		layer->weights = weights;
 		layer->bias = bias;
+		folder->folded->owned[folder->folded->n_owned++] = memory;
 	}
 	else
 		sp_free(folder->cx, memory);
@@ -157,17 +159,19 @@ fold_pair(Folder *folder, uint32_t at)
 }
 
 SpStatus
-sp_pack_fold(SpContext *cx, const SpModel *model, SpModel *folded)
+sp_pack_fold(SpContext *cx, const SpModel *model, SpFolded *folded)
 {
-	Folder		folder = {.cx = cx, .model = folded};
+	Folder		folder = {.cx = cx, .folded = folded, .model = &folded->model};
 	uint32_t	n_kept = 0;
 	void	   *memory;
 
-	*folded = *model;
+	*folded = (SpFolded) {.model = *model};
+	SP_TRY(sp_alloc_array(cx, model->n_steps, sizeof(void *), &memory));
+	folded->owned = memory;
 	SP_TRY(sp_alloc_array(cx, model->n_steps, sizeof(SpStep), &memory));
-	folded->steps = memcpy(memory, model->steps, model->n_steps * sizeof(SpStep));
+	folded->model.steps = memcpy(memory, model->steps, model->n_steps * sizeof(SpStep));
 	SP_TRY(sp_alloc_array(cx, model->n_values, sizeof(SpValue), &memory));
-	folded->values = memcpy(memory, model->values, model->n_values * sizeof(SpValue));
+	folded->model.values = memcpy(memory, model->values, model->n_values * sizeof(SpValue));
 	SP_TRY(sp_alloc_array(cx, model->n_values, 2 * sizeof(uint32_t), &memory));
 	folder.n_readers = memory;
 	folder.reader = folder.n_readers + model->n_values;
@@ -178,9 +182,19 @@ sp_pack_fold(SpContext *cx, const SpModel *model, SpModel *folded)
 		SP_TRY(fold_pair(&folder, at));
 	for (uint32_t at = 0; at < model->n_steps; at++)
 		if (!folder.is_folded[at])
-			folded->steps[n_kept++] = folded->steps[at];
-	folded->n_steps = n_kept;
+			folded->model.steps[n_kept++] = folded->model.steps[at];
+	folded->model.n_steps = n_kept;
 	sp_free(cx, folder.n_readers);
 	sp_free(cx, folder.is_folded);
 	return SP_OK;
+}
+
+void
+sp_pack_fold_free(SpContext *cx, SpFolded *folded)
+{
+	for (uint32_t at = 0; at < folded->n_owned; at++)
+		sp_free(cx, folded->owned[at]);
+	sp_free(cx, folded->owned);
+	sp_free(cx, folded->model.steps);
+	sp_free(cx, folded->model.values);
 }

@@ -13,6 +13,8 @@
 #include "ir/sp_pack.h"
 #include "ir/sp_slices.h"
 
+#define SP_NO_COLUMN UINT32_MAX	/* in column_of */
+
 typedef struct SpPacker
 {
 	SpContext  *cx;
@@ -70,15 +72,46 @@ extern void sp_pack_categories(SpPacker *packer, uint64_t offset, uint64_t *next
 
 /*
  * sp_pack_fold.c: a copy of the model that computes the same, but for a few roundings,
- * in fewer steps.  Steps, values and changed numbers are the copy's own;
- * a value that no step makes any more has width 0.
+ * in fewer steps.  Steps and values are the copy's own; a value that no step makes
+ * any more has width 0.
  */
-extern SpStatus sp_pack_fold(SpContext *cx, const SpModel *model, SpModel *folded);
+typedef struct SpFolded
+{
+	SpModel		model;
+	uint32_t	n_owned;
+	void	  **owned;			/* numbers of layers that have changed; each pair of steps has one at the most */
+} SpFolded;
 
-/* sp_pack_trees.c */
+extern SpStatus sp_pack_fold(SpContext *cx, const SpModel *model, SpFolded *folded);
+extern void sp_pack_fold_free(SpContext *cx, SpFolded *folded);
+
+/* sp_pack_trees.c and sp_pack_trees_fill.c */
 extern SpStatus sp_pack_trees_plan(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
 extern SpStatus sp_pack_trees_fill(SpPacker *packer, const SpStep *step, SpTreesPlan *plan);
 extern void sp_pack_trees_free(SpPacker *packer, SpTreesPlan *plan);
+
+/* The target of a tree's first leaf: that of all of them, if they have one in common. */
+extern uint32_t sp_pack_tree_target(const SpTrees *trees, uint32_t tree);
+
+/* A number as it enters the sum. */
+static inline double
+sp_pack_rounded(const SpTrees *trees, double value)
+{
+	return trees->sum_type == SP_TYPE_F32 ? (double) (float) value : value;
+}
+
+/*
+ * The first slot of a tree that comes after end slots.  It stays empty and the
+ * root takes the next one: the pairs of children are then never split over two
+ * cache lines, and the first three levels share one.
+ */
+static inline uint64_t
+sp_pack_tree_begin(uint64_t end, uint32_t n_nodes)
+{
+	uint64_t	align = n_nodes == 1 ? 2 : n_nodes == 3 ? 4 : 8;
+
+	return (end + align - 1) / align * align;
+}
 
 /* sp_pack_sets.c: columns of membership, equal ones once, and their sets */
 extern SpStatus sp_pack_sets_plan(SpPacker *packer, const SpTrees *trees, SpTreesPlan *plan);

@@ -186,6 +186,43 @@ NAME(compare)(SpBinary kind, NUMBER a, NUMBER b)
 	}
 }
 
+/* The plainest shapes, whose loops become vectors; false for all others. */
+static bool
+NAME(binary_plain)(const SpRow *row, SpBinary kind)
+{
+	const NUMBER *a = row->in[0];
+	const NUMBER *b = row->in[1];
+	NUMBER	   *out = row->out;
+	size_t		n = row->out_width;
+	bool		is_single = row->width[1] == 1;
+
+	if (row->width[0] != n || (row->width[1] != n && !is_single))
+		return false;
+#define EACH(operator) \
+	do { \
+		NUMBER		single = *b; \
+		for (size_t at = 0; at < n && is_single; at++) \
+			out[at] = a[at] operator single; \
+		for (size_t at = 0; at < n && !is_single; at++) \
+			out[at] = a[at] operator b[at]; \
+		return true; \
+	} while (0)
+	switch (kind)
+	{
+		case SP_BINARY_ADD:
+			EACH(+);
+		case SP_BINARY_SUB:
+			EACH(-);
+		case SP_BINARY_MUL:
+			EACH(*);
+		case SP_BINARY_DIV:
+			EACH(/);
+		default:
+			return false;
+	}
+#undef EACH
+}
+
 static void
 NAME(binary)(const SpRow *row, SpBinary kind)
 {
@@ -194,6 +231,8 @@ NAME(binary)(const SpRow *row, SpBinary kind)
 	uint32_t	i = 0;
 	uint32_t	j = 0;
 
+	if (NAME(binary_plain)(row, kind))
+		return;
 	for (uint32_t at = 0; at < row->out_width; at++)
 	{
 		if (kind >= SP_BINARY_EQ)
