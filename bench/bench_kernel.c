@@ -11,7 +11,7 @@
  * each row, or the first of them.  The output is raw, probabilities or value, by
  * default the first of these that the model has.  Without LEVEL (portable, avx2 or
  * avx512) all that the processor has take their turn.  Each round runs over as
- * many rows as take about a tenth of a second; the median, smallest and largest of
+ * many rows as take about a twentieth of a second; the median, smallest and largest of
  * the rounds are printed in microseconds a row.
  * The last line of a level is for single rows whose model is not in the first
  * two caches: median, 10th and 90th percentile of the calls.
@@ -29,7 +29,7 @@
 #define USAGE "bench_kernel [--rounds N] [--json] [--simd LEVEL] [--block N] [--output NAME] " \
 	"MODEL ROWS.f32 EXPECTED.f32"
 #define MIN_ROUNDS 7
-#define ROUND_SECONDS 0.1
+#define ROUND_SECONDS 0.05
 #define TOLERANCE 2e-5			/* long float32 sums */
 #define EVICT_BYTES (16 * 1024 * 1024)
 #define EVICTED_CALLS 401

@@ -20,7 +20,7 @@ import onnx
 import onnxruntime
 import xgboost as xgb
 
-ROUND_SECONDS = 0.1
+ROUND_SECONDS = 0.05
 
 
 def time_blocks(predict, rows, block, rounds):
@@ -69,7 +69,7 @@ def onnx_ways(path):
 def sklearn_ways(path):
     model = joblib.load(path)
     predict = model.predict_proba if hasattr(model, "predict_proba") else model.predict
-    for block in (1, 128, 1000):
+    for block in (1, 128, 512):
         yield f"scikit-learn {predict.__name__}", predict, block
 
 
