@@ -169,7 +169,9 @@ sp_pack_fold(SpContext *cx, const SpModel *model, SpFolded *folded)
 	SP_TRY(sp_alloc_array(cx, model->n_steps, sizeof(void *), &memory));
 	folded->owned = memory;
 	SP_TRY(sp_alloc_array(cx, model->n_steps, sizeof(SpStep), &memory));
-	folded->model.steps = memcpy(memory, model->steps, model->n_steps * sizeof(SpStep));
+	folded->model.steps = memory;
+	for (uint32_t at = 0; at < model->n_steps; at++)
+		folded->model.steps[at] = model->steps[at];
 	SP_TRY(sp_alloc_array(cx, model->n_values, sizeof(SpValue), &memory));
 	folded->model.values = memcpy(memory, model->values, model->n_values * sizeof(SpValue));
 	SP_TRY(sp_alloc_array(cx, model->n_values, 2 * sizeof(uint32_t), &memory));
