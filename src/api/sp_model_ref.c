@@ -45,11 +45,10 @@ may_predict(const SpModelRow *model)
 void
 sp_model_by_program(const uint8 *program, SpResolved *resolved)
 {
-	if (sp_resolve_program(program, may_predict, resolved))
-		return;
-	/* bytes mean the same wherever they are, so an answer would be right; but that there is none is not known yet */
 	if (sp_registry_subscription(ActiveSnapshotSet() ? GetActiveSnapshot() : NULL) == SP_HALF_COPIED)
 		sp_registry_not_found(SP_NOT_COPIED, NULL);
+	if (sp_resolve_program(program, may_predict, resolved))
+		return;
 	if (sp_resolve_program(program, NULL, resolved))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -23,7 +23,8 @@ extern bool sp_model_ref_try(const text *ref, uint32 bit, SpResolved *resolved);
 
 /*
  * The version with this hash of its stored form, of a model that the caller
- * may predict with.  42704 when there is none, 42501 when it is of others.
+ * may predict with.  42704 when there is none, 42501 when it is of others;
+ * 55000 on a subscriber before all is copied.
  */
 extern void sp_model_by_program(const uint8 *program, SpResolved *resolved);
 

@@ -47,6 +47,40 @@ $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 is($ask->($sum), $second, 'the session of the standby follows it');
 is($ask->("SELECT smartpouch.health() ->> 'status'"), 'pass', 'health() works on a standby');
 
+# 1,000,000 predictions while the primary promotes to and fro: each query has one
+# version for all its rows, with the bits that the primary gives
+my $rows = $primary->safe_psql('postgres', qq{SELECT count(*) FROM "$fixture->{name}"});
+my $times = int(100_000 / $rows) + 1;
+my $bits = sub { my ($ref) = @_; return qq{SELECT count(*), sum(hashfloat8(smartpouch.predict('$ref', r) * (1 + i * 1e-9)))
+    FROM "$fixture->{name}" r, generate_series(1, $times) i} };
+my %allowed = map { $primary->safe_psql('postgres', $bits->("m:$_")) => $_ } (1, 2);
+my ($load_in, $load_out) = (q{DO $$ BEGIN
+    FOR i IN 1 .. 1000000 LOOP
+        PERFORM smartpouch.promote('m', 1 + i % 2, 'production');
+        COMMIT;
+        PERFORM pg_sleep(0.01);
+        EXIT WHEN EXISTS (SELECT FROM pg_tables WHERE tablename = 'enough');
+    END LOOP; END $$; SELECT 'ended';} . "\n", '');
+my $load = IPC::Run::start([ 'psql', '-XAtq', '-d', $primary->connstr('postgres') ], '<', \$load_in, '>', \$load_out, '2>&1', IPC::Run::timeout(120));
+IPC::Run::pump_nb($load);
+my (%seen, $others);
+my $queries = 0;
+while ($queries < 10 || $queries < 100 && keys %seen < 2)
+{
+    $queries++;
+    my $found = $ask->($bits->('m'));
+    $allowed{$found} ? $seen{ $allowed{$found} }++ : ($others .= "$found ");
+}
+$primary->safe_psql('postgres', 'CREATE TABLE enough ()');
+IPC::Run::pump($load) until $load_out =~ /ended|ERROR/;
+$load_in .= "\\q\n";
+IPC::Run::finish($load);
+is($others, undef, 'every query on the standby has the bits of one version, as the primary gives them');
+cmp_ok($queries * $times * $rows, '>=', 1_000_000, 'of a million predictions');
+is(join(' ', sort keys %seen), '1 2', 'while versions changed');
+$primary->safe_psql('postgres', "SELECT smartpouch.promote('m', 2, 'production')");
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+
 # rights: a warm session of the standby has them, loses them and gets them back with the replay
 $primary->safe_psql('postgres', qq{
     CREATE ROLE app;
