@@ -227,7 +227,7 @@ can_move(Plan *plan, const SpSplit *split, Node *rest, Above above, bool *needs_
 {
 	SpHazard	hazard;
 
-	/* on 15 and later a foreign scan may work while others do, if it is a child of an Append */
+	/* an Append starts foreign scans that can work beside each other itself, and has to find them */
 	if (plan->plan_rows < FEWEST_ROWS || plan->async_capable || above.is_marked ||
 		(above.is_bounded && bound_meets_sort(plan)))
 		return false;

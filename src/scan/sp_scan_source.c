@@ -9,8 +9,8 @@
 #include "api/sp_result.h"
 #include "scan/sp_scan_source.h"
 
-/* An evaluator stays within a processor's cache of the second level. */
-#define EVALUATOR_BYTES (1024 * 1024)
+/* An evaluator leaves room for the model in a processor's cache of the second level. */
+#define EVALUATOR_BYTES (512 * 1024)
 
 /* What the call reads of the model that is served; false if the model has no such thing. */
 static bool
