@@ -156,6 +156,17 @@ column_entries(const List *expressions)
 	return entries;
 }
 
+static List *
+expressions_of(const List *entries)
+{
+	List	   *expressions = NIL;
+	ListCell   *cell;
+
+	foreach(cell, entries)
+		expressions = lappend(expressions, ((TargetEntry *) lfirst(cell))->expr);
+	return expressions;
+}
+
 /* The columns of a list of expressions, as seen from the node that is varno. */
 static List *
 column_vars(const List *expressions, int varno)
@@ -226,16 +237,16 @@ static bool
 can_move(Plan *plan, const SpSplit *split, Node *rest, Above above, bool *needs_all, const Rewrite *rewrite)
 {
 	SpHazard	hazard;
+	ListCell   *cell;
 
 	/* an Append starts foreign scans that can work beside each other itself, and has to find them */
 	if (plan->plan_rows < FEWEST_ROWS || plan->async_capable || above.is_marked ||
 		(above.is_bounded && bound_meets_sort(plan)))
 		return false;
 	hazard = sp_scan_plan_hazard(plan, true, rewrite->stmt);
-	for (int i = 0; i < list_length(split->calls); i++)
+	foreach(cell, split->calls)
 	{
-		FuncExpr   *call = list_nth(split->calls, i);
-
+		FuncExpr   *call = lfirst(cell);
 		SpHazard	of_features = sp_scan_hazard(lsecond(call->args), true, rewrite->stmt);
 
 		hazard = Max(hazard, of_features);
@@ -327,10 +338,8 @@ feed_aggregate(Agg *agg, Above above, Rewrite *rewrite)
 	List	   *carried;
 	bool		needs_all;
 	CustomScan *node;
-	ListCell   *cell;
 
-	foreach(cell, child->targetlist)
-		split.columns = lappend(split.columns, ((TargetEntry *) lfirst(cell))->expr);
+	split.columns = expressions_of(child->targetlist);
 	collected = sp_scan_collect(&split, list_make2(agg->plan.targetlist, agg->plan.qual));
 	if (split.calls == NIL)
 		return;
@@ -346,13 +355,7 @@ feed_aggregate(Agg *agg, Above above, Rewrite *rewrite)
 	carried = grouping_columns(agg, sp_scan_columns_read(collected, list_length(split.columns)));
 	replaced = sp_scan_replace(&split, list_make2(agg->plan.targetlist, agg->plan.qual));
 	node = make_node(child, &split, carried, needs_all, rewrite);
-	{
-		List	   *output = NIL;
-
-		foreach(cell, node->custom_scan_tlist)
-			output = lappend(output, ((TargetEntry *) lfirst(cell))->expr);
-		node->scan.plan.targetlist = column_entries(column_vars(output, INDEX_VAR));
-	}
+	node->scan.plan.targetlist = column_entries(column_vars(expressions_of(node->custom_scan_tlist), INDEX_VAR));
 	agg->plan.targetlist = linitial(replaced);
 	agg->plan.qual = lsecond(replaced);
 	agg->plan.lefttree = &node->scan.plan;
