@@ -213,7 +213,7 @@ typedef struct Passage
 	StringInfoData failures;	/* sentences */
 } Passage;
 
-static void fail(Passage *passage, const char *fmt,...) pg_attribute_printf(2, 3);
+static void fail(Passage *passage, const char *fmt,...) __attribute__((format(printf, 2, 3)));
 
 static void
 fail(Passage *passage, const char *fmt,...)
