@@ -23,7 +23,7 @@ $publisher->safe_psql('postgres',
 
 my $predict = sub { my ($ref) = @_; return "SELECT smartpouch.predict('$ref', ARRAY[40, 60])" };
 my $error   = sub { my ($sql) = @_; return ($subscriber->psql('postgres', "\\set VERBOSITY sqlstate\n$sql"))[2] };
-my $synced  = "SELECT count(*) = 9 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel";
+my $synced  = "SELECT count(*) = (SELECT count(*) FROM smartpouch.publication_tables()) AND bool_and(srsubstate = 'r') FROM pg_subscription_rel";
 
 # a row in the way keeps one table from being copied
 my $row = $publisher->safe_psql('postgres', 'SELECT quote_literal(e) FROM smartpouch.evaluation e');
