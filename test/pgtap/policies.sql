@@ -46,7 +46,7 @@ CREATE TYPE as_code AS (age real, color real, store real);
 CREATE TYPE as_date AS (age real, color date, store real);
 CREATE TYPE as_stores AS (age real, color text, store text);
 
-SELECT plan(102);
+SELECT plan(109);
 
 -- Texts and numbers of categories
 SELECT is(predict('source:1', ROW(20, 'green', 10)::as_text), 111::float8, 'text column');
@@ -225,6 +225,53 @@ SELECT is((SELECT sum(predict('filled:1', m)) FROM many m), (SELECT sum(CASE WHE
 SELECT throws_ok($$SELECT sum(predict('error:1', m)) FROM many m$$, '22004', NULL, 'an error in a scan');
 SELECT is((SELECT sum(predict('error:1', m)) FROM many m WHERE num_nulls(age, color, store) = 0),
 	(SELECT sum(predict('source:1', m)) FROM many m WHERE num_nulls(age, color, store) = 0), 'rows without gaps in a scan');
+
+-- in blocks of rows: the same answers, and the same errors at the same rows, as row by row
+CREATE TABLE crowd AS
+SELECT (20 + i % 40)::real AS age, CASE i WHEN 100 THEN NULL WHEN 200 THEN 'pink' ELSE (ARRAY['red', 'green', 'blue'])[1 + i % 3] END AS color,
+	(ARRAY[300, 10, 20])[1 + i % 3] AS store
+FROM generate_series(1, 300) i;
+ANALYZE crowd;
+CREATE FUNCTION answers(model text, features text, rows integer) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+	answers text[] := '{}';
+	answer double precision;
+BEGIN
+	FOR answer IN EXECUTE format('SELECT predict(%L, %s) FROM crowd c LIMIT %s', model, features, rows) LOOP
+		answers := answers || answer::text;
+	END LOOP;
+	RETURN answers;
+EXCEPTION WHEN OTHERS THEN
+	RETURN answers || (SQLSTATE || ' ' || SQLERRM);
+END $$;
+CREATE FUNCTION blocks_answer(model text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	rows integer;
+	features text;
+	expected text[];
+BEGIN
+	FOREACH rows IN ARRAY ARRAY[1, 99, 150, 300] LOOP
+		FOREACH features IN ARRAY ARRAY['c', 'jsonb_build_object(''age'', age, ''color'', color, ''store'', store)'] LOOP
+			PERFORM set_config('smartpouch.enable_batch', 'off', true);
+			expected := answers(model, features, rows);
+			PERFORM set_config('smartpouch.enable_batch', 'on', true);
+			IF expected IS DISTINCT FROM answers(model, features, rows) OR cardinality(expected) = 0 THEN
+				RAISE 'model %, % rows of %: % became %', model, rows, features, expected, answers(model, features, rows);
+			END IF;
+		END LOOP;
+	END LOOP;
+	RETURN true;
+END $$;
+SELECT ok(blocks_answer(model), 'in blocks: ' || model) FROM unnest(ARRAY['source:1', 'error:1', 'filled:1', 'missing:1', 'both:1']) model;
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+	RETURN plan::text;
+END $$;
+SELECT matches(plan_of('SELECT predict(''error:1'', c) FROM crowd c LIMIT 300'), '"smartpouch"', 'blocks they are');
+SELECT ok((answers('error:1', 'c', 300))[array_upper(answers('error:1', 'c', 300), 1)] ~ '^22', 'one of them raises');
 
 SELECT * FROM finish();
 ROLLBACK;

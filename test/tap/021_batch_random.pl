@@ -25,18 +25,22 @@ import_fixture($node, $class, 'class');
 my @names = @{ $value->{feature_names} };
 my $wide  = scalar @{ $class->{feature_names} };
 
-# Rows in no order of id; id 40 and 333 have arrays that are too short, others lack values or arrays.
+# Rows in no order of id; id 40 and 333 have arrays that are too short, others lack values or arrays,
+# or have jsonb that is no object, lacks keys or has a string for a number.
 my $columns = join(', ', map { qq(((i * 37 + $_ * 11) % 19 / 100.0 - 0.1)::real AS "$names[$_]") } 0 .. $#names);
 my $array   = 'ARRAY[' . join(', ', map { qq("$_") } @names) . ']';
 $node->safe_psql('postgres', <<"SQL");
 SELECT smartpouch.promote('value', 1, 'production'), smartpouch.promote('class', 1, 'production');
 CREATE TABLE rows AS
 SELECT i AS id, i % 7 AS g, 'n' || i AS n, $columns FROM (SELECT (k * 211) % 700 AS i FROM generate_series(1, 700) k) s;
-ALTER TABLE rows ADD x real[], ADD y real[];
+ALTER TABLE rows ADD x real[], ADD y real[], ADD j jsonb;
 UPDATE rows SET x = CASE WHEN id IN (40, 333) THEN ARRAY[1] WHEN id % 31 = 0 THEN NULL ELSE $array END,
     y = CASE WHEN id <> 500 THEN array_fill((id % 17)::real, ARRAY[$wide]) END;
 UPDATE rows SET "$names[2]" = NULL WHERE id % 13 = 0;
-CREATE TABLE good AS SELECT * FROM rows WHERE id NOT IN (40, 333) AND x IS NOT NULL;
+UPDATE rows SET j = CASE id WHEN 40 THEN '{}' WHEN 333 THEN '[1]' WHEN 78 THEN '"x"' ELSE to_jsonb(rows) - 'x' - 'y' - 'j' END;
+UPDATE rows SET j = jsonb_set(j, '{$names[0]}', '"no"') WHERE id = 79;
+UPDATE rows SET j = NULL WHERE id % 17 = 0;
+CREATE TABLE good AS SELECT * FROM rows WHERE id NOT IN (40, 78, 79, 333) AND x IS NOT NULL;
 CREATE UNIQUE INDEX ON good (id);
 CREATE INDEX ON rows (g);
 CREATE TABLE parts (LIKE rows) PARTITION BY LIST (g);
@@ -58,7 +62,7 @@ sub features
     my ($t) = @_;
     my @whole = map { qq($t."$_") } @names;
     return one_of(
-        "$t.x", "$t.x", "$t.x", $t, $t,
+        "$t.x", "$t.x", "$t.x", $t, $t, "$t.j", "to_jsonb($t)",
         'ARRAY[' . join(', ', @whole) . ']',
         'ARRAY[' . join(', ', @whole[ 1 .. $#whole ], "$t.id / ($t.id - " . constant() . ')') . ']',
         "CASE WHEN $t.id % 3 > 0 THEN $t.x END",
@@ -223,6 +227,14 @@ compare('blocks of 3', \@expected, 'SET smartpouch.batch_size = 3');
 # by cursors, which show the rows before an error
 my @by_cursor = answers('SET smartpouch.enable_batch = off', \&by_cursor);
 compare('blocks of 256 by cursors', \@by_cursor, 'SET smartpouch.batch_size = 256', \&by_cursor);
+
+# in a worker, which gets the plan as text and runs all of it, where the functions may run there
+my $worker = $node->safe_psql('postgres', "SELECT 'SET ' || name || ' = on; SET parallel_leader_participation = off; SET max_parallel_workers_per_gather = 2'
+    FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
+my @in_worker = answers("$worker; SET smartpouch.enable_batch = off");
+compare('in a worker', \@in_worker, "$worker; SET smartpouch.batch_size = 100");
+my $workers = grep { /parallel worker/ } @in_worker;
+cmp_ok($workers, '>', 0, "errors from workers: $workers");
 
 # The comparison means something: queries that gather are many, and so are those that raise and those that answer.
 my $plans = join("\n", map { "EXPLAIN (VERBOSE, COSTS OFF) $_->{sql};" } @queries);
