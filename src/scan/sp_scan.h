@@ -63,6 +63,9 @@ extern const CustomScanMethods sp_scan_methods;
 /* Once per process, from _PG_init: node, planner and executor hooks. */
 extern void sp_scan_init(void);
 
+/* Is there anything that might move?  Cheap, and changes nothing. */
+extern bool sp_scan_concerns(const PlannedStmt *stmt);
+
 /* Move what can move, in place; true if anything did. */
 extern bool sp_scan_rewrite(PlannedStmt *stmt);
 

@@ -63,7 +63,7 @@ rewrite_late(QueryDesc *query, int eflags)
 		loaded_in = InvalidLocalTransactionId;
 		ResetPlanCache();
 	}
-	if (!sp_enable_batch || query->operation == CMD_UTILITY || (eflags & EXEC_FLAG_BACKWARD))
+	if (!sp_enable_batch || (eflags & EXEC_FLAG_BACKWARD) || !sp_scan_concerns(query->plannedstmt))
 		return;
 	copy = copyObject(query->plannedstmt);
 	if (sp_scan_rewrite(copy))

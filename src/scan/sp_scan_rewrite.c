@@ -417,23 +417,43 @@ survey(Plan *plan, bool *has_calls)
 	return largest;
 }
 
-bool
-sp_scan_rewrite(PlannedStmt *stmt)
+/* Of all plans of a statement that is of the right kind; 0 if nothing can be moved. */
+static int
+survey_statement(const PlannedStmt *stmt)
 {
-	Rewrite		rewrite = {.stmt = stmt};
-	Above		top = {.reads = READS_ALL_OF_RUN, .is_quiet = true};
-	Above		inside = {.reads = READS_SOME};
 	bool		has_calls = false;
+	int			largest;
 	ListCell   *cell;
 
 	if ((stmt->commandType != CMD_SELECT && stmt->commandType != CMD_INSERT) ||
 		stmt->planTree == NULL || stmt->rowMarks != NIL || stmt->hasModifyingCTE)
-		return false;
-	rewrite.last_node = survey(stmt->planTree, &has_calls);
+		return 0;
+	largest = survey(stmt->planTree, &has_calls);
 	foreach(cell, stmt->subplans)
 		if (lfirst(cell) != NULL)
-			rewrite.last_node = Max(rewrite.last_node, survey(lfirst(cell), &has_calls));
-	if (!has_calls)
+		{
+			int			of_subplan = survey(lfirst(cell), &has_calls);
+
+			largest = Max(largest, of_subplan);
+		}
+	return has_calls ? Max(largest, 1) : 0;
+}
+
+bool
+sp_scan_concerns(const PlannedStmt *stmt)
+{
+	return survey_statement(stmt) > 0;
+}
+
+bool
+sp_scan_rewrite(PlannedStmt *stmt)
+{
+	Rewrite		rewrite = {.stmt = stmt, .last_node = survey_statement(stmt)};
+	Above		top = {.reads = READS_ALL_OF_RUN, .is_quiet = true};
+	Above		inside = {.reads = READS_SOME};
+	ListCell   *cell;
+
+	if (rewrite.last_node == 0)
 		return false;
 	foreach(cell, stmt->subplans)
 		if (lfirst(cell) != NULL)
