@@ -151,6 +151,7 @@ REGISTRY_OBJS = \
 	src/registry/sp_registry_digest.o \
 	src/registry/sp_registry_drop.o \
 	src/registry/sp_registry_evaluation.o \
+	src/registry/sp_registry_expire.o \
 	src/registry/sp_registry_gate.o \
 	src/registry/sp_registry_golden.o \
 	src/registry/sp_registry_grants.o \
@@ -246,6 +247,7 @@ INSTALL_SQL = \
 	sql/install/20_triggers.sql \
 	sql/install/30_models.sql \
 	sql/install/32_history.sql \
+	sql/install/33_retention.sql \
 	sql/install/35_golden.sql \
 	sql/install/36_scores.sql \
 	sql/install/37_evaluations.sql \

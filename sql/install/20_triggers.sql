@@ -28,7 +28,7 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON smartpouch.version
 	FOR EACH ROW EXECUTE FUNCTION smartpouch.refuse_change();
 CREATE TRIGGER refuse_change BEFORE UPDATE ON smartpouch.blob
 	FOR EACH ROW EXECUTE FUNCTION smartpouch.refuse_change();
-CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON smartpouch.event
+CREATE TRIGGER refuse_change BEFORE UPDATE ON smartpouch.event
 	FOR EACH ROW EXECUTE FUNCTION smartpouch.refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON smartpouch.event
 	FOR EACH STATEMENT EXECUTE FUNCTION smartpouch.refuse_change();

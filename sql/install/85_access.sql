@@ -22,6 +22,8 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('drop_version', 'deployer'),
 	('evaluate', 'deployer'),
 	('evict_model', ''),
+	('expire_history', 'deployer'),
+	('expire_versions', 'deployer'),
 	('export_snapshot', 'deployer'),
 	('f1_score', 'predictor deployer'),
 	('grant_access', ''),

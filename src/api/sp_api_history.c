@@ -5,10 +5,12 @@
  */
 #include "server/sp_compat.h"
 
+#include "access/xact.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -19,6 +21,7 @@
 PG_FUNCTION_INFO_V1(smartpouch_serving_at);
 PG_FUNCTION_INFO_V1(smartpouch_verify_history);
 PG_FUNCTION_INFO_V1(smartpouch_registry_digest);
+PG_FUNCTION_INFO_V1(smartpouch_expire_history);
 
 static Snapshot
 active_snapshot(void)
@@ -153,4 +156,16 @@ smartpouch_registry_digest(PG_FUNCTION_ARGS)
 	(void) fcinfo;
 	sp_registry_digest(active_snapshot(), digest);
 	return sp_hash_datum(digest);
+}
+
+Datum
+smartpouch_expire_history(PG_FUNCTION_ARGS)
+{
+	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
+	Interval   *older_than = PG_GETARG_INTERVAL_P(1);
+	Datum		before = DirectFunctionCall2(timestamptz_mi_interval,
+											 TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+											 IntervalPGetDatum(older_than));
+
+	PG_RETURN_INT64(sp_registry_expire_history(model, DatumGetTimestampTz(before), PG_GETARG_BOOL(2)));
 }

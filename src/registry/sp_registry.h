@@ -37,10 +37,11 @@ typedef enum SpTable
 	SP_TABLE_EVALUATION,
 	SP_TABLE_MODEL_GRANT,
 	SP_TABLE_ACCESS_GRANT,
-	SP_TABLE_SNAPSHOT
+	SP_TABLE_SNAPSHOT,
+	SP_TABLE_EVENT_HEAD
 } SpTable;
 
-#define SP_N_TABLES 12
+#define SP_N_TABLES 13
 
 typedef enum SpIndex
 {
@@ -61,10 +62,11 @@ typedef enum SpIndex
 	SP_INDEX_ACCESS_GRANT,
 	SP_INDEX_SNAPSHOT,
 	SP_INDEX_SNAPSHOT_PROGRAM,
-	SP_INDEX_SNAPSHOT_ARTIFACT
+	SP_INDEX_SNAPSHOT_ARTIFACT,
+	SP_INDEX_EVENT_HEAD
 } SpIndex;
 
-#define SP_N_INDEXES 18
+#define SP_N_INDEXES 19
 
 /*
  * Grows whenever a registry table, a role or the members of one may have
@@ -347,6 +349,17 @@ extern char *sp_registry_importer(const SpGate *gate);
  */
 extern void sp_registry_drop_version(const SpFoundRows *rows);
 extern void sp_registry_drop_model(const char *name);
+
+/* ---- sp_registry_expire.c ---- */
+
+/* The last event that was removed from a history, 0 for none, and its hash (zeros for none). */
+extern int64 sp_registry_event_head(const pg_uuid_t *model_id, Snapshot snapshot, uint8 hash[SP_SHA256_SIZE]);
+
+/*
+ * Remove the events before a time, but none that tells what a stage served then
+ * or that comes after such a one; returns how many, or would be.  For the owner.
+ */
+extern int64 sp_registry_expire_history(const char *model, TimestampTz before, bool dry_run);
 
 /* ---- sp_registry_history_read.c ---- */
 

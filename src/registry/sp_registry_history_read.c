@@ -113,6 +113,8 @@ check_event(Check *check, const EventRow *row)
 	check->problem.model = check->model;
 	if (row->seq <= 0)
 		report(check, row->seq, "the event was added: events are counted from 1");
+	else if (row->seq <= check->last_seq)
+		report(check, row->seq, "the event was added: those up to its number have expired");
 	else if (!follows)
 		report_missing(check, check->last_seq + 1, row->seq - 1);
 	else
@@ -124,7 +126,7 @@ check_event(Check *check, const EventRow *row)
 	if (check->dropped)
 		report(check, row->seq, "the event was added after the model was dropped");
 	check->dropped = event_is(row, SP_EVENT_ACTION, SP_EVENT_DROP_MODEL);
-	if (row->seq > 0)
+	if (row->seq > check->last_seq)
 	{
 		check->last_seq = row->seq;
 		memcpy(check->last_hash, row->hash, SP_SHA256_SIZE);
@@ -188,6 +190,7 @@ sp_registry_verify_history(const pg_uuid_t *model_id, Snapshot snapshot, SpHisto
 	HeapTuple	tuple;
 
 	read_head(&check, snapshot);
+	check.last_seq = sp_registry_event_head(model_id, snapshot, check.last_hash);
 	begin_events(&scan, model_id, snapshot);
 	while (HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 	{

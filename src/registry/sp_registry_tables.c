@@ -51,7 +51,8 @@ static const struct
 	[SP_TABLE_EVALUATION] = {"evaluation", false},
 	[SP_TABLE_MODEL_GRANT] = {"model_grant", true},
 	[SP_TABLE_ACCESS_GRANT] = {"access_grant", true},
-	[SP_TABLE_SNAPSHOT] = {"snapshot", false}
+	[SP_TABLE_SNAPSHOT] = {"snapshot", false},
+	[SP_TABLE_EVENT_HEAD] = {"event_head", false}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -72,7 +73,8 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_ACCESS_GRANT] = "access_grant_pkey",
 	[SP_INDEX_SNAPSHOT] = "snapshot_pkey",
 	[SP_INDEX_SNAPSHOT_PROGRAM] = "snapshot_program_idx",
-	[SP_INDEX_SNAPSHOT_ARTIFACT] = "snapshot_artifact_idx"
+	[SP_INDEX_SNAPSHOT_ARTIFACT] = "snapshot_artifact_idx",
+	[SP_INDEX_EVENT_HEAD] = "event_head_pkey"
 };
 
 uint64		sp_registry_generation = 1;

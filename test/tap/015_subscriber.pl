@@ -98,6 +98,12 @@ my $all = q{SELECT string_agg(model || ':' || version || ' ' || smartpouch.predi
 is($subscriber->safe_psql('postgres', $all), $publisher->safe_psql('postgres', $all), 'every version answers the same');
 is($ask->($all), $publisher->safe_psql('postgres', $all), 'in the warm session too');
 
+# a history that has lost its beginning is whole on both
+$publisher->safe_psql('postgres', q{SELECT smartpouch.expire_history('a', '0', false)});
+$same->('after events have expired');
+is($subscriber->safe_psql('postgres', q{SELECT count(*) FROM smartpouch.event_head}), '1', 'the subscriber has its head');
+is($subscriber->safe_psql('postgres', q{SELECT count(*) FROM smartpouch.verify_history()}), '0', 'and verifies it');
+
 # on its own again
 $subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION models');
 is($subscriber->safe_psql('postgres', q{SELECT smartpouch.import_model('own', smartpouch.model_artifact(model || ':' || version)) FROM smartpouch.versions LIMIT 1}), '1',
