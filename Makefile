@@ -264,7 +264,8 @@ INSTALL_SQL = \
 
 INSTALL_SCRIPT_SQL = sql/smartpouch--$(EXTVERSION).sql
 DATA_built = $(INSTALL_SCRIPT_SQL)
-DATA       = $(wildcard sql/updates/smartpouch--*--*.sql)
+# Released install scripts stay as they were; updates lead from each to the next.
+DATA       = $(wildcard sql/released/smartpouch--*.sql sql/updates/smartpouch--*--*.sql)
 
 # ------------------------------------------------------------------ tests --
 # pg_regress: sql/NAME.sql against expected/NAME.out, in this order.  They run

@@ -17,7 +17,8 @@
 
 /*
  * Everything about a version that is not bytes, as one object.  Times are in
- * UTC and jsonb orders keys its own way, so no setting changes the text.
+ * UTC and jsonb orders keys its own way, so no setting changes the text.  Of
+ * the history the newest events, as a version may be promoted without end.
  */
 static const char content_sql[] =
 	"SELECT jsonb_build_object("
@@ -36,7 +37,8 @@ static const char content_sql[] =
 	"   'action', h.action, 'stage', h.stage, 'replaced_version', h.replaced_version,"
 	"   'detail', h.detail, 'note', h.note, 'session_role', h.session_role,"
 	"   'acting_role', h.acting_role)) ORDER BY h.seq)"
-	"   FROM smartpouch.event h WHERE h.model_id = m.id AND h.version = v.version), '[]'))"
+	"   FROM (SELECT * FROM smartpouch.event WHERE model_id = m.id AND version = v.version"
+	"    ORDER BY seq DESC LIMIT 100) h), '[]'))"
 	" FROM smartpouch.model m JOIN smartpouch.version v ON v.model_id = m.id"
 	" WHERE m.id = $1 AND v.version = $2";
 

@@ -33,7 +33,7 @@
 #define SCHEMA "smartpouch"
 
 /* Versions of the SQL objects whose tables this library reads and writes. */
-static const char *const known_versions[] = {"1.0.0"};
+static const char *const known_versions[] = {"1.1.0"};
 
 static const struct
 {

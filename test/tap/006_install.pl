@@ -38,7 +38,7 @@ is($node->safe_psql('postgres', q{SELECT smartpouch.health() ->> 'status'}), 'fa
 
 # two databases of one cluster are two registries
 $node->safe_psql('postgres', 'CREATE DATABASE other');
-$node->safe_psql('postgres', q{UPDATE pg_extension SET extversion = '1.0.0' WHERE extname = 'smartpouch'});
+$node->safe_psql('postgres', q{UPDATE pg_extension SET extversion = '1.1.0' WHERE extname = 'smartpouch'});
 $node->safe_psql('other', 'CREATE EXTENSION smartpouch');
 my $fixture = read_fixture('xgb_diabetes_squarederror');
 import_fixture($node, $fixture, 'm', 'postgres');
