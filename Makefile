@@ -158,6 +158,7 @@ REGISTRY_OBJS = \
 	src/registry/sp_registry_history.o \
 	src/registry/sp_registry_history_read.o \
 	src/registry/sp_registry_read.o \
+	src/registry/sp_registry_routing.o \
 	src/registry/sp_registry_scan.o \
 	src/registry/sp_registry_snapshot.o \
 	src/registry/sp_registry_stage.o \
@@ -198,6 +199,7 @@ API_OBJS = \
 	src/api/sp_api_predict.o \
 	src/api/sp_api_predict_batch.o \
 	src/api/sp_api_predict_json.o \
+	src/api/sp_api_routing.o \
 	src/api/sp_api_score.o \
 	src/api/sp_api_snapshot.o \
 	src/api/sp_api_trigger.o \
@@ -214,6 +216,7 @@ API_OBJS = \
 	src/api/sp_label_text.o \
 	src/api/sp_new_version.o \
 	src/api/sp_result.o \
+	src/api/sp_routing.o \
 	src/api/sp_score_json.o
 
 SCAN_OBJS = \
@@ -248,6 +251,7 @@ INSTALL_SQL = \
 	sql/install/30_models.sql \
 	sql/install/32_history.sql \
 	sql/install/33_retention.sql \
+	sql/install/34_routing.sql \
 	sql/install/35_golden.sql \
 	sql/install/36_scores.sql \
 	sql/install/37_evaluations.sql \
@@ -274,7 +278,7 @@ REGRESS = smoke import predict registry golden plan batch
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out
-ISOLATION = batch drop grants import promote rename stages
+ISOLATION = batch canary drop grants import promote rename stages
 ISOLATION_OPTS = --inputdir=test/isolation --encoding=UTF8 --no-locale
 # whatever the template database of the server is in
 REGRESS_OPTS = --encoding=UTF8 --no-locale

@@ -66,7 +66,9 @@ CREATE INDEX version_program_idx ON smartpouch.version (program_sha256);
 CREATE INDEX version_artifact_idx ON smartpouch.version (artifact_sha256);
 
 -- What serves a stage, and under it the versions that earlier promotions left
--- there: the newest is the last element.
+-- there: the newest is the last element. Beside it a canary, which answers a
+-- share of the keys, and a shadow, which is only compared: in the same row, so that
+-- whoever has read what serves has read, and is told of changes of, all three.
 CREATE TABLE smartpouch.deployment (
 	model_id uuid NOT NULL,
 	stage text COLLATE "C" NOT NULL,
@@ -75,7 +77,16 @@ CREATE TABLE smartpouch.deployment (
 	promoted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	promoted_by text NOT NULL,
 	note text,
-	CONSTRAINT deployment_pkey PRIMARY KEY (model_id, stage)
+	canary_version integer,
+	canary_percent double precision,
+	shadow_version integer,
+	shadow_percent double precision,
+	shadow_since timestamptz,
+	CONSTRAINT deployment_pkey PRIMARY KEY (model_id, stage),
+	CONSTRAINT deployment_canary_check CHECK (pg_catalog.num_nulls(canary_version, canary_percent) IN (0, 2)
+		AND canary_percent BETWEEN 0 AND 100),
+	CONSTRAINT deployment_shadow_check CHECK (pg_catalog.num_nulls(shadow_version, shadow_percent, shadow_since) IN (0, 3)
+		AND shadow_percent BETWEEN 0 AND 100)
 ) USING heap;
 
 CREATE TABLE smartpouch.alias (

@@ -55,6 +55,8 @@ BEGIN
 				WHERE d.model = v.model AND (d.version = v.version OR v.version = ANY (d.replaced)))
 			AND NOT EXISTS (SELECT FROM smartpouch.aliases a
 				WHERE a.model = v.model AND a.version = v.version)
+			AND NOT EXISTS (SELECT FROM smartpouch.canaries c
+				WHERE c.model = v.model AND c.version = v.version)
 		ORDER BY v.model, v.version
 	LOOP
 		IF NOT dry_run THEN

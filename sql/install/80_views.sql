@@ -31,6 +31,13 @@ FROM smartpouch.alias a JOIN smartpouch.model m ON m.id = a.model_id
 WHERE smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
 COMMENT ON VIEW smartpouch.aliases IS 'free names of versions';
 
+CREATE VIEW smartpouch.canaries WITH (security_barrier) AS
+SELECT m.name AS model, d.stage, d.canary_version AS version, d.canary_percent AS percent,
+	d.version AS beside, d.model_id
+FROM smartpouch.deployment d JOIN smartpouch.model m ON m.id = d.model_id
+WHERE d.canary_version IS NOT NULL AND smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
+COMMENT ON VIEW smartpouch.canaries IS 'versions that answer a share of the routing keys of a stage';
+
 CREATE VIEW smartpouch.stages AS
 SELECT s.name AS stage, s.position FROM smartpouch.stage s
 UNION ALL

@@ -14,6 +14,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('classification_report', 'predictor deployer'),
 	('confusion_matrix', 'predictor deployer'),
 	('drop_alias', 'deployer'),
+	('drop_canary', 'deployer'),
 	('drop_deployment', 'deployer'),
 	('drop_gate', ''),
 	('drop_golden', 'deployer'),
@@ -65,6 +66,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('rollback', 'deployer'),
 	('serving_at', 'deployer monitor'),
 	('set_alias', 'deployer'),
+	('set_canary', 'deployer'),
 	('set_gate', ''),
 	('set_owner', 'deployer'),
 	('set_stages', ''),
@@ -78,6 +80,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	-- views
 	('access_grants', 'monitor'),
 	('aliases', 'predictor deployer monitor'),
+	('canaries', 'predictor deployer monitor'),
 	('deployments', 'predictor deployer monitor'),
 	('evaluations', 'deployer monitor'),
 	('gates', 'predictor deployer monitor'),

@@ -45,7 +45,7 @@ smartpouch_promote(PG_FUNCTION_ARGS)
 	SpGate		gate;
 
 	sp_require_argument(fcinfo, 1, "version");
-	if (sp_registry_gate(model, PG_GETARG_INT32(1), stage, &gate))
+	if (sp_registry_gate("promote()", model, PG_GETARG_INT32(1), stage, &gate))
 		evidence = sp_gate_pass(&gate, sp_call_site(fcinfo, 1), model, stage);
 	sp_registry_promote(model, PG_GETARG_INT32(1), stage, note, evidence);
 	PG_RETURN_VOID();

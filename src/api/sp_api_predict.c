@@ -13,6 +13,7 @@
 
 #include "api/sp_call_site.h"
 #include "api/sp_result.h"
+#include "api/sp_routing.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_predict);
 PG_FUNCTION_INFO_V1(smartpouch_predict_version);
@@ -84,25 +85,15 @@ smartpouch_predict_version(PG_FUNCTION_ARGS)
 	return predict_number(fcinfo, site, 1);
 }
 
-/*
- * A key chooses among the versions of a stage when a canary is set; with none
- * every key gets the version that serves.
- */
 Datum
 smartpouch_predict_for(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
-
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
-	return predict_number(fcinfo, site, 2);
+	return predict_number(fcinfo, sp_route(fcinfo), 2);
 }
 
 static Datum
-predict_label(FunctionCallInfo fcinfo, int arg)
+predict_label(FunctionCallInfo fcinfo, SpCallSite *site, int arg)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
-
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	predict_row(fcinfo, site, arg, 1u << SP_OUTPUT_LABEL);
 	PG_RETURN_TEXT_P(sp_text_from_utf8(sp_image_label(site->model->image, label_index(site))));
 }
@@ -110,13 +101,16 @@ predict_label(FunctionCallInfo fcinfo, int arg)
 Datum
 smartpouch_predict_label(PG_FUNCTION_ARGS)
 {
-	return predict_label(fcinfo, 1);
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	return predict_label(fcinfo, site, 1);
 }
 
 Datum
 smartpouch_predict_label_for(PG_FUNCTION_ARGS)
 {
-	return predict_label(fcinfo, 2);
+	return predict_label(fcinfo, sp_route(fcinfo), 2);
 }
 
 /* An output of any width as double precision[]. */

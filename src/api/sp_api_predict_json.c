@@ -10,6 +10,7 @@
 
 #include "api/sp_call_site.h"
 #include "api/sp_result.h"
+#include "api/sp_routing.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_predict_json);
 PG_FUNCTION_INFO_V1(smartpouch_predict_json_for);
@@ -87,13 +88,10 @@ outputs_json(const SpCallSite *site)
 }
 
 static Datum
-predict_json(FunctionCallInfo fcinfo, int arg)
+predict_json(SpCallSite *site, Jsonb *features)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
-	bool		has_missing;
+	bool		has_missing = sp_bind_jsonb(&site->binder, features, 0);
 
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
-	has_missing = sp_bind_jsonb(&site->binder, PG_GETARG_JSONB_P(arg), 0);
 	sp_call_site_run(site, 1, sp_image_outputs(site->model->image), has_missing);
 	return outputs_json(site);
 }
@@ -101,11 +99,14 @@ predict_json(FunctionCallInfo fcinfo, int arg)
 Datum
 smartpouch_predict_json(PG_FUNCTION_ARGS)
 {
-	return predict_json(fcinfo, 1);
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	return predict_json(site, PG_GETARG_JSONB_P(1));
 }
 
 Datum
 smartpouch_predict_json_for(PG_FUNCTION_ARGS)
 {
-	return predict_json(fcinfo, 2);
+	return predict_json(sp_route(fcinfo), PG_GETARG_JSONB_P(2));
 }

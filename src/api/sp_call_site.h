@@ -14,6 +14,15 @@
 #include "api/sp_features.h"
 #include "cache/sp_resolve.h"
 
+/* One more site, for another version of the model that a site serves (sp_routing.h). */
+typedef struct SpBesideSite
+{
+	struct SpCallSite *site;	/* child of the site; NULL until it is used */
+	text	   *ref;			/* to this version of this model */
+	int32		version;
+	char		model[SP_NAME_SIZE];
+} SpBesideSite;
+
 typedef struct SpCallSite
 {
 	MemoryContext mcx;			/* child of fn_mcxt */
@@ -32,6 +41,7 @@ typedef struct SpCallSite
 	SpBinder	binder;
 	uint32		outputs;		/* mask that was last checked against the model */
 	uint32		last_label;		/* that sp_call_site_label found */
+	SpBesideSite canary;
 } SpCallSite;
 
 /* The call site of this call, made at its first; evaluators for capacity rows. */

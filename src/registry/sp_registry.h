@@ -137,6 +137,16 @@ typedef enum SpFound
 	SP_NOT_COPIED				/* a subscriber's copy that is not complete yet */
 } SpFound;
 
+/* What stands beside the version that a stage serves; versions are 0 for none. */
+typedef struct SpRouting
+{
+	double		canary_percent; /* of routing keys, 0 .. 100 */
+	double		shadow_percent; /* of calls */
+	TimestampTz shadow_since;	/* when this pair began: names its counts */
+	int32		canary_version;
+	int32		shadow_version;
+} SpRouting;
+
 /* What a reference was resolved to, and where the rows are that say so. */
 typedef struct SpFoundRows
 {
@@ -147,6 +157,7 @@ typedef struct SpFoundRows
 	ItemPointerData target_tid; /* in target_table, if a stage or alias was named */
 	SpTable		target_table;
 	char		target[SP_NAME_SIZE];	/* its name; empty if none was named */
+	SpRouting	routing;		/* of a stage; zeros for anything else */
 } SpFoundRows;
 
 extern SpFound sp_registry_find(const SpReference *reference, Snapshot snapshot, SpFoundRows *rows);
@@ -313,6 +324,26 @@ extern void sp_registry_drop_alias(const char *model, const char *alias);
  */
 extern void sp_registry_set_stages(const char **stages, int count);
 
+/* ---- sp_registry_routing.c: what stands beside the version that serves ---- */
+
+typedef enum SpBeside
+{
+	SP_CANARY,
+	SP_SHADOW
+} SpBeside;
+
+/*
+ * Put a version beside the one that serves the stage, in place of the one that
+ * was there.  42704, 42501 unless the caller may deploy, 22023 for the version
+ * that serves or a percentage outside 0 .. 100, 55000 when the stage serves
+ * nothing.  evidence is what a gate has seen, or NULL.
+ */
+extern void sp_registry_set_beside(SpBeside beside, const char *model, const char *stage, int32 version,
+								   double percent, const Jsonb *evidence);
+
+/* 42704 when there is none. */
+extern void sp_registry_drop_beside(SpBeside beside, const char *model, const char *stage);
+
 /* ---- sp_registry_gate.c ---- */
 
 /* A version that is to pass the gate of a stage. */
@@ -329,11 +360,11 @@ extern void sp_registry_set_gate(const char *stage, Jsonb *rule);
 extern void sp_registry_drop_gate(const char *stage);
 
 /*
- * Is there a gate between the version and the stage?  Raises what
+ * Is there a gate between the version and the stage?  what is the function for messages.  Raises what
  * sp_registry_promote would; its locks stay until the transaction ends.  A
  * version that serves the stage already has passed.
  */
-extern bool sp_registry_gate(const char *model, int32 version, const char *stage, SpGate *gate);
+extern bool sp_registry_gate(const char *what, const char *model, int32 version, const char *stage, SpGate *gate);
 
 /* The rest is palloc'd, and NULL for nothing. */
 extern Jsonb *sp_registry_newest_evaluation(const SpGate *gate, const char *dataset);

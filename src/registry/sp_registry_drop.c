@@ -67,13 +67,16 @@ check_unused(Target *target, const char *subject)
 	if (run("SELECT string_agg(what, ', ' ORDER BY what) FROM ("
 			" SELECT format('stage \"%s\" (version %s)', stage, version) AS what FROM smartpouch.deployment"
 			" WHERE model_id = $1 AND version = coalesce($2, version)"
+			" UNION ALL SELECT format('%s of stage \"%s\" (version %s)', kind, stage, beside)"
+			" FROM smartpouch.deployment, LATERAL (VALUES ('canary', canary_version), ('shadow', shadow_version)) b (kind, beside)"
+			" WHERE model_id = $1 AND beside = coalesce($2, beside)"
 			" UNION ALL SELECT format('alias \"%s\" (version %s)', alias, version) FROM smartpouch.alias"
 			" WHERE model_id = $1 AND version = coalesce($2, version)) uses HAVING count(*) > 0", target) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("%s is still in use", subject),
 				 errdetail("In use by: %s.", TextDatumGetCString(sp_write_result(1))),
-				 errhint("Promote another version or use drop_deployment(), and drop_alias().")));
+				 errhint("Promote another version or use drop_deployment(), drop_canary(), drop_shadow() and drop_alias().")));
 }
 
 /* The SHA-256 of every file and stored form of the versions. */

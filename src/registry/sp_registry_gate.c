@@ -80,7 +80,7 @@ one_value(MemoryContext mcx, const char *sql, int n_args, Oid *types, Datum *val
 }
 
 bool
-sp_registry_gate(const char *name, int32 version, const char *stage, SpGate *gate)
+sp_registry_gate(const char *what, const char *name, int32 version, const char *stage, SpGate *gate)
 {
 	MemoryContext mcx = CurrentMemoryContext;
 	SpWrite		write;
@@ -89,7 +89,7 @@ sp_registry_gate(const char *name, int32 version, const char *stage, SpGate *gat
 	Datum		values[] = {CStringGetTextDatum(stage)};
 
 	memset(gate, 0, sizeof(*gate));
-	sp_write_begin(&write, "promote()");
+	sp_write_begin(&write, what);
 	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
 	sp_write_check_stage(stage);
 	sp_write_check_version(&model, version);

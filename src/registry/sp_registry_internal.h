@@ -67,6 +67,14 @@ extern void sp_write_lock_own_model(const SpWrite *write, const char *name, SpLo
 extern void sp_write_check_stage(const char *stage);
 extern bool sp_write_serves(const SpLockedModel *model, int32 version, const char *stage);
 
+/*
+ * sp_registry_routing.c: the stage serves this version now (0: none, called
+ * before the row goes).  What stood beside it and is that version ends, in the
+ * history too; counts of a shadow that stays begin again.
+ */
+extern void sp_write_served_changed(const SpWrite *write, const SpLockedModel *model, const char *stage,
+									int32 version);
+
 /* 42704 unless the locked model has the version. */
 extern void sp_write_check_version(const SpLockedModel *model, int32 version);
 

@@ -33,6 +33,11 @@ enum
 {
 	TARGET_MODEL_ID = 1, TARGET_NAME, TARGET_VERSION	/* deployment and alias alike */
 };
+enum
+{
+	DEPLOYMENT_CANARY_VERSION = 8, DEPLOYMENT_CANARY_PERCENT, DEPLOYMENT_SHADOW_VERSION,
+	DEPLOYMENT_SHADOW_PERCENT, DEPLOYMENT_SHADOW_SINCE
+};
 
 enum
 {
@@ -135,6 +140,24 @@ find_version(SpIndex index, int n_keys, ScanKey keys, Snapshot snapshot, SpVersi
 	return HeapTupleIsValid(tuple);
 }
 
+/* A row of deployment; all of a canary or shadow is NULL if its version is. */
+static void
+read_routing(SpScan *scan, HeapTuple tuple, SpRouting *routing)
+{
+	memset(routing, 0, sizeof(*routing));
+	if (!heap_attisnull(tuple, DEPLOYMENT_CANARY_VERSION, RelationGetDescr(scan->relation)))
+	{
+		routing->canary_version = DatumGetInt32(sp_scan_column(scan, tuple, DEPLOYMENT_CANARY_VERSION));
+		routing->canary_percent = DatumGetFloat8(sp_scan_column(scan, tuple, DEPLOYMENT_CANARY_PERCENT));
+	}
+	if (!heap_attisnull(tuple, DEPLOYMENT_SHADOW_VERSION, RelationGetDescr(scan->relation)))
+	{
+		routing->shadow_version = DatumGetInt32(sp_scan_column(scan, tuple, DEPLOYMENT_SHADOW_VERSION));
+		routing->shadow_percent = DatumGetFloat8(sp_scan_column(scan, tuple, DEPLOYMENT_SHADOW_PERCENT));
+		routing->shadow_since = DatumGetTimestampTz(sp_scan_column(scan, tuple, DEPLOYMENT_SHADOW_SINCE));
+	}
+}
+
 /* The version that a stage (table deployment) or an alias names; 0 for none. */
 static int32
 find_target(SpTable table, SpIndex index, const char *name, Snapshot snapshot, SpFoundRows *rows)
@@ -155,6 +178,8 @@ find_target(SpTable table, SpIndex index, const char *name, Snapshot snapshot, S
 		rows->target_tid = tuple->t_self;
 		rows->target_table = table;
 		strlcpy(rows->target, name, sizeof(rows->target));
+		if (table == SP_TABLE_DEPLOYMENT)
+			read_routing(&scan, tuple, &rows->routing);
 	}
 	sp_scan_end(&scan);
 	return version;
@@ -349,15 +374,20 @@ target_holds(const SpFoundRows *rows, Snapshot snapshot)
 	pg_uuid_t	model_id;
 	char		name[SP_NAME_SIZE];
 	int32		version;
+	SpRouting	routing;
 
+	memset(&routing, 0, sizeof(routing));
 	if (!row_begin(&row, rows->target_table, &rows->target_tid, snapshot))
 		return false;
+	if (rows->target_table == SP_TABLE_DEPLOYMENT)
+		read_routing(&row.scan, &row.tuple, &routing);
 	model_id = *DatumGetUUIDP(sp_scan_column(&row.scan, &row.tuple, TARGET_MODEL_ID));
 	sp_copy_text(name, sizeof(name), sp_scan_column(&row.scan, &row.tuple, TARGET_NAME));
 	version = DatumGetInt32(sp_scan_column(&row.scan, &row.tuple, TARGET_VERSION));
 	row_end(&row);
 	return version == rows->version.version && strcmp(name, rows->target) == 0 &&
-		memcmp(&model_id, &rows->model.id, sizeof(model_id)) == 0;
+		memcmp(&model_id, &rows->model.id, sizeof(model_id)) == 0 &&
+		memcmp(&routing, &rows->routing, sizeof(routing)) == 0;
 }
 
 bool
@@ -365,6 +395,23 @@ sp_registry_rows_hold(const SpFoundRows *rows, Snapshot snapshot)
 {
 	return model_holds(rows, snapshot) && version_holds(rows, snapshot) &&
 		(rows->target[0] == '\0' || target_holds(rows, snapshot));
+}
+
+/* How many versions that stand beside the one that serves are not there. */
+static int
+lost_beside(const pg_uuid_t *model_id, const SpRouting *routing, Snapshot snapshot)
+{
+	const int32 versions[] = {routing->canary_version, routing->shadow_version};
+	int			lost = 0;
+
+	for (Size i = 0; i < lengthof(versions); i++)
+	{
+		ItemPointerData tid;
+		SpVersionRow version;
+
+		lost += versions[i] != 0 && !find_numbered(model_id, versions[i], snapshot, &version, &tid);
+	}
+	return lost;
 }
 
 /* Count what names a version that is not there, adding what is there to deployed if that is not NULL. */
@@ -384,7 +431,13 @@ walk_targets(SpTable table, SpIndex index, Snapshot snapshot, SpDeployed **deplo
 		ItemPointerData tid;
 		SpModelRow	model;
 		SpVersionRow version;
+		SpRouting	routing;
 
+		if (table == SP_TABLE_DEPLOYMENT)
+		{
+			read_routing(&scan, tuple, &routing);
+			lost += lost_beside(&id, &routing, snapshot);
+		}
 		if (!find_model_by_id(&id, snapshot, &model, &tid) ||
 			!find_numbered(&id, number, snapshot, &version, &tid))
 			lost++;

@@ -110,6 +110,7 @@ sp_registry_promote(const char *name, int32 version, const char *stage, const ch
 			.action = "promote", .version = version, .stage = stage,
 			.replaced_version = served, .note = note, .evidence = evidence
 		});
+		sp_write_served_changed(&write, &model, stage, version);
 		keep_promoted(&write, &model, version, stage);
 	}
 	sp_write_end(&write);
@@ -159,6 +160,7 @@ sp_registry_rollback(const char *name, const char *stage, const char *note)
 		.action = "rollback", .version = version, .stage = stage,
 		.replaced_version = served, .note = note
 	});
+	sp_write_served_changed(&write, &model, stage, version);
 	sp_write_end(&write);
 	return version;
 }
@@ -173,6 +175,7 @@ sp_registry_drop_deployment(const char *name, const char *stage, const char *not
 	sp_write_begin(&write, "drop_deployment()");
 	sp_write_lock_model_for(&write, name, SP_MAY_DEPLOY, &model);
 	sp_write_check_stage(stage);
+	sp_write_served_changed(&write, &model, stage, 0);
 	served = named_version("DELETE FROM smartpouch.deployment WHERE model_id = $1 AND stage = $2"
 						   " RETURNING version", &model, stage);
 	if (served == 0)

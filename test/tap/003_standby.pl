@@ -107,10 +107,17 @@ is($ask->('SELECT count(*) FROM smartpouch.models'), 1, 'views work there');
 is($ask->('SELECT count(*) FROM smartpouch.verify_history()'), 0, 'histories are whole there');
 is($ask->('SELECT smartpouch.registry_digest()'), $primary->safe_psql('postgres', 'SELECT smartpouch.registry_digest()'),
     'and its digest is that of the primary');
+# a canary: keys go the same way on both, and a warm session of the standby sees it set
+my $routed = qq{SELECT md5(string_agg(smartpouch.predict_for('m', 'key ' || r.id, r)::text, ' ' ORDER BY r.id)) FROM "$fixture->{name}" r};
+my $unrouted = $ask->($routed);
+$primary->safe_psql('postgres', "SELECT smartpouch.set_canary('m', 'production', 1, 30)");
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+isnt($ask->($routed), $unrouted, 'a canary is seen by a warm session of the standby');
+is($ask->($routed), $primary->safe_psql('postgres', $routed), 'and its keys are those of the primary');
 foreach my $call ("promote('m', 1, 'production')", "rollback('m', 'production')", "drop_deployment('m', 'production')",
     "set_alias('m', 'a', 1)", "drop_alias('m', 'a')", "drop_version('m:1')", "drop_model('m')", "rename_model('m', 'n')",
     "set_owner('m', 'app')", "grant_model('m', 'app', 'read')", "revoke_model('m', 'team', 'predict')",
-    "grant_access('app', 'monitor')", "revoke_access('app', 'admin')", "set_stages(ARRAY['production'])")
+    "set_canary('m', 'production', 1, 5)", "drop_canary('m', 'production')", "grant_access('app', 'monitor')", "revoke_access('app', 'admin')", "set_stages(ARRAY['production'])")
 {
     my ($code, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT smartpouch.$call");
     like($err, qr/25006/, "the standby refuses $call");

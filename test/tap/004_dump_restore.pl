@@ -34,6 +34,12 @@ $node->safe_psql('postgres', qq{
 $node->safe_psql('postgres', qq{
     SELECT smartpouch.grant_access('app', 'predictor'), smartpouch.grant_model('$names[0]', 'app', 'predict');
     GRANT SELECT ON "$names[0]" TO app});
+# a canary: keys go the same way after a restore
+$node->safe_psql('postgres', qq{
+    SELECT smartpouch.import_model('$names[0]', smartpouch.model_artifact('$names[0]'));
+    SELECT smartpouch.set_canary('$names[0]', 'production', 2, 50)});
+my $routes = qq{SELECT md5(string_agg(smartpouch.predict_json_for('$names[0]', 'key ' || id, to_jsonb(r)) ->> 'version', ' ' ORDER BY id)) FROM "$names[0]" r};
+my $routed = $node->safe_psql('postgres', $routes);
 my $as_app = qq{SET ROLE app; SELECT count(smartpouch.predict_json('$names[0]', to_jsonb(r))) > 0 FROM "$names[0]" r};
 my $whole  = 'SELECT smartpouch.registry_digest(), (SELECT count(*) FROM smartpouch.verify_history())';
 my $digest = $node->safe_psql('postgres', $whole);
@@ -57,11 +63,12 @@ $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE template0');
 command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('copy'), "$dir/db.dump" ], 'pg_restore');
 is($node->safe_psql('copy', $registry), $rows, 'the registry is the same');
 is($node->safe_psql('copy', $whole), $digest, 'so is its digest, and histories are whole');
+is($node->safe_psql('copy', $routes), $routed, 'keys go the same way');
 is($node->safe_psql('copy', $as_app), 't', 'rights are kept in another database of the cluster');
 is($node->safe_psql('copy', 'SELECT role, level, valid FROM smartpouch.access_grants'), 'app|predictor|t', 'levels of access too');
 is(join(' ', grep { all_predictions($node, read_fixture($_), 'copy') ne $before{$_} } @names),
     '', 'predictions of all ' . @names . ' fixtures are equal');
-is(import_fixture($node, $fixtures[0], undef, 'copy'), 2, 'the next import gets the next number');
+is(import_fixture($node, $fixtures[0], undef, 'copy'), 3, 'the next import gets the next number');
 is($node->safe_psql('copy', "SELECT smartpouch.health() ->> 'status'"), 'pass', 'healthy');
 
 # into another cluster, as plain SQL
@@ -79,6 +86,7 @@ $target->psql('latin', undef, extra_params => [ '-q', '-f', "$dir/db.sql" ], on_
 is($target->safe_psql('latin', $whole), $digest, 'in a database of another encoding too');
 is(join(' ', grep { all_predictions($target, read_fixture($_)) ne $before{$_} } @names),
     '', 'predictions of all fixtures are equal there');
+is($target->safe_psql('postgres', $routes), $routed, 'keys go the same way there');
 my $oid = 'SELECT oid FROM pg_roles WHERE rolname = \'keeper\'';
 is($target->safe_psql('postgres', $oid), $node->safe_psql('postgres', $oid),
     'the role of this name has the same OID there, as happens');

@@ -57,6 +57,16 @@ cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM smartpouch.history WHE
 is($node->safe_psql('postgres', 'SELECT count(*) FROM smartpouch.verify_history()'), 0, 'all of them in a whole history');
 note join(', ', map { "$_ $seen{$_} times" } sort keys %seen);
 
+# keys of a canary go the same way in leader and workers
+$node->safe_psql('postgres', "SELECT smartpouch.promote('m', 1, 'production'), smartpouch.set_canary('m', 'production', 2, 40)");
+my $routed = q{SELECT sum(smartpouch.predict_for('m', 'key ' || r.id, r)), count(*) FROM many r};
+like($node->safe_psql('postgres', "$settings EXPLAIN (COSTS OFF) $routed"), qr/Workers Planned: 4/, 'routing is parallel');
+my $of = sub { $node->safe_psql('postgres', "$_[0]; SELECT md5(string_agg(v::text, ' ' ORDER BY v)) FROM"
+      . " (SELECT smartpouch.predict_for('m', 'key ' || r.id, r) AS v FROM many r) s") };
+is($of->($settings . 'SET parallel_leader_participation = off'), $of->('SET max_parallel_workers_per_gather = 0'),
+    'and the same as without workers');
+$node->safe_psql('postgres', "SELECT smartpouch.drop_canary('m', 'production')");
+
 # a repeatable-read transaction keeps its version in the workers too
 is($node->safe_psql('postgres', "$settings SELECT smartpouch.promote('m', 1, 'production');
     BEGIN ISOLATION LEVEL REPEATABLE READ; $query; COMMIT") =~ /t\|f$/ ? 't' : 'f', 't', 'repeatable read');

@@ -79,6 +79,15 @@ foreach my $step (
     is($ask->($predict->('a')), $expected, "seen by a warm session: $sql");
 }
 
+# keys go the same way, and a canary is seen by a warm session
+my $routed = q{SELECT md5(string_agg(smartpouch.predict_for('a', 'key ' || i, ARRAY[40, 60])::text, ' ' ORDER BY i)) FROM generate_series(1, 500) i};
+my $unrouted = $ask->($routed);
+$publisher->safe_psql('postgres', "SELECT smartpouch.set_canary('a', 'production', 1, 40)");
+$publisher->wait_for_catchup('models');
+isnt($ask->($routed), $unrouted, 'a canary is seen by a warm session');
+is($ask->($routed), $publisher->safe_psql('postgres', $routed), 'and its keys are those of the publisher');
+$publisher->safe_psql('postgres', "SELECT smartpouch.drop_canary('a', 'production')");
+
 # what is not this server's is not changed here, or the next change of the publisher's would not fit
 like($error->("SELECT smartpouch.$_"), qr/ERROR:  55000/, "refused: $_")
   foreach ("promote('a', 1, 'production')", "rollback('a', 'production')", "set_alias('a', 'x', 1)", "drop_model('c')",

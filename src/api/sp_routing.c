@@ -1,0 +1,84 @@
+/*
+ * src/api/sp_routing.c
+ */
+#include "server/sp_compat.h"
+
+#include "mb/pg_wchar.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+
+#include "api/sp_routing.h"
+#include "server/sp_hash.h"
+
+/* Longer keys take a palloc. */
+#define SMALL_KEY 256
+
+#define POINT_BITS 52
+
+static double
+point_of(const SpFoundRows *rows, const char *key, Size size)
+{
+	char		small[UUID_LEN + SP_NAME_SIZE + SMALL_KEY];
+	Size		stage_size = strlen(rows->target) + 1;
+	Size		total = UUID_LEN + stage_size + size;
+	char	   *bytes = total <= sizeof(small) ? small : palloc(total);
+	uint8		hash[SP_SHA256_SIZE];
+	uint64		head;
+
+	memcpy(bytes, rows->model.id.data, UUID_LEN);
+	memcpy(bytes + UUID_LEN, rows->target, stage_size);
+	memcpy(bytes + UUID_LEN + stage_size, key, size);
+	sp_sha256(bytes, total, hash);
+	if (bytes != small)
+		pfree(bytes);
+	memcpy(&head, hash, sizeof(head));
+	return (double) (pg_ntoh64(head) >> (64 - POINT_BITS)) / (double) (UINT64CONST(1) << POINT_BITS);
+}
+
+static bool
+is_canarys(const SpFoundRows *rows, const text *key)
+{
+	const char *bytes = VARDATA_ANY(key);
+	Size		size = VARSIZE_ANY_EXHDR(key);
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		bytes = pg_server_to_any(bytes, (int) size, PG_UTF8);
+		size = bytes == VARDATA_ANY(key) ? size : strlen(bytes);
+	}
+	return point_of(rows, bytes, size) < rows->routing.canary_percent / 100;
+}
+
+SpCallSite *
+sp_site_beside(SpCallSite *site, SpBesideSite *beside, int32 version)
+{
+	const char *model = site->resolved.rows.model.name;
+
+	if (beside->site == NULL)
+		beside->site = sp_call_site_make(site->mcx, site->capacity, site->room);
+	/* with room for a prefix of the longest reference */
+	if (beside->ref == NULL)
+		beside->ref = MemoryContextAlloc(site->mcx, VARHDRSZ + SP_REFERENCE_SIZE);
+	if (beside->version != version || strcmp(beside->model, model) != 0)
+	{
+		int			length = snprintf(VARDATA(beside->ref), SP_REFERENCE_SIZE, "%s:%d", model, version);
+
+		SET_VARSIZE(beside->ref, VARHDRSZ + length);
+		strlcpy(beside->model, model, sizeof(beside->model));
+		beside->version = version;
+	}
+	sp_call_site_use(beside->site, beside->ref);
+	return beside->site;
+}
+
+SpCallSite *
+sp_route(FunctionCallInfo fcinfo)
+{
+	SpCallSite *site = sp_call_site(fcinfo, 1);
+	const SpFoundRows *rows = &site->resolved.rows;
+
+	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	if (likely(rows->routing.canary_version == 0) || !is_canarys(rows, PG_GETARG_TEXT_PP(1)))
+		return site;
+	return sp_site_beside(site, &site->canary, rows->routing.canary_version);
+}
