@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(60);
+SELECT plan(61);
 \i tiny.inc
 -- version n of m answers n, n + 1 and so on; version 1 serves
 CREATE FUNCTION pg_temp.version_of(base text) RETURNS bytea LANGUAGE sql AS $$
@@ -112,6 +112,7 @@ SELECT smartpouch.drop_canary('c', 'production'), smartpouch.drop_deployment('c'
 -- what is in use stays
 SELECT throws_ok($$ SELECT smartpouch.drop_version('m:2') $$, '2BP01', 'version 2 of model "m" is still in use', 'a canary is in use');
 SELECT throws_ok($$ SELECT smartpouch.drop_model('m') $$, '2BP01', NULL, 'its model too');
+SELECT is((SELECT array_agg(version) FROM smartpouch.expire_versions('m', '-1 day', 0)), ARRAY[3], 'and not among what expires');
 SELECT throws_ok($$ SELECT smartpouch.set_stages(ARRAY['lab', 'staging', 'final']) $$, '22023', NULL, 'a ladder has production');
 
 -- promotions

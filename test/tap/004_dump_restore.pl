@@ -35,9 +35,8 @@ $node->safe_psql('postgres', qq{
     SELECT smartpouch.grant_access('app', 'predictor'), smartpouch.grant_model('$names[0]', 'app', 'predict');
     GRANT SELECT ON "$names[0]" TO app});
 # a canary: keys go the same way after a restore
-$node->safe_psql('postgres', qq{
-    SELECT smartpouch.import_model('$names[0]', smartpouch.model_artifact('$names[0]'));
-    SELECT smartpouch.set_canary('$names[0]', 'production', 2, 50)});
+import_fixture($node, $fixtures[0]);
+$node->safe_psql('postgres', "SELECT smartpouch.set_canary('$names[0]', 'production', 2, 50)");
 my $routes = qq{SELECT md5(string_agg(smartpouch.predict_json_for('$names[0]', 'key ' || id, to_jsonb(r)) ->> 'version', ' ' ORDER BY id)) FROM "$names[0]" r};
 my $routed = $node->safe_psql('postgres', $routes);
 my $as_app = qq{SET ROLE app; SELECT count(smartpouch.predict_json('$names[0]', to_jsonb(r))) > 0 FROM "$names[0]" r};
