@@ -64,6 +64,8 @@ BEGIN
 				WHERE d.model = v.model AND (d.version = v.version OR v.version = ANY (d.replaced)))
 			AND NOT EXISTS (SELECT FROM smartpouch.aliases a
 				WHERE a.model = v.model AND a.version = v.version)
+			AND NOT EXISTS (SELECT FROM smartpouch.canaries c
+				WHERE c.model = v.model AND c.version = v.version)
 		ORDER BY v.model, v.version
 	LOOP
 		IF NOT dry_run THEN
@@ -74,6 +76,37 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION smartpouch.expire_versions(text, interval, integer, boolean) IS
 	'drop versions that nothing serves and that nothing has happened to for long; lists them';
+
+-- Versions beside the one that a stage serves.
+ALTER TABLE smartpouch.deployment
+	ADD COLUMN canary_version integer,
+	ADD COLUMN canary_percent double precision,
+	ADD COLUMN shadow_version integer,
+	ADD COLUMN shadow_percent double precision,
+	ADD COLUMN shadow_since timestamptz,
+	ADD CONSTRAINT deployment_canary_check CHECK (pg_catalog.num_nulls(canary_version, canary_percent) IN (0, 2)
+		AND canary_percent BETWEEN 0 AND 100),
+	ADD CONSTRAINT deployment_shadow_check CHECK (pg_catalog.num_nulls(shadow_version, shadow_percent, shadow_since) IN (0, 3)
+		AND shadow_percent BETWEEN 0 AND 100);
+
+CREATE FUNCTION smartpouch.set_canary(model text, stage text, version integer, percent double precision)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_set_canary';
+COMMENT ON FUNCTION smartpouch.set_canary(text, text, integer, double precision) IS
+	'let a version answer a share of the routing keys of a stage';
+
+CREATE FUNCTION smartpouch.drop_canary(model text, stage text)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_drop_canary';
+COMMENT ON FUNCTION smartpouch.drop_canary(text, text) IS
+	'let the version that serves a stage answer all keys again';
+
+CREATE VIEW smartpouch.canaries WITH (security_barrier) AS
+SELECT m.name AS model, d.stage, d.canary_version AS version, d.canary_percent AS percent,
+	d.version AS beside, d.model_id
+FROM smartpouch.deployment d JOIN smartpouch.model m ON m.id = d.model_id
+WHERE d.canary_version IS NOT NULL AND smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
+COMMENT ON VIEW smartpouch.canaries IS 'versions that answer a share of the routing keys of a stage';
 
 -- What a version must show before a stage takes it.
 CREATE TABLE smartpouch.gate (
@@ -123,6 +156,7 @@ CREATE OR REPLACE FUNCTION smartpouch._access_objects(OUT object text, OUT level
 	('classification_report', 'predictor deployer'),
 	('confusion_matrix', 'predictor deployer'),
 	('drop_alias', 'deployer'),
+	('drop_canary', 'deployer'),
 	('drop_deployment', 'deployer'),
 	('drop_gate', ''),
 	('drop_golden', 'deployer'),
@@ -174,6 +208,7 @@ CREATE OR REPLACE FUNCTION smartpouch._access_objects(OUT object text, OUT level
 	('rollback', 'deployer'),
 	('serving_at', 'deployer monitor'),
 	('set_alias', 'deployer'),
+	('set_canary', 'deployer'),
 	('set_gate', ''),
 	('set_owner', 'deployer'),
 	('set_stages', ''),
@@ -187,6 +222,7 @@ CREATE OR REPLACE FUNCTION smartpouch._access_objects(OUT object text, OUT level
 	-- views
 	('access_grants', 'monitor'),
 	('aliases', 'predictor deployer monitor'),
+	('canaries', 'predictor deployer monitor'),
 	('deployments', 'predictor deployer monitor'),
 	('evaluations', 'deployer monitor'),
 	('gates', 'predictor deployer monitor'),
