@@ -56,7 +56,7 @@ sp_site_beside(SpCallSite *site, SpBesideSite *beside, int32 version)
 
 	if (beside->site == NULL)
 		beside->site = sp_call_site_make(site->mcx, site->capacity, site->room);
-	/* with room for a prefix of the longest reference */
+	/* name:version is shorter than the longest name@stage */
 	if (beside->ref == NULL)
 		beside->ref = MemoryContextAlloc(site->mcx, VARHDRSZ + SP_REFERENCE_SIZE);
 	if (beside->version != version || strcmp(beside->model, model) != 0)
