@@ -274,6 +274,9 @@ sp_onnx_imputer(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_float(onnx, node, "replaced_value_float", 0, &number));
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "replaced_value_int64", 0, &integer));
 	filled.dims[0] = (int64_t) filled.list.count;
+	/* The attribute of floats serves float64 rows too, as that of int64 does int32 rows. */
+	if (filled.list.count != 0 && filled.list.texts == NULL && sp_onnx_is_float(filled.elem) == sp_onnx_is_float(value.elem))
+		SP_TRY(sp_onnx_convert(onnx, node, filled, value.elem, &filled));
 	if (filled.list.count == 0 || value.rank == 0 || filled.elem != value.elem ||
 		(filled.list.count != 1 && (int64_t) filled.list.count != value.dims[value.rank - 1]))
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%zu values for the input are not supported", filled.list.count);

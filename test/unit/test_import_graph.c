@@ -185,6 +185,29 @@ refused_graph(SpStatus status, const char *text)
 	graph.size = 0;
 }
 
+/* The numbers of an Imputer are float32 or int64, its rows may be float64 or int32. */
+static void
+test_imputed_types(void)
+{
+	static const char *const to_double[] = {"to", "i:11", NULL};
+	static const char *const to_int32[] = {"to", "i:6", NULL};
+	static const char *const floats[] = {"imputed_value_floats", "floats:5,0.1,7,8", "replaced_value_float", "f:2", NULL};
+	static const char *const ints[] = {"imputed_value_int64s", "ints:9", "replaced_value_int64", "i:3", NULL};
+	static const double in_float64[] = {1, 0.1f, 3, 4, 0.5, -1, 0.25, 8};
+	static const double in_int32[] = {1, 2, 9, 4, 0, -1, 0, 2};
+
+	graph.size = 0;
+	put_node(&graph, "", "Cast", "X", "wide", to_double);
+	put_node(&graph, ML, "Imputer", "wide", "Y", floats);
+	answers("an Imputer of float64 rows", 4, in_float64);
+	put_node(&graph, "", "Cast", "X", "whole", to_int32);
+	put_node(&graph, ML, "Imputer", "whole", "Y", ints);
+	answers("an Imputer of int32 rows", 4, in_int32);
+	put_node(&graph, "", "Cast", "X", "whole", to_int32);
+	put_node(&graph, ML, "Imputer", "whole", "Y", floats);
+	refused_graph(SP_ERR_UNSUPPORTED, "4 values");
+}
+
 /* Axes of rows that hold several elements of each row. */
 static void
 test_merged_rows(void)
@@ -453,6 +476,7 @@ int
 main(void)
 {
 	test_operators();
+	test_imputed_types();
 	test_merged_rows();
 	test_targets();
 	test_linear_kernel();

@@ -233,6 +233,66 @@ def test_sklearn_columns_of_a_polars_frame(conn: Connection) -> None:
     assert smartpouch.predict_label(conn, "client_test:1", frame) == [str(label) for label in model.predict(frame)]
 
 
+def mixed_frame() -> Any:
+    pandas, np = pytest.importorskip("pandas"), pytest.importorskip("numpy")
+    random = np.random.default_rng(1)
+    frame = pandas.DataFrame(
+        {
+            "room size": random.normal(40, 9, 90),
+            "Größe": random.gamma(2, 1, 90),
+            "rooms": random.integers(1, 6, 90),
+            "site": random.choice(["east", "north"], 90),
+        }
+    )
+    frame.loc[::7, "room size"] = np.nan
+    return frame
+
+
+def test_sklearn_imputers_among_columns(conn: Connection) -> None:
+    pytest.importorskip("skl2onnx")
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    frame = mixed_frame()
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    columns = ColumnTransformer(
+        [
+            ("numbers", numbers, ["room size", "Größe", "rooms"]),
+            ("whole", SimpleImputer(), ["rooms"]),
+            ("text", OneHotEncoder(handle_unknown="ignore"), ["site"]),
+        ]
+    )
+    y = frame["Größe"] + (frame["site"] == "east")
+    model = make_pipeline(columns, Ridge()).fit(frame, y)
+    push(conn, model, X_sample=frame)
+    # Means in float64, and columns by their own names, spaces included.
+    assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(model.predict(frame), rel=1e-12)
+
+
+@pytest.mark.parametrize("missing", [0.1, -1])
+def test_sklearn_imputers_of_a_number(conn: Connection, missing: float) -> None:
+    pytest.importorskip("skl2onnx")
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    frame = mixed_frame()[["room size", "Größe"]].fillna(missing)
+    model = make_pipeline(SimpleImputer(missing_values=missing), Ridge()).fit(frame, frame["Größe"])
+    push(conn, model, X_sample=frame)
+    assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(model.predict(frame), rel=1e-12)
+
+
+def test_lightgbm_columns_with_spaces(conn: Connection) -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    frame = mixed_frame().drop(columns="site")
+    model = lightgbm.LGBMRegressor(n_estimators=5, verbosity=-1).fit(frame, frame["Größe"])
+    push(conn, model, X_sample=frame)
+    assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(model.predict(frame), rel=1e-12)
+
+
 def test_given_labels_are_not_compared(conn: Connection) -> None:
     xgboost, np = pytest.importorskip("xgboost"), pytest.importorskip("numpy")
     X = np.random.default_rng(1).normal(size=(80, 3))

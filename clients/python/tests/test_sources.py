@@ -142,7 +142,7 @@ def test_sklearn_columns_of_text_are_inputs_of_their_own() -> None:
     columns = ColumnTransformer([("text", OneHotEncoder(), ["colour"])], remainder="passthrough")
     converted = convert(make_pipeline(columns, LogisticRegression(max_iter=500)).fit(X, y), X)
     assert len(_input_types(converted.data)) == 5
-    assert converted.feature_names is None
+    assert converted.feature_names == list(X.columns)
 
 
 def test_sklearn_voting_is_left_as_it_was() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
-from smartpouch.rows import numeric
+from smartpouch.rows import column_names, numeric
 from smartpouch.sources.converted import FLOAT64, Converted
 
 
@@ -28,6 +28,7 @@ def convert(model: Any, sample: Any) -> Converted:
         )
     return Converted(
         text.encode(),
+        feature_names=_feature_names(booster, sample),
         labels=labels,
         tolerance=FLOAT64,
         reference=lambda rows: _answers(model, text, numeric(rows)),
@@ -42,6 +43,12 @@ def _booster(model: Any) -> Any:
         return model.booster_
     except NotFittedError:
         raise UnsupportedModel("the model is not fitted", "Call fit() first") from None
+
+
+def _feature_names(booster: Any, sample: Any) -> list[str] | None:
+    """Names of the columns where the file, which cannot hold spaces, has others; None for those of the file."""
+    names = column_names(sample) or []
+    return names if [name.replace(" ", "_") for name in names] == booster.feature_name() else None
 
 
 def _header(text: str) -> dict[str, str]:

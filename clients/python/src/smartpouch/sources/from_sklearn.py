@@ -15,6 +15,7 @@ from typing import Any
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
 from smartpouch.rows import column_names, polars_kind
+from smartpouch.sources import imputer
 from smartpouch.sources.converted import FLOAT32, Converted
 
 
@@ -23,7 +24,8 @@ def convert(model: Any, sample: Any) -> Converted:
     per_column = _needs_columns(model, sample)
     return Converted(
         _convert_columns(model, sample) if per_column else _convert_tensor(model, sample),
-        feature_names=None if per_column else _feature_names(model, sample),
+        # Names of inputs in the file have no spaces, those of columns may.
+        feature_names=column_names(sample) if per_column else _feature_names(model, sample),
         tolerance=FLOAT32,
         reference=lambda rows: _answers(model, rows),
     )
@@ -97,12 +99,15 @@ def _to_onnx(model: Any, inputs: list[Any]) -> bytes:
 
 def _convert(skl2onnx: Any, model: Any, inputs: list[Any]) -> Any:
     # The newest ai.onnx.ml that all of its converters know.
-    opset = {"": skl2onnx.__max_supported_opset__, "ai.onnx.ml": 3}
+    common: dict[str, Any] = {
+        "target_opset": {"": skl2onnx.__max_supported_opset__, "ai.onnx.ml": 3},
+        **imputer.converters(),
+    }
     try:
-        return skl2onnx.convert_sklearn(model, "model", inputs, options=_options(model), target_opset=opset)
+        return skl2onnx.convert_sklearn(model, "model", inputs, options=_options(model), **common)
     except NameError:
         # Some classifiers have no such option, and no ZipMap either.
-        return skl2onnx.convert_sklearn(model, "model", inputs, target_opset=opset)
+        return skl2onnx.convert_sklearn(model, "model", inputs, **common)
 
 
 def _apply_log_link(model: Any, converted: Any) -> None:
