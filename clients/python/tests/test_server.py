@@ -272,6 +272,21 @@ def test_sklearn_imputers_among_columns(conn: Connection) -> None:
     assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(model.predict(frame), rel=1e-12)
 
 
+def test_xgboost_behind_a_scaler_sees_float32(conn: Connection) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    pytest.importorskip("skl2onnx"), pytest.importorskip("onnxmltools")
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    frame = mixed_frame()[["Größe", "rooms"]]
+    columns = ColumnTransformer([("numbers", StandardScaler(), list(frame.columns))])
+    # Trees that part all rows have thresholds at scaled values, rounded to float32.
+    model = make_pipeline(columns, xgboost.XGBRegressor(n_estimators=20)).fit(frame, frame["Größe"])
+    push(conn, model, X_sample=frame, golden_rows=0)
+    assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(model.predict(frame), rel=1e-5, abs=1e-5)
+
+
 @pytest.mark.parametrize("missing", [0.1, -1])
 def test_sklearn_imputers_of_a_number(conn: Connection, missing: float) -> None:
     pytest.importorskip("skl2onnx")

@@ -8,7 +8,7 @@ the graph's operators only hold float32 numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -254,8 +254,30 @@ def _register_xgboost() -> None:
 
     classifier = shapes.calculate_linear_classifier_output_shapes
     regressor = shapes.calculate_linear_regressor_output_shapes
-    update(xgboost.XGBClassifier, "XGBoostXGBClassifier", classifier, convert_xgboost, options=_NAMES_AND_ZIPMAP)
-    update(xgboost.XGBRegressor, "XGBoostXGBRegressor", regressor, convert_xgboost)
+    convert = _on_float32(convert_xgboost)
+    update(xgboost.XGBClassifier, "XGBoostXGBClassifier", classifier, convert, options=_NAMES_AND_ZIPMAP)
+    update(xgboost.XGBRegressor, "XGBoostXGBRegressor", regressor, convert)
+
+
+def _on_float32(convert: Callable[[Any, Any, Any], None]) -> Callable[[Any, Any, Any], None]:
+    """A converter whose nodes see float32 rows, as XGBoost does; onnxmltools (1.16) leaves them float64."""
+
+    def converted(scope: Any, operator: Any, container: Any) -> None:
+        from skl2onnx.common.data_types import FloatTensorType
+        from skl2onnx.proto import onnx_proto
+
+        (rows,) = operator.inputs
+        before = len(container.nodes)
+        convert(scope, operator, container)
+        if isinstance(rows.type, FloatTensorType):
+            return
+        rounded = scope.get_unique_variable_name("rounded")
+        for node in container.nodes[before:]:
+            node.input[:] = [rounded if name == rows.full_name else name for name in node.input]
+        name = scope.get_unique_operator_name("Cast")
+        container.add_node("Cast", rows.full_name, rounded, name=name, to=onnx_proto.TensorProto.FLOAT, op_version=13)
+
+    return converted
 
 
 def _register_lightgbm() -> None:
