@@ -15,6 +15,7 @@ SELECT version, feature_names FROM smartpouch.versions WHERE model = 'twin' ORDE
 SELECT smartpouch.import_model('twin', artifact, feature_names => ARRAY['a']) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('twin', artifact, feature_names => ARRAY['a', 'a']) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('twin', artifact, feature_names => ARRAY['a', NULL]) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+SELECT smartpouch.import_model('twin', artifact, feature_names => ARRAY[['a', 'b']]) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('twin', artifact, labels => ARRAY['x', 'y']) FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
 SELECT smartpouch.import_model('twin', artifact, labels => ARRAY['x', 'y', 'z']) FROM tiny WHERE name = 'classifier'; \echo :SQLSTATE
 SELECT smartpouch.import_model('twin', artifact, options => '{"fast": true}') FROM tiny WHERE name = 'regression'; \echo :SQLSTATE

@@ -86,6 +86,10 @@ strings_argument(FunctionCallInfo fcinfo, int arg, const char *name, uint32 *cou
 	*count = 0;
 	if (PG_ARGISNULL(arg))
 		return NULL;
+	if (ARR_NDIM(PG_GETARG_ARRAYTYPE_P(arg)) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be an array of one dimension", name)));
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT,
 					  &elements, &nulls, &n);
 	strings = palloc(mul_size(Max(n, 1), sizeof(SpStr)));
