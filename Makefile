@@ -170,6 +170,7 @@ REGISTRY_OBJS = \
 CACHE_OBJS = \
 	src/cache/sp_model_cache.o \
 	src/cache/sp_resolve.o \
+	src/cache/sp_shadow_counts.o \
 	src/cache/sp_shared_cache.o \
 	src/cache/sp_shared_facts.o \
 	src/cache/sp_shared_fill.o \
@@ -217,7 +218,8 @@ API_OBJS = \
 	src/api/sp_new_version.o \
 	src/api/sp_result.o \
 	src/api/sp_routing.o \
-	src/api/sp_score_json.o
+	src/api/sp_score_json.o \
+	src/api/sp_shadow.o
 
 SCAN_OBJS = \
 	src/scan/sp_scan_exec.o \

@@ -57,6 +57,8 @@ BEGIN
 				WHERE a.model = v.model AND a.version = v.version)
 			AND NOT EXISTS (SELECT FROM smartpouch.canaries c
 				WHERE c.model = v.model AND c.version = v.version)
+			AND NOT EXISTS (SELECT FROM smartpouch.shadows s
+				WHERE s.model = v.model AND s.version = v.version)
 		ORDER BY v.model, v.version
 	LOOP
 		IF NOT dry_run THEN

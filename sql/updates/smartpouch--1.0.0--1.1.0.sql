@@ -66,6 +66,8 @@ BEGIN
 				WHERE a.model = v.model AND a.version = v.version)
 			AND NOT EXISTS (SELECT FROM smartpouch.canaries c
 				WHERE c.model = v.model AND c.version = v.version)
+			AND NOT EXISTS (SELECT FROM smartpouch.shadows s
+				WHERE s.model = v.model AND s.version = v.version)
 		ORDER BY v.model, v.version
 	LOOP
 		IF NOT dry_run THEN
@@ -101,12 +103,46 @@ CREATE FUNCTION smartpouch.drop_canary(model text, stage text)
 COMMENT ON FUNCTION smartpouch.drop_canary(text, text) IS
 	'let the version that serves a stage answer all keys again';
 
+CREATE FUNCTION smartpouch.set_shadow(model text, stage text, version integer, sample_percent double precision)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_set_shadow';
+COMMENT ON FUNCTION smartpouch.set_shadow(text, text, integer, double precision) IS
+	'compare a version with the one that serves a stage, on a share of its calls';
+
+CREATE FUNCTION smartpouch.drop_shadow(model text, stage text)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_drop_shadow';
+COMMENT ON FUNCTION smartpouch.drop_shadow(text, text) IS 'compare no version with the one that serves a stage';
+
+CREATE FUNCTION smartpouch._shadow_counts(model_id uuid, stage text, since timestamptz,
+	OUT agreed bigint, OUT differed bigint, OUT errors bigint, OUT mean_difference double precision,
+	OUT max_difference double precision, OUT last_error text, OUT last_at timestamptz)
+	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_shadow_counts';
+COMMENT ON FUNCTION smartpouch._shadow_counts(uuid, text, timestamptz) IS 'counts for the view shadows';
+
+CREATE FUNCTION smartpouch.shadow_differences(model text, stage text, OUT at timestamptz, OUT served text,
+	OUT shadow text, OUT difference double precision)
+	RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT ROWS 32
+	AS 'MODULE_PATHNAME', 'smartpouch_shadow_differences';
+COMMENT ON FUNCTION smartpouch.shadow_differences(text, text) IS
+	'what a stage and its shadow answered where they differed last, newest first';
+
 CREATE VIEW smartpouch.canaries WITH (security_barrier) AS
 SELECT m.name AS model, d.stage, d.canary_version AS version, d.canary_percent AS percent,
 	d.version AS beside, d.model_id
 FROM smartpouch.deployment d JOIN smartpouch.model m ON m.id = d.model_id
 WHERE d.canary_version IS NOT NULL AND smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
 COMMENT ON VIEW smartpouch.canaries IS 'versions that answer a share of the routing keys of a stage';
+
+CREATE VIEW smartpouch.shadows WITH (security_barrier) AS
+SELECT m.name AS model, d.stage, d.shadow_version AS version, d.shadow_percent AS sample_percent,
+	d.version AS beside, d.shadow_since AS since, c.agreed, c.differed, c.errors, c.mean_difference,
+	c.max_difference, c.last_error, c.last_at
+FROM smartpouch.deployment d JOIN smartpouch.model m ON m.id = d.model_id
+	LEFT JOIN LATERAL smartpouch._shadow_counts(d.model_id, d.stage, d.shadow_since) c ON true
+WHERE d.shadow_version IS NOT NULL AND smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
+COMMENT ON VIEW smartpouch.shadows IS 'versions that are compared with what serves, and how often they agreed on this server';
 
 -- What a version must show before a stage takes it.
 CREATE TABLE smartpouch.gate (
@@ -149,6 +185,7 @@ CREATE OR REPLACE FUNCTION smartpouch._access_objects(OUT object text, OUT level
 	('_can_see', 'predictor deployer monitor'),
 	('_cluster_id', 'predictor deployer monitor'),
 	('_model_cache', 'monitor'),
+	('_shadow_counts', 'deployer monitor'),
 	('accuracy', 'predictor deployer'),
 	('add_golden', 'deployer'),
 	('balanced_accuracy', 'predictor deployer'),
@@ -161,6 +198,7 @@ CREATE OR REPLACE FUNCTION smartpouch._access_objects(OUT object text, OUT level
 	('drop_gate', ''),
 	('drop_golden', 'deployer'),
 	('drop_model', 'deployer'),
+	('drop_shadow', 'deployer'),
 	('drop_snapshot', 'deployer'),
 	('drop_version', 'deployer'),
 	('evaluate', 'deployer'),
@@ -211,7 +249,9 @@ CREATE OR REPLACE FUNCTION smartpouch._access_objects(OUT object text, OUT level
 	('set_canary', 'deployer'),
 	('set_gate', ''),
 	('set_owner', 'deployer'),
+	('set_shadow', 'deployer'),
 	('set_stages', ''),
+	('shadow_differences', 'deployer'),
 	('sign_snapshot', 'deployer'),
 	('snapshot_model', 'deployer'),
 	('upload_begin', 'deployer'),
@@ -230,6 +270,7 @@ CREATE OR REPLACE FUNCTION smartpouch._access_objects(OUT object text, OUT level
 	('model_cache', 'monitor'),
 	('model_grants', 'deployer monitor'),
 	('models', 'predictor deployer monitor'),
+	('shadows', 'deployer monitor'),
 	('snapshots', 'deployer monitor'),
 	('stages', 'predictor deployer monitor'),
 	('versions', 'predictor deployer monitor')

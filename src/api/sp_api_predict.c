@@ -14,6 +14,7 @@
 #include "api/sp_call_site.h"
 #include "api/sp_result.h"
 #include "api/sp_routing.h"
+#include "api/sp_shadow.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_predict);
 PG_FUNCTION_INFO_V1(smartpouch_predict_version);
@@ -88,7 +89,11 @@ smartpouch_predict_version(PG_FUNCTION_ARGS)
 Datum
 smartpouch_predict_for(PG_FUNCTION_ARGS)
 {
-	return predict_number(fcinfo, sp_route(fcinfo), 2);
+	SpCallSite *site = sp_route(fcinfo);
+	Datum		number = predict_number(fcinfo, site, 2);
+
+	sp_shadow(site, site->argtype, PG_GETARG_DATUM(2));
+	return number;
 }
 
 static Datum
@@ -110,7 +115,11 @@ smartpouch_predict_label(PG_FUNCTION_ARGS)
 Datum
 smartpouch_predict_label_for(PG_FUNCTION_ARGS)
 {
-	return predict_label(fcinfo, sp_route(fcinfo), 2);
+	SpCallSite *site = sp_route(fcinfo);
+	Datum		label = predict_label(fcinfo, site, 2);
+
+	sp_shadow(site, site->argtype, PG_GETARG_DATUM(2));
+	return label;
 }
 
 /* An output of any width as double precision[]. */

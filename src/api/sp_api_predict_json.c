@@ -5,12 +5,14 @@
  */
 #include "server/sp_compat.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 
 #include "api/sp_call_site.h"
 #include "api/sp_result.h"
 #include "api/sp_routing.h"
+#include "api/sp_shadow.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_predict_json);
 PG_FUNCTION_INFO_V1(smartpouch_predict_json_for);
@@ -108,5 +110,9 @@ smartpouch_predict_json(PG_FUNCTION_ARGS)
 Datum
 smartpouch_predict_json_for(PG_FUNCTION_ARGS)
 {
-	return predict_json(sp_route(fcinfo), PG_GETARG_JSONB_P(2));
+	SpCallSite *site = sp_route(fcinfo);
+	Datum		answer = predict_json(site, PG_GETARG_JSONB_P(2));
+
+	sp_shadow(site, JSONBOID, PG_GETARG_DATUM(2));
+	return answer;
 }

@@ -42,6 +42,10 @@ typedef struct SpCallSite
 	uint32		outputs;		/* mask that was last checked against the model */
 	uint32		last_label;		/* that sp_call_site_label found */
 	SpBesideSite canary;
+	SpBesideSite shadow;
+	MemoryContext shadow_mcx;	/* for what binding the shadow's features takes; NULL until it is used */
+	int			shadow_error;	/* SQLSTATE with which the shadow could not be loaded, */
+	TimestampTz shadow_failed;	/* the one set then */
 } SpCallSite;
 
 /* The call site of this call, made at its first; evaluators for capacity rows. */

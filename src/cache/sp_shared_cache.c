@@ -56,6 +56,7 @@ init_control(void *block)
 	memset(fresh, 0, sizeof(*fresh));
 	fresh->tranche = LWLockNewTrancheId();
 	LWLockInitialize(&fresh->lock, fresh->tranche);
+	LWLockInitialize(&fresh->shadow_lock, fresh->tranche);
 	ConditionVariableInit(&fresh->loaded);
 	pg_atomic_init_u64(&fresh->changes, 1);
 	pg_atomic_init_u64(&fresh->registry_changes, 1);

@@ -11,6 +11,7 @@
 #include "storage/condition_variable.h"
 #include "storage/lwlock.h"
 
+#include "cache/sp_shadow_counts.h"
 #include "cache/sp_shared_cache.h"
 
 #define SP_SHARED_SLOTS 128
@@ -33,6 +34,12 @@ typedef struct SpSharedSlot
 	pg_atomic_uint64 checked_at[2];	/* and when that was */
 } SpSharedSlot;
 
+typedef struct SpShadowSlot
+{
+	SpShadowKey key;
+	SpShadowCounts counts;		/* last_at is 0 in a free slot */
+} SpShadowSlot;
+
 typedef struct SpSharedControl
 {
 	LWLock		lock;
@@ -42,6 +49,8 @@ typedef struct SpSharedControl
 	pg_atomic_uint64 registry_changes;
 	Size		bytes;
 	SpSharedSlot slots[SP_SHARED_SLOTS];
+	LWLock		shadow_lock;	/* of what follows: sp_shadow_counts.c */
+	SpShadowSlot shadows[SP_SHADOWS];
 } SpSharedControl;
 
 /* What this process holds in the control block. */

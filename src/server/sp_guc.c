@@ -17,6 +17,7 @@ int			sp_model_memory;
 int			sp_max_model_size;
 int			sp_max_score_labels;
 bool		sp_require_snapshot_signature;
+double		sp_shadow_timeout;
 int			sp_shared_model_memory;
 char	   *sp_snapshot_key_file;
 bool		sp_snapshot_promotions;
@@ -164,6 +165,11 @@ sp_guc_init(void)
 							 "Refuses to import snapshots without a signature.",
 							 NULL, &sp_require_snapshot_signature,
 							 false, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomRealVariable("smartpouch.shadow_timeout",
+							 "Sets the time that the evaluation of a shadow may take.",
+							 NULL, &sp_shadow_timeout,
+							 100, 0.001, 60 * 1000, PGC_SUSET, GUC_UNIT_MS,
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.shared_model_memory",
 							"Sets the memory that the server keeps models in for all sessions.",

@@ -20,6 +20,7 @@ extern int	sp_model_memory;	/* kB that a backend keeps loaded models in */
 extern int	sp_max_model_size;	/* kB of one model file */
 extern int	sp_max_score_labels;	/* different labels in one comparison with the truth */
 extern bool sp_require_snapshot_signature;
+extern double sp_shadow_timeout;	/* ms that the evaluation of a shadow may take */
 extern int	sp_shared_model_memory;	/* kB that the server keeps models in for all sessions */
 extern char *sp_snapshot_key_file;	/* empty: there is none */
 extern bool sp_snapshot_promotions;

@@ -6,6 +6,7 @@
 #include "miscadmin.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "server/sp_guc.h"
 #include "server/sp_memory.h"
@@ -76,6 +77,22 @@ bridge_resize(void *arg, void *old, size_t size)
 	return new;
 }
 
+static TimestampTz deadline = 0;
+static bool deadline_passed = false;
+
+void
+sp_deadline_set(double milliseconds)
+{
+	deadline = milliseconds > 0 ? GetCurrentTimestamp() + (int64) (milliseconds * 1000) : 0;
+	deadline_passed = false;
+}
+
+bool
+sp_deadline_passed(void)
+{
+	return deadline_passed;
+}
+
 /*
  * Pure code must not be jumped across, so an error that handling the
  * interrupt raises stays on the server's error stack until the pure code has
@@ -85,11 +102,15 @@ bool
 sp_interrupted(void *arg)
 {
 	MemoryContext old = CurrentMemoryContext;
+	bool		late = deadline != 0 && GetCurrentTimestamp() >= deadline;
 	volatile bool raised = false;
 
 	(void) arg;
 	if (likely(!INTERRUPTS_PENDING_CONDITION()))
-		return false;
+	{
+		deadline_passed = late;
+		return late;
+	}
 	PG_TRY();
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -100,7 +121,8 @@ sp_interrupted(void *arg)
 		raised = true;
 	}
 	PG_END_TRY();
-	return raised;
+	deadline_passed = late && !raised;
+	return late || raised;
 }
 
 void

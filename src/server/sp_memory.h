@@ -36,6 +36,16 @@ extern Size sp_context_exceeded(const SpContext *cx);
  */
 extern bool sp_interrupted(void *arg);
 
+/*
+ * From now on sp_interrupted also says true once so many milliseconds are over,
+ * with nothing on the error stack; 0: no longer.  For one stretch of pure code:
+ * the caller sets it back, after errors too.
+ */
+extern void sp_deadline_set(double milliseconds);
+
+/* Was it that, and no interrupt, for which sp_interrupted said true? Until the deadline is set anew. */
+extern bool sp_deadline_passed(void);
+
 /* size bytes in mcx, aligned to a power of 2; freed with mcx only. */
 extern void *sp_palloc_aligned(MemoryContext mcx, Size size, Size alignment);
 

@@ -9,7 +9,7 @@ use Test::More;
 use Smartpouch;
 
 my $root = source_dir();
-my $node = new_server('docs');
+my $node = new_server('docs', conf => "shared_preload_libraries = 'smartpouch'");
 chdir "$root/test/data/xgb_pouch_softprob" or die "test data: $!";
 
 sub run_script
