@@ -157,6 +157,7 @@ REGISTRY_OBJS = \
 	src/registry/sp_registry_grants.o \
 	src/registry/sp_registry_history.o \
 	src/registry/sp_registry_history_read.o \
+	src/registry/sp_registry_hold.o \
 	src/registry/sp_registry_read.o \
 	src/registry/sp_registry_routing.o \
 	src/registry/sp_registry_scan.o \

@@ -176,13 +176,6 @@ extern bool sp_registry_blob_is_needed(const uint8 *sha256, Snapshot snapshot);
 /* Does snapshot see a version with this hash that a transaction other than ours has committed? */
 extern bool sp_registry_program_is_committed(const uint8 *program, Snapshot snapshot);
 
-/*
- * Does snapshot see the same rows in the same places?  Of every row a snapshot
- * sees one state only, so they mean the same to it.  A fetch by place for
- * each row; false may also mean that a row has moved.
- */
-extern bool sp_registry_rows_hold(const SpFoundRows *rows, Snapshot snapshot);
-
 /* Raise the error for anything but SP_FOUND: 42704 or 55000. */
 extern void sp_registry_not_found(SpFound found, const SpReference *reference) SP_NORETURN;
 
@@ -218,6 +211,15 @@ typedef struct SpGoldenRow
 } SpGoldenRow;
 
 extern SpGoldenRow *sp_registry_golden(const SpFoundRows *rows, Snapshot snapshot, int *count);
+
+/* ---- sp_registry_hold.c ---- */
+
+/*
+ * Does snapshot see the same rows in the same places?  Of every row a snapshot
+ * sees one state only, so they mean the same to it.  A fetch by place for
+ * each row; false may also mean that a row has moved.
+ */
+extern bool sp_registry_rows_hold(const SpFoundRows *rows, Snapshot snapshot);
 
 /* ---- sp_registry_blob.c ---- */
 

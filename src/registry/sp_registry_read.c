@@ -5,12 +5,9 @@
  */
 #include "server/sp_compat.h"
 
-#include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -31,10 +28,6 @@ enum
 };
 enum
 {
-	TARGET_MODEL_ID = 1, TARGET_NAME, TARGET_VERSION	/* deployment and alias alike */
-};
-enum
-{
 	DEPLOYMENT_CANARY_VERSION = 8, DEPLOYMENT_CANARY_PERCENT, DEPLOYMENT_SHADOW_VERSION,
 	DEPLOYMENT_SHADOW_PERCENT, DEPLOYMENT_SHADOW_SINCE
 };
@@ -47,8 +40,8 @@ enum
 /* The default ladder; a row in the table stage replaces it. */
 static const char *const default_stages[] = {"development", "testing", "staging", SP_PRODUCTION};
 
-static void
-read_model(SpScan *scan, HeapTuple tuple, SpModelRow *model)
+void
+sp_read_model(SpScan *scan, HeapTuple tuple, SpModelRow *model)
 {
 	memset(model, 0, sizeof(*model));
 	model->id = *DatumGetUUIDP(sp_scan_column(scan, tuple, MODEL_ID));
@@ -68,7 +61,7 @@ find_model(SpIndex index, ScanKey key, Snapshot snapshot, SpModelRow *model, Ite
 	tuple = sp_scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
 	{
-		read_model(&scan, tuple, model);
+		sp_read_model(&scan, tuple, model);
 		*tid = tuple->t_self;
 	}
 	sp_scan_end(&scan);
@@ -109,8 +102,8 @@ sp_registry_find_model_by_id(const pg_uuid_t *id, Snapshot snapshot, SpModelRow 
 	return find_model_by_id(id, snapshot, model, &tid);
 }
 
-static void
-read_version(SpScan *scan, HeapTuple tuple, SpVersionRow *version)
+void
+sp_read_version(SpScan *scan, HeapTuple tuple, SpVersionRow *version)
 {
 	memset(version, 0, sizeof(*version));
 	version->model_id = *DatumGetUUIDP(sp_scan_column(scan, tuple, VERSION_MODEL_ID));
@@ -133,16 +126,16 @@ find_version(SpIndex index, int n_keys, ScanKey keys, Snapshot snapshot, SpVersi
 	tuple = sp_scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
 	{
-		read_version(&scan, tuple, version);
+		sp_read_version(&scan, tuple, version);
 		*tid = tuple->t_self;
 	}
 	sp_scan_end(&scan);
 	return HeapTupleIsValid(tuple);
 }
 
-/* A row of deployment; all of a canary or shadow is NULL if its version is. */
-static void
-read_routing(SpScan *scan, HeapTuple tuple, SpRouting *routing)
+/* All of a canary or shadow is NULL if its version is. */
+void
+sp_read_routing(SpScan *scan, HeapTuple tuple, SpRouting *routing)
 {
 	memset(routing, 0, sizeof(*routing));
 	if (!heap_attisnull(tuple, DEPLOYMENT_CANARY_VERSION, RelationGetDescr(scan->relation)))
@@ -167,19 +160,19 @@ find_target(SpTable table, SpIndex index, const char *name, Snapshot snapshot, S
 	HeapTuple	tuple;
 	int32		version = 0;
 
-	ScanKeyInit(&keys[0], TARGET_MODEL_ID, BTEqualStrategyNumber, F_UUID_EQ,
+	ScanKeyInit(&keys[0], SP_TARGET_MODEL_ID, BTEqualStrategyNumber, F_UUID_EQ,
 				UUIDPGetDatum(&rows->model.id));
-	ScanKeyInit(&keys[1], TARGET_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	ScanKeyInit(&keys[1], SP_TARGET_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
 	sp_scan_begin(&scan, table, index, snapshot, 2, keys);
 	tuple = sp_scan_next(&scan);
 	if (HeapTupleIsValid(tuple))
 	{
-		version = DatumGetInt32(sp_scan_column(&scan, tuple, TARGET_VERSION));
+		version = DatumGetInt32(sp_scan_column(&scan, tuple, SP_TARGET_VERSION));
 		rows->target_tid = tuple->t_self;
 		rows->target_table = table;
 		strlcpy(rows->target, name, sizeof(rows->target));
 		if (table == SP_TABLE_DEPLOYMENT)
-			read_routing(&scan, tuple, &rows->routing);
+			sp_read_routing(&scan, tuple, &rows->routing);
 	}
 	sp_scan_end(&scan);
 	return version;
@@ -259,7 +252,7 @@ sp_registry_find_program(const uint8 *program, Snapshot snapshot, SpAcceptModel 
 	sp_scan_begin(&scan, SP_TABLE_VERSION, SP_INDEX_VERSION_PROGRAM, snapshot, 1, &key);
 	while (!found && HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 	{
-		read_version(&scan, tuple, &rows->version);
+		sp_read_version(&scan, tuple, &rows->version);
 		rows->version_tid = tuple->t_self;
 		found = find_model_by_id(&rows->version.model_id, snapshot, &rows->model, &rows->model_tid) &&
 			(accept == NULL || accept(&rows->model));
@@ -313,90 +306,6 @@ sp_registry_program_is_committed(const uint8 *program, Snapshot snapshot)
 	return committed;
 }
 
-/* One row by its place, held in a buffer. */
-typedef struct Row
-{
-	SpScan		scan;			/* only its relation */
-	HeapTupleData tuple;
-	Buffer		buffer;
-} Row;
-
-static bool
-row_begin(Row *row, SpTable table, const ItemPointerData *tid, Snapshot snapshot)
-{
-	row->scan.relation = table_open(sp_registry_table(table), AccessShareLock);
-	row->tuple.t_self = *tid;
-	/* a vacuum may have cut off the page */
-	if (ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(row->scan.relation) &&
-		heap_fetch(row->scan.relation, snapshot, &row->tuple, &row->buffer, false))
-		return true;
-	table_close(row->scan.relation, AccessShareLock);
-	return false;
-}
-
-static void
-row_end(Row *row)
-{
-	ReleaseBuffer(row->buffer);
-	table_close(row->scan.relation, AccessShareLock);
-}
-
-static bool
-model_holds(const SpFoundRows *rows, Snapshot snapshot)
-{
-	Row			row;
-	SpModelRow	model;
-
-	if (!row_begin(&row, SP_TABLE_MODEL, &rows->model_tid, snapshot))
-		return false;
-	read_model(&row.scan, &row.tuple, &model);
-	row_end(&row);
-	return memcmp(&model, &rows->model, sizeof(model)) == 0;
-}
-
-static bool
-version_holds(const SpFoundRows *rows, Snapshot snapshot)
-{
-	Row			row;
-	SpVersionRow version;
-
-	if (!row_begin(&row, SP_TABLE_VERSION, &rows->version_tid, snapshot))
-		return false;
-	read_version(&row.scan, &row.tuple, &version);
-	row_end(&row);
-	return memcmp(&version, &rows->version, sizeof(version)) == 0;
-}
-
-static bool
-target_holds(const SpFoundRows *rows, Snapshot snapshot)
-{
-	Row			row;
-	pg_uuid_t	model_id;
-	char		name[SP_NAME_SIZE];
-	int32		version;
-	SpRouting	routing;
-
-	memset(&routing, 0, sizeof(routing));
-	if (!row_begin(&row, rows->target_table, &rows->target_tid, snapshot))
-		return false;
-	if (rows->target_table == SP_TABLE_DEPLOYMENT)
-		read_routing(&row.scan, &row.tuple, &routing);
-	model_id = *DatumGetUUIDP(sp_scan_column(&row.scan, &row.tuple, TARGET_MODEL_ID));
-	sp_copy_text(name, sizeof(name), sp_scan_column(&row.scan, &row.tuple, TARGET_NAME));
-	version = DatumGetInt32(sp_scan_column(&row.scan, &row.tuple, TARGET_VERSION));
-	row_end(&row);
-	return version == rows->version.version && strcmp(name, rows->target) == 0 &&
-		memcmp(&model_id, &rows->model.id, sizeof(model_id)) == 0 &&
-		memcmp(&routing, &rows->routing, sizeof(routing)) == 0;
-}
-
-bool
-sp_registry_rows_hold(const SpFoundRows *rows, Snapshot snapshot)
-{
-	return model_holds(rows, snapshot) && version_holds(rows, snapshot) &&
-		(rows->target[0] == '\0' || target_holds(rows, snapshot));
-}
-
 /* How many versions that stand beside the one that serves are not there. */
 static int
 lost_beside(const pg_uuid_t *model_id, const SpRouting *routing, Snapshot snapshot)
@@ -426,8 +335,8 @@ walk_targets(SpTable table, SpIndex index, Snapshot snapshot, SpDeployed **deplo
 	sp_scan_begin(&scan, table, index, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 	{
-		pg_uuid_t	id = *DatumGetUUIDP(sp_scan_column(&scan, tuple, TARGET_MODEL_ID));
-		int32		number = DatumGetInt32(sp_scan_column(&scan, tuple, TARGET_VERSION));
+		pg_uuid_t	id = *DatumGetUUIDP(sp_scan_column(&scan, tuple, SP_TARGET_MODEL_ID));
+		int32		number = DatumGetInt32(sp_scan_column(&scan, tuple, SP_TARGET_VERSION));
 		ItemPointerData tid;
 		SpModelRow	model;
 		SpVersionRow version;
@@ -435,7 +344,7 @@ walk_targets(SpTable table, SpIndex index, Snapshot snapshot, SpDeployed **deplo
 
 		if (table == SP_TABLE_DEPLOYMENT)
 		{
-			read_routing(&scan, tuple, &routing);
+			sp_read_routing(&scan, tuple, &routing);
 			lost += lost_beside(&id, &routing, snapshot);
 		}
 		if (!find_model_by_id(&id, snapshot, &model, &tid) ||
@@ -480,7 +389,7 @@ sp_registry_unowned(Snapshot snapshot)
 	{
 		SpModelRow	model;
 
-		read_model(&scan, tuple, &model);
+		sp_read_model(&scan, tuple, &model);
 		unowned += !sp_role_exists(model.owner_oid, model.owner_cluster);
 	}
 	sp_scan_end(&scan);

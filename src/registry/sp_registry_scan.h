@@ -28,6 +28,12 @@ enum
 	SP_SNAPSHOT_PROGRAM_BYTES, SP_SNAPSHOT_ARTIFACT, SP_SNAPSHOT_ARTIFACT_BYTES, SP_SNAPSHOT_SHA256
 };
 
+/* Columns of the tables deployment and alias alike. */
+enum
+{
+	SP_TARGET_MODEL_ID = 1, SP_TARGET_NAME, SP_TARGET_VERSION
+};
+
 /* snapshot NULL: the latest committed state and our own changes */
 extern void sp_scan_begin(SpScan *scan, SpTable table, SpIndex index, Snapshot snapshot, int n_keys,
 						  ScanKey keys);
@@ -38,6 +44,11 @@ extern void sp_scan_end(SpScan *scan);
 
 /* A column that is declared NOT NULL. */
 extern Datum sp_scan_column(SpScan *scan, HeapTuple tuple, AttrNumber attribute);
+
+/* sp_registry_read.c: a row of model, version or deployment. */
+extern void sp_read_model(SpScan *scan, HeapTuple tuple, SpModelRow *model);
+extern void sp_read_version(SpScan *scan, HeapTuple tuple, SpVersionRow *version);
+extern void sp_read_routing(SpScan *scan, HeapTuple tuple, SpRouting *routing);
 
 /* A text or hash in memory of the caller's. */
 extern void sp_copy_text(char *target, Size size, Datum datum);
