@@ -79,6 +79,8 @@ SELECT plan_of($$WITH d AS (DELETE FROM bad RETURNING x) SELECT predict('tiny:1'
 -- a filter that may raise is read ahead only where all rows are read in any case
 SELECT plan_of($$SELECT sum(predict('tiny:1', x)) FROM patient WHERE 10 / (id - 100) < 5$$);
 SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient WHERE 10 / (id - 100) < 5$$);
+SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient WHERE name <> current_user LIMIT 10$$);
+SELECT plan_of($$SELECT predict('tiny:1', x), set_config('role', 'none', true) FROM patient WHERE name <> current_user$$);
 SELECT plan_of($$SELECT predict('tiny:1', x) FROM patient WHERE 10 / (id - 100) < 5 LIMIT 3$$);
 SELECT plan_of($$SELECT predict('tiny:1', x), 1 / id FROM patient WHERE 10 / (id - 100) < 5$$);
 SELECT plan_of($$INSERT INTO bad (id, weight) SELECT id, predict('tiny:1', x) FROM patient WHERE 10 / (id - 100) < 5$$);
@@ -250,6 +252,32 @@ SELECT notes('SELECT predict(''tiny:1'', x), note(id) FROM patient LIMIT 30'),
 	notes('SELECT sum(note(id)), sum(predict(''tiny:1'', x)) FROM bad'),
 	notes('SELECT sum(predict(''tiny:1'', x)), sum(note(id)) FROM bad');
 
+-- an aggregate that sorts the node's rows: no more columns than a tuple has
+SELECT format('CREATE TABLE wide AS SELECT id, age, %s FROM patient WHERE id <= 300', string_agg('id % ' || i || ' AS c' || i, ', ')) AS table,
+	format('SELECT c5, c7, %s FROM wide GROUP BY GROUPING SETS ((c5), (c7)) ORDER BY 1, 2',
+		string_agg('sum(predict(''tiny:1'', ARRAY[age, c' || i || ']))', ', ') FILTER (WHERE i <= 100)) AS query
+FROM generate_series(1, 1580) i \gset wide_
+:wide_table;
+CREATE INDEX ON wide (c5);
+SET enable_hashagg = off;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SELECT compare(:'wide_query');
+RESET enable_hashagg;
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+DROP TABLE wide;
+-- RETURN QUERY keeps the rows before an error that is caught
+CREATE FUNCTION kept_rows(is_on text) RETURNS SETOF double precision LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('smartpouch.enable_batch', is_on, true);
+	RETURN QUERY EXECUTE 'SELECT predict(''tiny:1'', x) FROM patient WHERE 10 / (id - 40) < 100';
+EXCEPTION WHEN division_by_zero THEN
+	NULL;
+END $$;
+SELECT (SELECT count(*) FROM kept_rows('off')) AS by_rows, (SELECT count(*) FROM kept_rows('on')) AS by_blocks;
+DROP FUNCTION kept_rows;
+
 -- ---- cursors ----
 BEGIN;
 DECLARE c NO SCROLL CURSOR FOR SELECT id, predict('tiny:1', x) FROM bad WHERE 10 / (id - 40) < 100;
@@ -273,6 +301,27 @@ MOVE 90 IN c;
 COMMIT;
 FETCH ALL FROM c;
 CLOSE c;
+-- who fetches from a cursor sees what he may see, whoever fetched before
+CREATE ROLE smartpouch_fetcher;
+GRANT SELECT ON patient TO smartpouch_fetcher;
+GRANT USAGE ON SCHEMA smartpouch TO smartpouch_fetcher;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smartpouch TO smartpouch_fetcher;
+SELECT grant_model('tiny', 'smartpouch_fetcher', 'predict');
+BEGIN;
+SET LOCAL application_name = 'p';
+DECLARE c NO SCROLL CURSOR FOR SELECT id, predict('tiny:1', x) FROM patient
+WHERE (current_user = 'smartpouch_fetcher') = (id > 1000);
+DECLARE d NO SCROLL CURSOR FOR SELECT id, predict('tiny:1', x) FROM patient WHERE name > current_setting('application_name');
+MOVE 20 IN c;
+MOVE 20 IN d;
+SET LOCAL ROLE smartpouch_fetcher;
+SET LOCAL application_name = 'q';
+FETCH 2 FROM c;
+FETCH 2 FROM d;
+ROLLBACK;
+SELECT revoke_model('tiny', 'smartpouch_fetcher', 'predict');
+DROP OWNED BY smartpouch_fetcher;
+DROP ROLE smartpouch_fetcher;
 -- positioned changes
 BEGIN;
 DECLARE c CURSOR FOR SELECT id, predict('tiny:1', x) FROM patient;

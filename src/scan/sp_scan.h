@@ -19,7 +19,9 @@
  * What remains to be seen is reading ahead: below the node rows are read, and
  * features computed, earlier than without it.  Nothing volatile may be there,
  * and what may raise an error only if all rows are read anyhow and nothing
- * that is evaluated in between may raise another (sp_scan_hazard.c).
+ * that is evaluated in between may raise another (sp_scan_hazard.c).  Filters
+ * by the current user or a setting are read ahead in one run of the executor
+ * only: who fetches from a cursor may have become another meanwhile.
  *
  * Only calls that every row evaluates move (never out of CASE, COALESCE,
  * AND/OR, NULLIF or an aggregate's FILTER), and only in SELECT and INSERT ...
@@ -77,6 +79,7 @@ extern bool sp_scan_runs_to_end(const EState *estate);
 typedef enum SpHazard
 {
 	SP_HAZARD_NONE,
+	SP_HAZARD_SESSION,			/* depends on the current user or on settings, which may change between two runs */
 	SP_HAZARD_ERROR,			/* it may raise */
 	SP_HAZARD_EFFECT			/* volatile, or not known */
 } SpHazard;

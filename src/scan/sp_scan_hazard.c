@@ -13,6 +13,7 @@
 #include "server/sp_compat.h"
 
 #include "access/transam.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -190,6 +191,27 @@ look_at(Node *node, Look *look)
 	return stop;
 }
 
+/* A user's own stable function may make anything of the user and the settings. */
+static bool
+is_session_function(Oid function, void *context)
+{
+	(void) context;
+	return function == F_CURRENT_SETTING_TEXT || function == F_CURRENT_SETTING_TEXT_BOOL ||
+		(function >= FirstNormalObjectId && func_volatile(function) == PROVOLATILE_STABLE);
+}
+
+/* May its value change in a transaction, between two runs of the executor? */
+static bool
+depends_on_session(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SQLValueFunction) && ((SQLValueFunction *) node)->op >= SVFOP_CURRENT_ROLE)
+		return true;
+	return check_functions_in_node(node, is_session_function, context) ||
+		expression_tree_walker(node, depends_on_session, context);
+}
+
 SpHazard
 sp_scan_hazard(Node *expression, bool sure, const PlannedStmt *stmt)
 {
@@ -199,6 +221,8 @@ sp_scan_hazard(Node *expression, bool sure, const PlannedStmt *stmt)
 		return SP_HAZARD_NONE;
 	if (contain_volatile_functions(expression))
 		return SP_HAZARD_EFFECT;
+	if (depends_on_session(expression, NULL))
+		worsen(&look, SP_HAZARD_SESSION);
 	(void) look_at(expression, &look);
 	return look.hazard;
 }

@@ -87,9 +87,13 @@ run(SP_EXECUTOR_RUN_ARGS)
 	const EState *outer = running;
 	bool		outer_to_end = runs_to_end;
 
-	/* not restored after an error: then the outer run, if it goes on, reads no further than it must */
+	/*
+	 * Not restored after an error: then the outer run, if it goes on, reads no
+	 * further than it must.  RETURN QUERY keeps the rows before an error that
+	 * its function catches, so those have to be as many.
+	 */
 	running = query->estate;
-	runs_to_end = count == 0;
+	runs_to_end = count == 0 && query->dest->mydest != DestTuplestore;
 	if (previous_run)
 		previous_run(SP_EXECUTOR_RUN_PASS);
 	else

@@ -9,6 +9,7 @@
  */
 #include "server/sp_compat.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -55,7 +56,7 @@ is_quiet_node(const Plan *plan, const Rewrite *rewrite)
 		hazard = Max(hazard, sp_scan_hazard((Node *) ((const Join *) plan)->joinqual, true, rewrite->stmt));
 		hazard = Max(hazard, sp_scan_plan_hazard(plan->righttree, false, rewrite->stmt));
 	}
-	return hazard == SP_HAZARD_NONE;
+	return hazard < SP_HAZARD_ERROR;
 }
 
 /* Is all of the input read before the first row is given? */
@@ -237,8 +238,12 @@ static bool
 can_move(Plan *plan, const SpSplit *split, Node *rest, Above above, bool *needs_all, const Rewrite *rewrite)
 {
 	SpHazard	hazard;
+	SpHazard	of_rest = sp_scan_hazard(rest, true, rewrite->stmt);
 	ListCell   *cell;
 
+	/* an aggregate may sort all that the node gives */
+	if (list_length(split->columns) + 1 + list_length(split->calls) > MaxTupleAttributeNumber)
+		return false;
 	/* an Append starts foreign scans that can work beside each other itself, and has to find them */
 	if (plan->plan_rows < FEWEST_ROWS || plan->async_capable || above.is_marked ||
 		(above.is_bounded && bound_meets_sort(plan)))
@@ -251,10 +256,9 @@ can_move(Plan *plan, const SpSplit *split, Node *rest, Above above, bool *needs_
 
 		hazard = Max(hazard, of_features);
 	}
-	*needs_all = hazard == SP_HAZARD_ERROR && above.reads == READS_ALL_OF_RUN;
-	return hazard == SP_HAZARD_NONE ||
-		(hazard == SP_HAZARD_ERROR && above.reads != READS_SOME && above.is_quiet &&
-		 sp_scan_hazard(rest, true, rewrite->stmt) == SP_HAZARD_NONE);
+	*needs_all = hazard != SP_HAZARD_NONE && above.reads != READS_ALL;
+	return hazard == SP_HAZARD_NONE || (hazard == SP_HAZARD_SESSION && of_rest != SP_HAZARD_EFFECT) ||
+		(hazard == SP_HAZARD_ERROR && above.reads != READS_SOME && above.is_quiet && of_rest < SP_HAZARD_ERROR);
 }
 
 /* Nodes that compute a target list, over rows that have passed their filters. */
