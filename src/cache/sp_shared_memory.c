@@ -11,6 +11,8 @@
  */
 #include "server/sp_compat.h"
 
+#include <sys/statvfs.h>
+
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -77,6 +79,9 @@ sp_shared_control_request(Size size, void (*init) (void *block))
  * interrupts held off there is no attempt.  Raising has set the count of
  * holds to 0, which it was before.
  */
+#define POSIX_SEGMENTS "/dev/shm"	/* where shm_open has them on Linux */
+#define MOST_RESERVED (UINT64CONST(64) * 1024 * 1024)
+
 typedef void *(*Attempt) (void *argument);
 
 static void *
@@ -124,10 +129,29 @@ attach_segment(void *handle)
 	return dsm_attach(*(dsm_handle *) handle);
 }
 
+/*
+ * POSIX segments of the whole server share one file system, which is small in
+ * containers.  Some of it is left alone: where models took the last page, the
+ * server's own parallel queries would fail.
+ */
+static bool
+leaves_room(Size size)
+{
+	struct statvfs facts;
+	uint64		available;
+	uint64		reserve;
+
+	if (dynamic_shared_memory_type != DSM_IMPL_POSIX || statvfs(POSIX_SEGMENTS, &facts) != 0)
+		return true;
+	available = (uint64) facts.f_bavail * facts.f_frsize;
+	reserve = Min((uint64) facts.f_blocks * facts.f_frsize / 4, MOST_RESERVED);
+	return available >= size && available - size >= reserve;
+}
+
 dsm_segment *
 sp_dsm_create_quietly(Size size)
 {
-	return quietly(create_segment, &size);
+	return leaves_room(size) ? quietly(create_segment, &size) : NULL;
 }
 
 dsm_segment *

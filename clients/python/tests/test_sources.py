@@ -53,9 +53,8 @@ def test_xgboost_takes_its_best_iteration() -> None:
     model = xgboost.XGBRegressor(n_estimators=100, early_stopping_rounds=2, learning_rate=1.0)
     model.fit(X[:100], X[:100, 0], eval_set=[(X[100:], X[100:, 0])], verbose=False)
     converted = convert(model)
-    booster = xgboost.Booster()
-    booster.load_model(bytearray(converted.data))
-    assert booster.num_boosted_rounds() == model.best_iteration + 1
+    # the whole file: a booster that is cut loses its lists of categories
+    assert converted.options == {"iterations": model.best_iteration + 1}
     assert converted.reference is not None
     assert converted.reference(X).value == pytest.approx(model.predict(X))
 
