@@ -286,6 +286,8 @@ push_features(JsonbParseState **state, const SpModel *model)
 			sp_json_key(state, "source_type");
 			sp_json_string(state, WJB_VALUE, model->features[i].source_type);
 		}
+		sp_json_key(state, "accepts_missing");
+		sp_json_bool(state, WJB_VALUE, model->features[i].accepts_missing);
 		if (model->features[i].categories.kind != SP_CATEGORIES_NONE)
 			push_categories(state, &model->features[i].categories);
 		(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);

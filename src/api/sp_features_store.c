@@ -64,7 +64,7 @@ refuse_missing(SpBinder *binder, uint32 feature)
 				 errmsg("feature \"%s\" of %s is missing%s", sp_feature_name(binder, feature), binder->subject,
 						where(binder)),
 				 is_policy ? errdetail("%s, and this version was imported with on_missing \"error\".", what) :
-				 errdetail("%s, and the model has no rule for missing values.", what),
+				 errdetail("%s, and the model has no rule for missing values of this feature.", what),
 				 is_policy ? errhint("Fill it in before the prediction.") :
 				 errhint("Fill it in before the prediction, as the training did, or import the model with a default value for the feature (option on_missing).")));
 }
@@ -131,6 +131,13 @@ unseen_place(SpUnseen rule)
 	return rule == SP_UNSEEN_MISSING ? get_float8_nan() : -1;
 }
 
+/* Has the source a rule for a missing value of this feature, and the version no other wish? */
+static bool
+may_be_missing(const SpBinder *binder, uint32 feature)
+{
+	return feature_info(binder, feature)->accepts_missing && binder->image->on_missing == SP_MISSING_SOURCE;
+}
+
 /* Numbers */
 
 static void
@@ -155,10 +162,14 @@ static void
 store_missing(SpBinder *binder, uint32 row, uint32 feature)
 {
 	const SpImageFeature *info = feature_info(binder, feature);
+	int64		number = info->type == SP_TYPE_STRING ? -1 : 0;
 
-	if (!info->has_default)
+	if (info->has_default)
+		number = (int64) info->default_value;
+	else if (!may_be_missing(binder, feature))
 		refuse_missing(binder, feature);
-	*(int64_t *) feature_place(binder, feature, row) = (int64_t) info->default_value;
+	/* without a default, a feature that may be missing is read by nobody */
+	*(int64_t *) feature_place(binder, feature, row) = number;
 }
 
 static void
@@ -342,14 +353,6 @@ stored_number(const SpBinder *binder, uint32 row, uint32 feature)
 			break;
 	}
 	return 0;
-}
-
-/* Has the source a rule for a missing value of this feature, and the version no other wish? */
-static bool
-may_be_missing(const SpBinder *binder, uint32 feature)
-{
-	return binder->image->accepts_missing && binder->image->on_missing == SP_MISSING_SOURCE &&
-		feature_info(binder, feature)->kind != SP_CATEGORIES_HASH;
 }
 
 bool

@@ -299,7 +299,7 @@ sp_import_catboost(SpContext *cx, const void *bytes, size_t size, const SpOverri
 				   SpModel **model)
 {
 	SpCatboost	cat = {.cx = cx, .bytes = bytes, .size = size};
-	SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F64, .base_last = true};
+	SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F64, .base_last = true, .accepts_missing = true};
 	uint32_t	first = overrides ? overrides->first_iteration : 0;
 	SpBuilder  *builder;
 	uint32_t	sum;
@@ -311,7 +311,7 @@ sp_import_catboost(SpContext *cx, const void *bytes, size_t size, const SpOverri
 	for (uint32_t i = 0; first > 0 && i < cat.n_targets; i++)
 		cat.bias[i] = 0;
 	SP_TRY(sp_builder_new(cx, &builder));
-	SP_TRY(sp_builder_task(builder, cat.loss->task, true, true));
+	SP_TRY(sp_builder_task(builder, cat.loss->task, true));
 	SP_TRY(sp_builder_origin(builder, SP_STR("catboost"), (SpStr) {cat.loss->name, strlen(cat.loss->name)}));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F32, (uint32_t) cat.n_features, cat.has_names ? cat.names : NULL,
 							&trees.in));

@@ -199,7 +199,7 @@ sp_lgb_build(SpLightgbm *lgb, const SpOverrides *overrides, SpModel **model)
 {
 	char		producer[16];
 	SpBuilder  *builder;
-	SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F64};
+	SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F64, .accepts_missing = true};
 	uint32_t	first;
 	uint32_t	n_iterations;
 	uint32_t	sum;
@@ -207,7 +207,7 @@ sp_lgb_build(SpLightgbm *lgb, const SpOverrides *overrides, SpModel **model)
 	SP_TRY(sp_lgb_iterations(lgb, overrides, &first, &n_iterations));
 	snprintf(producer, sizeof(producer), "lightgbm %.*s", (int) lgb->version.size, lgb->version.data);
 	SP_TRY(sp_builder_new(lgb->cx, &builder));
-	SP_TRY(sp_builder_task(builder, lgb->task, true, true));
+	SP_TRY(sp_builder_task(builder, lgb->task, true));
 	SP_TRY(sp_builder_origin(builder, (SpStr) {producer, strlen(producer)}, lgb->objective));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F64, lgb->num_feature, lgb->names, &trees.in));
 	SP_TRY(sp_lgb_add_columns(lgb, builder));

@@ -43,9 +43,7 @@ sp_onnx_facts(SpOnnx *onnx)
 
 	if (is_classifier)
 		SP_TRY(sp_builder_labels(onnx->builder, onnx->label_type, onnx->labels, onnx->n_labels));
-	SP_TRY(sp_builder_task(onnx->builder,
-						   onnx->task,
-						   onnx->accepts_missing, false));
+	SP_TRY(sp_builder_task(onnx->builder, onnx->task, false));
 	return sp_onnx_origin(onnx);
 }
 

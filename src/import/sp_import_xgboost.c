@@ -105,7 +105,7 @@ sp_xgb_base(const SpXgboost *xgb, double **base)
 static SpStatus
 sp_xgb_add_trees(SpXgboost *xgb, SpBuilder *builder, uint32_t input, uint32_t *margin)
 {
-	SpTreesSpec spec = {.in = input, .aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F32};
+	SpTreesSpec spec = {.in = input, .aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F32, .accepts_missing = true};
 	double	   *base;
 
 	SP_TRY(sp_xgb_base(xgb, &base));
@@ -221,7 +221,7 @@ sp_xgb_build(SpXgboost *xgb, const SpOverrides *overrides, SpModel **model)
 	SP_TRY(sp_builder_new(xgb->cx, &builder));
 
 	/* missing values follow each split's default direction; infinity is refused by DMatrix */
-	SP_TRY(sp_builder_task(builder, task, true, false));
+	SP_TRY(sp_builder_task(builder, task, false));
 	SP_TRY(sp_xgb_origin(xgb, builder));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F32, xgb->num_feature, xgb->names, &input));
 	for (size_t at = 0; at < xgb->n_types; at++)

@@ -104,7 +104,6 @@ sp_onnx_place(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue value, co
 		else if (isnan(keys->numbers[at]))
 		{
 			spec.dims[2] = spec.dims[2] == SP_NO_INDEX ? (uint32_t) at : spec.dims[2];
-			onnx->accepts_missing = true;
 			continue;
 		}
 		else
@@ -281,10 +280,7 @@ sp_onnx_imputer(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		(filled.list.count != 1 && (int64_t) filled.list.count != value.dims[value.rank - 1]))
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%zu values for the input are not supported", filled.list.count);
 	if (sp_onnx_is_float(value.elem) && isnan(number))
-	{
-		onnx->accepts_missing = true;
 		SP_TRY(sp_onnx_apply(onnx, node, SP_APPLY_IS_NAN, 0, 0, value, &is_missing));
-	}
 	else
 		SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_EQ, value,
 							  sp_onnx_scalar(onnx, value.elem, sp_onnx_is_float(value.elem) ? number : (double) integer), &is_missing));

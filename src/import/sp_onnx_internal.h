@@ -108,7 +108,6 @@ typedef struct SpOnnx
 	size_t		values_capacity;
 	/* the tree ensemble or linear model, or NULL before it came */
 	const SpOnnx__NodeProto *estimator;
-	bool		accepts_missing;
 	uint32_t	raw;			/* value before the link function, or SP_NO_VALUE */
 	uint32_t	label;			/* index of the label, or SP_NO_VALUE for a regressor */
 	SpType		label_type;

@@ -103,7 +103,6 @@ sp_onnx_dict_vectorizer(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "an input that is not a dictionary is not supported");
 	value = *input;
 	value.kind = SP_ONNX_NUMBERS;
-	onnx->accepts_missing = true;
 	SP_TRY(sp_onnx_apply(onnx, node, SP_APPLY_IS_NAN, 0, 0, value, &is_missing));
 	SP_TRY(sp_onnx_choose(onnx, node, is_missing, sp_onnx_scalar(onnx, value.elem, 0), value, &value));
 	return sp_onnx_define_output(onnx, node, 0, value);

@@ -141,8 +141,6 @@ sp_onnx_unary(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		SP_TRY(sp_onnx_attribute_text(onnx, node, "approximate", "none", &text));
 		kind = sp_str_is(text, "tanh") ? SP_APPLY_GELU_TANH : SP_APPLY_GELU;
 	}
-	if (kind == SP_APPLY_IS_NAN)
-		onnx->accepts_missing = true;
 	SP_TRY(sp_onnx_apply(onnx, node, kind, a, b, value, &result));
 	/* converters of outlier detectors make the label of it */
 	if (kind == SP_APPLY_SIGN && value.kind != SP_ONNX_CONSTANT)

@@ -31,7 +31,7 @@ sp_onnx_trees_input(SpOnnxEnsemble *ensemble, SpTreesSpec *spec)
 
 	/* an integer cannot be missing */
 	for (i = 0; type != SP_TYPE_I64 && ensemble->tracks && i < ensemble->n_nodes; i++)
-		onnx->accepts_missing = onnx->accepts_missing || ensemble->tracks[i] == 1;
+		spec->accepts_missing = spec->accepts_missing || ensemble->tracks[i] == 1;
 	spec->sum_type = type == SP_TYPE_F64 ? SP_TYPE_F64 : SP_TYPE_F32;
 	spec->base_last = true;
 	spec->aggregate = SP_AGGREGATE_SUM;

@@ -43,7 +43,7 @@ sp_builder_ready(SpBuilder *builder)
 /* Facts about the whole model */
 
 SpStatus
-sp_builder_task(SpBuilder *builder, SpTask task, bool accepts_missing, bool accepts_infinite)
+sp_builder_task(SpBuilder *builder, SpTask task, bool accepts_infinite)
 {
 	SP_TRY(sp_builder_ready(builder));
 	if (builder->has_task)
@@ -53,7 +53,6 @@ sp_builder_task(SpBuilder *builder, SpTask task, bool accepts_missing, bool acce
 		return sp_fail(builder->cx, SP_ERR_FORMAT, "unknown task %d", (int) task);
 	builder->has_task = true;
 	builder->model->task = task;
-	builder->model->accepts_missing = accepts_missing;
 	builder->model->accepts_infinite = accepts_infinite;
 	return SP_OK;
 }

@@ -20,8 +20,7 @@ typedef struct SpBuilder SpBuilder;
 extern SpStatus sp_builder_new(SpContext *cx, SpBuilder **builder);
 
 /* Facts about the whole model; may be called at any time before finish. */
-extern SpStatus sp_builder_task(SpBuilder *builder, SpTask task,
-								bool accepts_missing, bool accepts_infinite);
+extern SpStatus sp_builder_task(SpBuilder *builder, SpTask task, bool accepts_infinite);
 extern SpStatus sp_builder_origin(SpBuilder *builder, SpStr producer, SpStr objective);
 /* labels: I64 labels are given as decimal text */
 extern SpStatus sp_builder_labels(SpBuilder *builder, SpType label_type,
@@ -69,6 +68,7 @@ typedef struct SpTreesSpec
 	SpAggregate aggregate;
 	SpType		sum_type;
 	bool		base_last;
+	bool		accepts_missing;
 	uint32_t	n_targets;
 	const double *base;			/* n_targets, or NULL for zeros */
 } SpTreesSpec;
@@ -136,8 +136,8 @@ extern SpValue sp_builder_value(const SpBuilder *builder, uint32_t value);
  * Checks what only the whole can show (classification has a label output and
  * labels, every other task a value and neither; the label output comes from
  * ARGMAX over as many columns as there are labels, or from ABOVE with two;
- * widths of outputs fit labels; names are unique) and gives the model.  The
- * builder is spent.
+ * widths of outputs fit labels; names are unique), finds which features may be
+ * missing, and gives the model.  The builder is spent.
  *
  * feature_names and labels, when not NULL, replace those of the file; a wrong
  * count, an empty or doubled one gives SP_ERR_VALUE.  Given labels make

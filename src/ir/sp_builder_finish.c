@@ -260,6 +260,7 @@ sp_builder_finish(SpBuilder *builder, const SpOverrides *overrides, SpModel **mo
 	SP_TRY(check_names(builder, new_names ? SP_ERR_VALUE : SP_ERR_FORMAT,
 					   new_labels ? SP_ERR_VALUE : SP_ERR_FORMAT));
 	SP_TRY(sp_builder_finish_policy(builder, overrides));
+	SP_TRY(sp_builder_finish_missing(builder));
 	builder->spent = true;
 	*model = builder->model;
 	return SP_OK;

@@ -65,6 +65,13 @@ extern SpStatus sp_builder_add_linear(SpBuilder *builder, const SpTreeSpec *spec
 /* sp_builder_features.c: what the caller wishes, or NULL; once the features have their names. */
 extern SpStatus sp_builder_finish_policy(SpBuilder *builder, const SpOverrides *overrides);
 
+/*
+ * sp_builder_missing.c: which features may be missing, by what the steps make of
+ * NaN; once all steps and lists of categories are there.  Time and memory are
+ * linear in the elements of all values.
+ */
+extern SpStatus sp_builder_finish_missing(SpBuilder *builder);
+
 /* A copy of a well-formed text; what names it in messages. */
 extern SpStatus sp_builder_text(SpBuilder *builder, SpStr text, const char *what, bool may_be_empty,
 								const char **copy);

@@ -40,6 +40,7 @@ sp_builder_trees_begin(SpBuilder *builder, const SpTreesSpec *spec)
 	trees->sum_type = spec->sum_type;
 	/* only a sum can start from the base: an average or extreme of it means nothing */
 	trees->base_last = spec->base_last || spec->aggregate != SP_AGGREGATE_SUM;
+	trees->accepts_missing = spec->accepts_missing;
 	trees->n_targets = spec->n_targets;
 	SP_TRY(sp_builder_numbers(builder, spec->base, spec->n_targets, spec->sum_type, "base score",
 							  &trees->base));

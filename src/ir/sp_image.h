@@ -12,7 +12,7 @@
 #include "ir/sp_model.h"
 
 #define SP_IMAGE_MAGIC 0x53504d49	/* "SPMI" */
-#define SP_IMAGE_VERSION 4
+#define SP_IMAGE_VERSION 5
 #define SP_IMAGE_ALIGN 64
 
 typedef struct SpImageFeature
@@ -25,7 +25,9 @@ typedef struct SpImageFeature
 	uint8_t		unseen;			/* SpUnseen: what becomes of a text that is not in the list */
 	uint8_t		unseen_number;	/* likewise of a number */
 	uint8_t		has_default;
+	uint32_t	accepts_missing;
 	uint32_t	n_categories;
+	uint32_t	reserved;
 	uint64_t	categories;		/* offset of SpImageCategory[] by bytes, or of SpImageNumber[] ascending */
 	double		default_value;
 } SpImageFeature;
@@ -67,12 +69,11 @@ typedef struct SpImage
 	uint64_t	checksum;		/* over everything after this field */
 	uint32_t	task;			/* SpTask */
 	uint32_t	label_type;		/* SpType */
-	uint8_t		accepts_missing;
 	uint8_t		accepts_infinite;
 	uint8_t		on_missing;		/* SpMissing */
 	uint8_t		on_unseen;		/* SpUnseen */
 	uint8_t		maps_numbers;	/* numbers of some feature are not stored as they come */
-	uint8_t		reserved[3];
+	uint8_t		reserved[4];
 	uint32_t	n_features;
 	uint32_t	n_inputs;
 	uint32_t	n_values;

@@ -104,6 +104,8 @@ typedef struct SpFeature
 	uint32_t	input;
 	uint32_t	column;
 	SpCategories categories;
+	bool		accepts_missing;	/* NULL and NaN have a meaning, or nothing reads the feature; else the
+								 * caller refuses them.  Found by sp_builder_finish, not stored */
 	bool		has_default;
 	double		default_value;	/* takes the place of a missing value, as it stands in the input */
 } SpFeature;
@@ -222,6 +224,7 @@ typedef struct SpTrees
 	SpType		sum_type;		/* F32 or F64: leaves and base are rounded to it, sums done in it */
 	bool		base_last;		/* base is added after the trees (ONNX), else before (XGBoost);
 								 * always true unless aggregate is SUM */
+	bool		accepts_missing;	/* the source means the ways that its splits send NaN */
 	uint32_t	n_targets;
 	double	   *base;			/* n_targets, finite */
 	uint32_t	n_trees;		/* >= 1 */
@@ -309,7 +312,7 @@ typedef struct SpStep
 typedef struct SpModel
 {
 	SpTask		task;
-	bool		accepts_missing;	/* NULL and NaN have a meaning; else the caller refuses them */
+	bool		accepts_missing;	/* every feature does */
 	bool		accepts_infinite;	/* the source predicts on infinities; else the caller refuses them */
 	SpMissing	on_missing;		/* the importer's wish, as on_unseen */
 	SpUnseen	on_unseen;

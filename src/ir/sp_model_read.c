@@ -21,10 +21,9 @@ read_task(SpModelReader *reader)
 
 	SP_TRY(sp_read_u8(&reader->in, &task));
 	SP_TRY(sp_read_u8(&reader->in, &flags));
-	if (flags & ~(SP_TASK_ACCEPTS_MISSING | SP_TASK_ACCEPTS_INFINITE))
+	if (flags & ~SP_TASK_ACCEPTS_INFINITE)
 		return sp_fail_at(reader->cx, reader->in.pos - 1, "unknown flags of the task");
-	return sp_builder_task(reader->builder, (SpTask) task, (flags & SP_TASK_ACCEPTS_MISSING) != 0,
-						   (flags & SP_TASK_ACCEPTS_INFINITE) != 0);
+	return sp_builder_task(reader->builder, (SpTask) task, (flags & SP_TASK_ACCEPTS_INFINITE) != 0);
 }
 
 static SpStatus

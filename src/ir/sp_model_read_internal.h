@@ -34,7 +34,6 @@ typedef struct SpModelReader
 extern SpStatus sp_stored_u32(SpModelReader *reader, uint32_t *number);
 /* A number of width bytes; of 0 bytes it is 0. */
 extern SpStatus sp_stored_sized(SpModelReader *reader, unsigned width, uint32_t *number);
-extern SpStatus sp_stored_bool(SpModelReader *reader, bool *value);
 extern SpStatus sp_stored_number(SpModelReader *reader, bool is_double, double *number);
 extern SpStatus sp_stored_numbers(SpModelReader *reader, size_t count, double **numbers);
 /* They point into the stored bytes. */

@@ -27,18 +27,6 @@ sp_stored_sized(SpModelReader *reader, unsigned width, uint32_t *number)
 }
 
 SpStatus
-sp_stored_bool(SpModelReader *reader, bool *value)
-{
-	uint8_t		byte;
-
-	SP_TRY(sp_read_u8(&reader->in, &byte));
-	if (byte > 1)
-		return sp_fail_at(reader->cx, reader->in.pos - 1, "a flag is neither 0 nor 1");
-	*value = byte;
-	return SP_OK;
-}
-
-SpStatus
 sp_stored_count(SpModelReader *reader, uint64_t count, size_t size)
 {
 	if (count > (reader->in.size - reader->in.pos) / size)

@@ -168,15 +168,20 @@ sp_stored_trees(SpModelReader *reader, uint32_t in, uint32_t *value)
 	double	   *base;
 	uint8_t		aggregate;
 	uint8_t		sum_type;
+	uint8_t		flags;
 	uint32_t	n_trees;
 
 	SP_TRY(sp_read_u8(&reader->in, &aggregate));
 	SP_TRY(sp_read_u8(&reader->in, &sum_type));
-	SP_TRY(sp_stored_bool(reader, &spec.base_last));
+	SP_TRY(sp_read_u8(&reader->in, &flags));
+	if (flags & ~(SP_TREES_BASE_LAST | SP_TREES_ACCEPT_MISSING))
+		return sp_fail_at(reader->cx, reader->in.pos - 1, "unknown flags of the trees");
 	SP_TRY(sp_stored_u32(reader, &spec.n_targets));
 	SP_TRY(sp_stored_numbers(reader, spec.n_targets, &base));
 	spec.aggregate = (SpAggregate) aggregate;
 	spec.sum_type = (SpType) sum_type;
+	spec.base_last = (flags & SP_TREES_BASE_LAST) != 0;
+	spec.accepts_missing = (flags & SP_TREES_ACCEPT_MISSING) != 0;
 	spec.base = base;
 	SP_TRY(sp_builder_trees_begin(reader->builder, &spec));
 	sp_free(reader->cx, base);

@@ -148,7 +148,8 @@ write_trees(SpContext *cx, SpWriter *writer, const SpTrees *trees, uint32_t in_w
 {
 	SP_TRY(sp_write_u8(writer, (uint8_t) trees->aggregate));
 	SP_TRY(sp_write_u8(writer, (uint8_t) trees->sum_type));
-	SP_TRY(sp_write_u8(writer, trees->base_last));
+	SP_TRY(sp_write_u8(writer, (trees->base_last ? SP_TREES_BASE_LAST : 0) |
+					   (trees->accepts_missing ? SP_TREES_ACCEPT_MISSING : 0)));
 	SP_TRY(sp_write_le(writer, 4, trees->n_targets));
 	SP_TRY(write_numbers(writer, trees->base, trees->n_targets));
 	SP_TRY(sp_write_le(writer, 4, trees->n_trees));
@@ -221,8 +222,7 @@ write_facts(const SpModel *model, SpWriter *writer)
 {
 	SP_TRY(sp_write_u8(writer, SP_RECORD_TASK));
 	SP_TRY(sp_write_u8(writer, (uint8_t) model->task));
-	SP_TRY(sp_write_u8(writer, (model->accepts_missing ? SP_TASK_ACCEPTS_MISSING : 0) |
-					   (model->accepts_infinite ? SP_TASK_ACCEPTS_INFINITE : 0)));
+	SP_TRY(sp_write_u8(writer, model->accepts_infinite ? SP_TASK_ACCEPTS_INFINITE : 0));
 	SP_TRY(sp_write_u8(writer, SP_RECORD_ORIGIN));
 	SP_TRY(write_text(writer, model->producer));
 	SP_TRY(write_text(writer, model->objective));

@@ -280,8 +280,7 @@ plan_image(SpPacker *packer, ImagePlan *plan)
 
 	*head = (SpImage) {
 		.magic = SP_IMAGE_MAGIC, .version = SP_IMAGE_VERSION, .task = model->task,
-		.label_type = model->label_type, .accepts_missing = model->accepts_missing,
-		.accepts_infinite = model->accepts_infinite, .n_features = model->n_features,
+		.label_type = model->label_type, .accepts_infinite = model->accepts_infinite, .n_features = model->n_features,
 		.n_inputs = model->n_inputs, .n_values = model->n_values, .n_steps = model->n_steps,
 		.n_labels = model->n_labels, .n_categories = model->n_categories, .on_missing = model->on_missing,
 		.on_unseen = model->on_unseen, .maps_numbers = sp_pack_maps_numbers(model)

@@ -111,6 +111,7 @@ sp_pack_feature(SpPacker *packer, const SpFeature *feature, uint64_t *next, uint
 		.column = feature->column, .kind = (uint8_t) categories->kind,
 		.unseen = (uint8_t) unseen_text(packer->model, feature),
 		.unseen_number = (uint8_t) unseen_number(packer->model, feature), .has_default = feature->has_default,
+		.accepts_missing = feature->accepts_missing,
 		.n_categories = categories->n, .categories = *next_list, .default_value = feature->default_value
 	};
 

@@ -30,8 +30,12 @@ typedef enum SpRecord
 	SP_RECORD_STEP = 0x10
 } SpRecord;
 
-#define SP_TASK_ACCEPTS_MISSING 1
+/* 1 said once that missing values are accepted: what was written then is refused, not misread. */
 #define SP_TASK_ACCEPTS_INFINITE 2
+
+/* Flags of a tree ensemble. */
+#define SP_TREES_BASE_LAST 1
+#define SP_TREES_ACCEPT_MISSING 2
 
 /* Flags of a feature's list of categories. */
 #define SP_LIST_IS_PARTIAL 1

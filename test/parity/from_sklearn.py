@@ -7,7 +7,7 @@ and scikit-learn computes in float64 with them.  Expected numbers come from the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -161,22 +161,24 @@ def whole_rows(held: np.ndarray) -> np.ndarray:
     return held[np.arange(ROWS) % len(held)].astype(np.float64)
 
 
-def frame_recipe(model: Callable[[], Any]) -> Callable[[], Trained]:
-    """Text and numbers in a data frame: an ONNX input for each column."""
+def frame_recipe(model: Callable[[], Any], missing: Sequence[str] = ()) -> Callable[[], Trained]:
+    """Text and numbers in a data frame: an ONNX input for each column, some with missing values."""
 
     def train() -> Trained:
         used = data.categories()
         y = (used.y > np.median(used.y)).astype(int)
-        fitted = model().fit(frame(used, used.X), y)
-        rows = frame(used, used.held[np.arange(ROWS) % len(used.held)])
+        fitted = model().fit(frame(used, used.X, missing), y)
+        rows = frame(used, used.held[np.arange(ROWS) % len(used.held)], missing)
         converted = convert(fitted, rows)
         return Trained(converted.data, rows, lambda given: answers(fitted, given), onnx=converted.data)
 
     return train
 
 
-def frame(used: data.Data, X: np.ndarray) -> pd.DataFrame:
+def frame(used: data.Data, X: np.ndarray, missing: Sequence[str] = ()) -> pd.DataFrame:
     found = pd.DataFrame(X, columns=list(used.names)).astype(np.float32)
+    for at, name in enumerate(missing):
+        found.loc[at::7, name] = np.nan
     for name in ("few", "many"):
         found[name] = np.array([f"kind {int(k)}" for k in found[name]], dtype=object)
     return found
@@ -246,6 +248,18 @@ def column_transformer(final: Any) -> Any:
         ("columns", make("ColumnTransformer", transformers=[
             ("text", make("OneHotEncoder", handle_unknown="ignore"), ["few", "many"]),
             ("numbers", make("StandardScaler"), ["a", "b", "c"]),
+        ])),
+        ("final", final),
+    ])
+
+
+def column_imputer(final: Any) -> Any:
+    """Imputes one column, scales another, encodes the text and drops the rest."""
+    return make("Pipeline", steps=[
+        ("columns", make("ColumnTransformer", transformers=[
+            ("text", make("OneHotEncoder", handle_unknown="ignore"), ["few", "many"]),
+            ("holes", make("SimpleImputer"), ["a"]),
+            ("numbers", make("StandardScaler"), ["b"]),
         ])),
         ("final", final),
     ])
@@ -352,6 +366,9 @@ def _pipelines() -> None:
     }.items():
         add(f"frame_{short}", "ColumnTransformer", "classification",
             frame_recipe(lambda final=final: column_transformer(final())), note="text columns, one input each")
+        add(f"frame_imputed_{short}", "ColumnTransformer", "classification",
+            frame_recipe(lambda final=final: column_imputer(final()), missing=("a", "c")),
+            note="missing values in a column that is imputed and in one that is dropped")
     for short, steps in {
         "scaled_svc": lambda: [("scale", make("StandardScaler")), ("svc", make("SVC", probability=True))],
         "imputed_forest": lambda: [("impute", make("SimpleImputer")),

@@ -46,7 +46,7 @@ CREATE TYPE as_code AS (age real, color real, store real);
 CREATE TYPE as_date AS (age real, color date, store real);
 CREATE TYPE as_stores AS (age real, color text, store text);
 
-SELECT plan(109);
+SELECT plan(126);
 
 -- Texts and numbers of categories
 SELECT is(predict('source:1', ROW(20, 'green', 10)::as_text), 111::float8, 'text column');
@@ -133,9 +133,11 @@ SELECT is((SELECT jsonb_object_agg(model, jsonb_build_array(on_missing, on_unsee
 	"filled": [{"color": "green", "store": 20}, "source"], "both": [{"age": 1, "color": "blue"}, "missing"]}'::jsonb,
 	'versions shows the policies');
 SELECT is((SELECT feature_types FROM versions WHERE model = 'source'), '{float32,category,category}'::text[], 'and which features are categories');
-SELECT is((SELECT inspect_model(bytes) -> 'features' FROM file), '[{"name": "age", "type": "float32", "source_type": "float"},
-	{"name": "color", "type": "category", "unseen": "error", "categories": ["red", "green", "blue"], "source_type": "c", "n_categories": 3},
-	{"name": "store", "type": "category", "unseen": "error", "categories": [300, 10, 20], "source_type": "c", "n_categories": 3}]'::jsonb,
+SELECT is((SELECT inspect_model(bytes) -> 'features' FROM file), '[{"name": "age", "type": "float32", "source_type": "float", "accepts_missing": true},
+	{"name": "color", "type": "category", "unseen": "error", "categories": ["red", "green", "blue"], "source_type": "c", "n_categories": 3,
+	"accepts_missing": true},
+	{"name": "store", "type": "category", "unseen": "error", "categories": [300, 10, 20], "source_type": "c", "n_categories": 3,
+	"accepts_missing": true}]'::jsonb,
 	'inspect_model shows the rules of the file');
 
 -- Options that cannot be
@@ -193,6 +195,50 @@ SELECT throws_ok($$SELECT predict_json('graph_unseen:1', '{"s": "sideways", "k":
 	'feature "s" of model "graph_unseen" version 1 cannot be "sideways"', 'ONNX: an unseen text that is refused');
 SELECT throws_ok($$SELECT import_model('x', bytes, options => '{"on_missing": {"k": 0.5}}') FROM graph$$, '22023',
 	'the default value of feature "k" does not fit its type', 'ONNX: a default that is no integer');
+
+-- An ONNX pipeline that imputes a, scales b and drops c, k and t: y = 10 a + 2 (b - 1), a is 7 where it is missing
+CREATE TABLE partly AS SELECT decode(
+	'08083a89030a5b0a01611201692207496d70757465722a1e0a14696d70757465645f76616c75655f666c6f6174733d0000e040a001062a1e0a14'
+	'7265706c616365645f76616c75655f666c6f6174150000c07fa001013a0a61692e6f6e6e782e6d6c0a3d0a016212017322065363616c65722a10'
+	'0a066f66667365743d0000803fa001062a0f0a057363616c653d00000040a001063a0a61692e6f6e6e782e6d6c0a1e0a01690a01731201782206'
+	'436f6e6361742a0b0a04617869731801a001020a560a0178120179220f4c696e656172526567726573736f722a1b0a0c636f656666696369656e'
+	'74733d000020413d0000803fa001062a140a0a696e74657263657074733d00000000a001063a0a61692e6f6e6e782e6d6c1201675a110a016112'
+	'0c0a0a080112060a000a0208015a110a0162120c0a0a080112060a000a0208015a110a0163120c0a0a080112060a000a0208015a110a016b120c'
+	'0a0a080712060a000a0208015a110a0174120c0a0a080812060a000a02080162110a0179120c0a0a080112060a000a02080142040a00100d420e'
+	'0a0a61692e6f6e6e782e6d6c1001', 'hex') AS bytes;
+SELECT import_model('partly', bytes) FROM partly;
+SELECT import_model('partly_error', bytes, options => '{"on_missing": "error"}') FROM partly;
+SELECT import_model('partly_filled', bytes, options => '{"on_missing": {"b": 3}}') FROM partly;
+CREATE TYPE as_partly AS (a real, b real, c real, k bigint, t text);
+SELECT is(jsonb_path_query_array(inspect_model(bytes), '$.features[*].accepts_missing'), '[true, false, true, true, true]'::jsonb,
+	'inspect_model tells which features may be missing') FROM partly;
+SELECT ok(NOT accepts_missing, 'not all of them may') FROM versions WHERE model = 'partly';
+SELECT is(predict('partly:1', ROW(NULL, 2, NULL, NULL, NULL)::as_partly), 72::float8, 'row: an imputed feature, and three dropped ones');
+SELECT is(predict('partly:1', ROW('NaN', 2, 'NaN', 5, 'x')::as_partly), 72::float8, 'row: NaN');
+SELECT is(predict('partly:1', ROW(1, 2, 3, 4, 'x')::as_partly), 12::float8, 'row: nothing is missing');
+SELECT is(predict_json('partly:1', '{"a": null, "b": 2, "c": null, "k": null, "t": null}') ->> 'value', '72', 'jsonb object');
+SELECT is(predict('partly_filled:1', '{"a": 1, "b": null, "c": null, "k": null, "t": null}'::jsonb), 14::float8,
+	'a default for the feature without a rule');
+SELECT throws_ok(format('SELECT %s', call), '22004', 'feature "b" of model "partly" version 1 is missing', call)
+FROM (VALUES ('predict(''partly:1'', ROW(1, NULL, 3, 4, ''x'')::as_partly)'),
+	('predict(''partly:1'', ROW(1, ''NaN'', 3, 4, ''x'')::as_partly)'),
+	('predict(''partly:1'', ARRAY[1, NULL, 3, 4, NULL]::real[])'),
+	('predict(''partly:1'', ''[null, null, null, null, null]''::jsonb)'),
+	('predict_json(''partly:1'', ''{"a": 1, "b": null, "c": 3, "k": 4, "t": "x"}'')')) AS bad (call);
+SELECT is(array_agg(value ORDER BY ordinal), ARRAY[72, 14]::float8[], 'predict_batch')
+FROM predict_batch('partly:1', ARRAY[[NULL, 2, NULL, NULL, NULL], [1, 3, NULL, 4, NULL]]::real[]);
+SELECT throws_ok($$SELECT * FROM predict_batch('partly:1', ARRAY[[NULL, 2, 3, 4, NULL], [1, NULL, 3, 4, NULL]]::real[])$$, '22004',
+	'feature "b" of model "partly" version 1 is missing in row 2', 'predict_batch names the row');
+SELECT throws_ok($$SELECT predict('partly_error:1', ROW(1, 2, NULL, 4, 'x')::as_partly)$$, '22004',
+	'feature "c" of model "partly_error" version 1 is missing', 'on_missing "error" holds for dropped features, too');
+CREATE TABLE partly_rows AS
+SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE i END::real AS a, 2::real AS b, NULL::real AS c, NULL::bigint AS k, NULL::text AS t
+FROM generate_series(1, 100) i;
+SELECT is(sum(predict('partly:1', r)), (SELECT sum(10 * coalesce(a, 7) + 2) FROM partly_rows)::float8, 'rows in blocks')
+FROM partly_rows r;
+UPDATE partly_rows SET b = NULL WHERE i = 50;
+SELECT throws_ok($$SELECT predict('partly:1', r) FROM partly_rows r$$, '22004',
+	'feature "b" of model "partly" version 1 is missing', 'a row in a block without its b');
 
 -- CatBoost: texts and integers by their hash; 3052168893 is that of red, 2957118694 that of 10
 CREATE TABLE cat AS SELECT convert_to('{"features_info": {"cat_features_hash": [{"hash": 3052168893, "value": "red"},

@@ -330,7 +330,7 @@ random_model(SpContext *cx, SpTestRandom *random, const SpTestEnsemble *spec)
 	trees.base = random_below(random, 2) ? base : NULL;
 	if (sp_builder_new(cx, &builder) != SP_OK)
 		return NULL;
-	if (sp_builder_task(builder, SP_TASK_SCORE, true, true) != SP_OK ||
+	if (sp_builder_task(builder, SP_TASK_SCORE, true) != SP_OK ||
 		sp_builder_input(builder, spec->in_type, spec->in_width, NULL, &trees.in) != SP_OK ||
 		sp_builder_trees_begin(builder, &trees) != SP_OK)
 		return NULL;

@@ -31,10 +31,10 @@ test_facts(void)
 	SpStr		two[] = {SP_STR("1"), SP_STR("x")};
 	char		longest[2000];
 
-	fails_with(&cx, sp_builder_task(builder, (SpTask) 0, true, true), SP_ERR_FORMAT, "unknown task 0", "task 0");
-	fails_with(&cx, sp_builder_task(builder, (SpTask) 6, true, true), SP_ERR_FORMAT, "unknown task", "task 6");
-	ok(sp_builder_task(builder, SP_TASK_SCORE, true, true) == SP_OK, "a task");
-	fails_with(&cx, sp_builder_task(builder, SP_TASK_SCORE, true, true), SP_ERR_FORMAT, "twice", "second task");
+	fails_with(&cx, sp_builder_task(builder, (SpTask) 0, true), SP_ERR_FORMAT, "unknown task 0", "task 0");
+	fails_with(&cx, sp_builder_task(builder, (SpTask) 6, true), SP_ERR_FORMAT, "unknown task", "task 6");
+	ok(sp_builder_task(builder, SP_TASK_SCORE, true) == SP_OK, "a task");
+	fails_with(&cx, sp_builder_task(builder, SP_TASK_SCORE, true), SP_ERR_FORMAT, "twice", "second task");
 	fails_with(&cx, sp_builder_origin(builder, SP_STR("a\nb"), SP_STR("")), SP_ERR_FORMAT, "producer \"a?b\"",
 			   "producer with a control character");
 	builder = begin();
@@ -213,7 +213,7 @@ finish_classifier(int how, const SpOverrides *overrides, SpModel **model)
 	sp_builder_new(&cx, &builder);
 	sp_builder_input(builder, SP_TYPE_F32, 3, names, &in);
 	if (!(how & WITHOUT_TASK))
-		sp_builder_task(builder, SP_TASK_CLASSIFICATION, false, false);
+		sp_builder_task(builder, SP_TASK_CLASSIFICATION, false);
 	if (!(how & WITHOUT_LABELS))
 		sp_builder_labels(builder, SP_TYPE_STRING, labels, how & TWO_LABELS ? 2 : 3);
 	sp_builder_linear(builder, in, 1, numbers, NULL, &one);
@@ -254,10 +254,10 @@ test_finish(void)
 			   "doubled name");
 
 	builder = begin();
-	sp_builder_task(builder, SP_TASK_REGRESSION, false, false);
+	sp_builder_task(builder, SP_TASK_REGRESSION, false);
 	fails_with(&cx, sp_builder_finish(builder, NULL, &model), SP_ERR_FORMAT, "regression model without output value", "no value");
 	builder = begin();
-	sp_builder_task(builder, SP_TASK_RANKING, false, false);
+	sp_builder_task(builder, SP_TASK_RANKING, false);
 	sp_builder_labels(builder, SP_TYPE_STRING, &SP_STR("a"), 1);
 	sp_builder_argmax(builder, 0, &value);
 	sp_builder_cast(builder, value, SP_TYPE_F32, &value);
@@ -266,15 +266,15 @@ test_finish(void)
 	sp_test_release_all(&region);
 	sp_test_context(&cx, &region);
 	sp_builder_new(&cx, &builder);
-	sp_builder_task(builder, SP_TASK_SCORE, false, false);
+	sp_builder_task(builder, SP_TASK_SCORE, false);
 	fails_with(&cx, sp_builder_finish(builder, NULL, &model), SP_ERR_FORMAT, "without inputs", "no inputs");
 
 	builder = begin();
-	sp_builder_task(builder, SP_TASK_REGRESSION, false, false);
+	sp_builder_task(builder, SP_TASK_REGRESSION, false);
 	ok(sp_builder_output(builder, SP_OUTPUT_VALUE, 0) == SP_OK &&
 	   sp_builder_finish(builder, NULL, &model) == SP_OK, "a regression of three values");
 	builder = begin();
-	sp_builder_task(builder, SP_TASK_RANKING, false, false);
+	sp_builder_task(builder, SP_TASK_RANKING, false);
 	sp_builder_output(builder, SP_OUTPUT_VALUE, 0);
 	fails_with(&cx, sp_builder_finish(builder, NULL, &model), SP_ERR_FORMAT, "3 columns", "a ranking of three values");
 }

@@ -25,7 +25,7 @@ begin(void)
 	sp_test_release_all(&region);
 	sp_test_context(&cx, &region);
 	if (sp_builder_new(&cx, &builder) != SP_OK ||
-		sp_builder_task(builder, SP_TASK_REGRESSION, true, true) != SP_OK ||
+		sp_builder_task(builder, SP_TASK_REGRESSION, true) != SP_OK ||
 		sp_builder_input(builder, SP_TYPE_F32, 1, &names[0], &values[0]) != SP_OK ||
 		sp_builder_input(builder, SP_TYPE_F64, 1, &names[1], &values[1]) != SP_OK ||
 		sp_builder_input(builder, SP_TYPE_I64, 1, &names[2], &values[2]) != SP_OK ||

@@ -189,7 +189,7 @@ test_accepted_trees(void)
 	reset_stump();
 	stump[1].threshold = NAN;
 	stump[1].flags = 99;
-	sp_builder_task(builder, SP_TASK_REGRESSION, true, false);
+	sp_builder_task(builder, SP_TASK_REGRESSION, false);
 	sp_builder_trees_begin(builder, &spec);
 	sp_builder_tree(builder, stump, 3, weights, 2);
 	sp_builder_tree(builder, stump + 1, 1, weights, 1);
@@ -205,7 +205,7 @@ test_accepted_trees(void)
 	   "what a leaf does not use is zero");
 	ok(model->steps[0].u.trees.base_last, "the base of a minimum comes last");
 	ok(!strcmp(model->features[2].name, "f2") && !strcmp(model->producer, ""), "made-up names");
-	fails_with(&cx, sp_builder_task(builder, SP_TASK_SCORE, true, true), SP_ERR_INTERNAL, "after its end", "a spent builder");
+	fails_with(&cx, sp_builder_task(builder, SP_TASK_SCORE, true), SP_ERR_INTERNAL, "after its end", "a spent builder");
 }
 
 static const SpNode set_nodes[3] = {
@@ -327,7 +327,7 @@ test_same_bytes(void)
 				spec.n_terms = 2 + which;
 			}
 			sp_builder_new(&cx, &builder);
-			sp_builder_task(builder, SP_TASK_REGRESSION, true, true);
+			sp_builder_task(builder, SP_TASK_REGRESSION, true);
 			sp_builder_input(builder, SP_TYPE_F64, 2, NULL, &trees.in);
 			sp_builder_trees_begin(builder, &trees);
 			sp_builder_tree_spec(builder, &spec);

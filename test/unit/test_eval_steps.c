@@ -68,7 +68,7 @@ run_step(SpType type, uint32_t width, AddStep add, int kind, const double *numbe
 	uint32_t	last;
 
 	if (sp_builder_new(&cx, &builder) != SP_OK ||
-		sp_builder_task(builder, SP_TASK_SCORE, true, true) != SP_OK ||
+		sp_builder_task(builder, SP_TASK_SCORE, true) != SP_OK ||
 		sp_builder_input(builder, type, width, NULL, &in) != SP_OK ||
 		add(builder, in, kind, &value) != SP_OK)
 		return false;
@@ -321,7 +321,7 @@ test_linear(void)
 			for (uint32_t at = 0; at < 5 * width; at++)
 				rows[at] = round_to((SpType) type, (double) random_bits(&random) / 0x1p63 - 1);
 			sp_builder_new(&cx, &builder);
-			sp_builder_task(builder, SP_TASK_CLASSIFICATION, false, false);
+			sp_builder_task(builder, SP_TASK_CLASSIFICATION, false);
 			sp_builder_labels(builder, SP_TYPE_STRING, (const SpStr[]) {SP_STR("a"), SP_STR("b"), SP_STR("c")}, 3);
 			sp_builder_input(builder, (SpType) type, width, NULL, &in);
 			sp_builder_linear(builder, in, 3, weights, bias, &value);
@@ -376,7 +376,7 @@ test_choices(void)
 	float	   *input;
 
 	sp_builder_new(&cx, &builder);
-	sp_builder_task(builder, SP_TASK_CLASSIFICATION, true, true);
+	sp_builder_task(builder, SP_TASK_CLASSIFICATION, true);
 	sp_builder_labels(builder, SP_TYPE_STRING, labels, 2);
 	sp_builder_input(builder, SP_TYPE_F32, 1, NULL, &in);
 	sp_builder_map(builder, in, SP_MAP_SIGMOID, &probability);

@@ -27,7 +27,7 @@ build(SpType type, double g, double *vectors)
 	uint32_t	in;
 	uint32_t	value;
 
-	if (sp_builder_new(&cx, &builder) != SP_OK || sp_builder_task(builder, SP_TASK_SCORE, true, true) != SP_OK ||
+	if (sp_builder_new(&cx, &builder) != SP_OK || sp_builder_task(builder, SP_TASK_SCORE, true) != SP_OK ||
 		sp_builder_input(builder, type, N_IN, NULL, &in) != SP_OK ||
 		sp_builder_general(builder, SP_OP_KERNEL, &(SpGeneral) {
 			.kind = SP_KERNEL_RBF, .n_inputs = 1, .inputs = &in, .dims = {N_VECTORS}, .params = {g, 5, 3},

@@ -37,7 +37,7 @@ every_op(SpContext *context)
 	uint32_t	label;
 
 	if (sp_builder_new(context, &builder) != SP_OK ||
-		sp_builder_task(builder, SP_TASK_CLASSIFICATION, true, false) != SP_OK ||
+		sp_builder_task(builder, SP_TASK_CLASSIFICATION, false) != SP_OK ||
 		sp_builder_origin(builder, SP_STR("test 1.0"), SP_STR("none")) != SP_OK ||
 		sp_builder_labels(builder, SP_TYPE_STRING, labels, 2) != SP_OK ||
 		sp_builder_input(builder, SP_TYPE_F32, 2, names, &in) != SP_OK ||
@@ -93,7 +93,7 @@ test_every_op(void)
 	ok(sp_model_read(&cx, first.data, first.size, &again) == SP_OK, "and read: %s", cx.error.message);
 	ok(write_model(&cx, again, &second) == SP_OK && first.size == second.size &&
 	   memcmp(first.data, second.data, first.size) == 0, "and written the same");
-	ok(again->task == model->task && again->accepts_missing && !again->accepts_infinite, "facts");
+	ok(again->task == model->task && !again->accepts_missing && !again->accepts_infinite, "facts");
 	ok(!strcmp(again->producer, "test 1.0") && !strcmp(again->objective, "none"), "origin");
 	ok(!strcmp(again->labels[1], "s\xc3\xad") && again->label_type == SP_TYPE_STRING, "labels");
 	ok(!strcmp(again->features[1].name, "height") && !strcmp(again->features[2].name, "f2"), "names");
@@ -374,16 +374,34 @@ test_checksum(void)
 /* The example of doc/format.md, written by version 1: every later release reads it. */
 static const uint8_t example[] = {
 	0x53, 0x50, 0x4d, 0x4f, 0x44, 0x45, 0x4c, 0x0a, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x72, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x52, 0x31, 0x4a, 0x46, 0x6e, 0xf4, 0x6c, 0x4a,
-	0x01, 0x01, 0x03, 0x02, 0x0d, 0x00, 0x00, 0x00, 0x58, 0x47, 0x42, 0x6f, 0x6f, 0x73, 0x74, 0x20,
+	0x72, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x32, 0xf7, 0x51, 0x83, 0x40, 0x61, 0x5d, 0xe1,
+	0x01, 0x01, 0x02, 0x02, 0x0d, 0x00, 0x00, 0x00, 0x58, 0x47, 0x42, 0x6f, 0x6f, 0x73, 0x74, 0x20,
 	0x33, 0x2e, 0x32, 0x2e, 0x30, 0x10, 0x00, 0x00, 0x00, 0x72, 0x65, 0x67, 0x3a, 0x73, 0x71, 0x75,
 	0x61, 0x72, 0x65, 0x64, 0x65, 0x72, 0x72, 0x6f, 0x72, 0x04, 0x01, 0x02, 0x00, 0x00, 0x00, 0x01,
 	0x00, 0x00, 0x00, 0x67, 0x01, 0x00, 0x00, 0x00, 0x74, 0x11, 0x00, 0x00, 0x00, 0x00, 0x01, 0x01,
-	0x00, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x3f, 0x01, 0x00, 0x00, 0x00, 0x00, 0x03,
+	0x02, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x3f, 0x01, 0x00, 0x00, 0x00, 0x00, 0x03,
 	0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x02, 0x01, 0x01, 0x02, 0x00, 0x00, 0xc0, 0x3f, 0x04,
 	0x01, 0x00, 0x00, 0x80, 0xbe, 0x04, 0x01, 0x00, 0x00, 0x80, 0x3f, 0x05, 0x00, 0x01, 0x00, 0x00,
 	0x00, 0x00
 };
+
+/* The example with another byte, and the checksum of that. */
+static void
+refuse_flags(size_t at, uint8_t flags, const char *message)
+{
+	uint8_t		changed[sizeof(example)];
+	uint64_t	checksum;
+	SpModel    *model = NULL;
+
+	memcpy(changed, example, sizeof(example));
+	changed[at] = flags;
+	checksum = sp_checksum(changed + HEADER_SIZE, sizeof(example) - HEADER_SIZE);
+	for (int byte = 0; byte < 8; byte++)
+		changed[24 + byte] = (uint8_t) (checksum >> 8 * byte);
+	ok(sp_model_read(&cx, changed, sizeof(changed), &model) == SP_ERR_FORMAT &&
+	   strstr(cx.error.message, message) != NULL, "%s: %s", message, cx.error.message);
+	sp_test_release_all(&region);
+}
 
 static void
 test_example(void)
@@ -396,12 +414,14 @@ test_example(void)
 	   cx.error.message);
 	trees = &model->steps[0].u.trees;
 	ok(model->task == SP_TASK_REGRESSION && !strcmp(model->features[1].name, "t") &&
-	   trees->base[0] == 0.5 && trees->nodes[0].feature == 1 && trees->nodes[0].threshold == 1.5 &&
+	   trees->base[0] == 0.5 && trees->accepts_missing && trees->nodes[0].feature == 1 && trees->nodes[0].threshold == 1.5 &&
 	   trees->nodes[0].flags == SP_NODE_MISSING_LEFT && trees->weights[0].value == -0.25,
 	   "and is what the document says");
 	ok(write_model(&cx, model, &writer) == SP_OK && writer.size == sizeof(example) &&
 	   memcmp(writer.data, example, sizeof(example)) == 0, "and is written the same");
 	sp_test_release_all(&region);
+	refuse_flags(0x22, 1, "unknown flags of the task");
+	refuse_flags(0x60, 4, "unknown flags of the trees");
 }
 
 static void

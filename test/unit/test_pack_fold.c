@@ -83,7 +83,7 @@ build(const Case *test, const Numbers *numbers)
 	uint32_t	made;
 	uint32_t	value;
 
-	if (sp_builder_new(&cx, &builder) != SP_OK || sp_builder_task(builder, SP_TASK_SCORE, false, true) != SP_OK ||
+	if (sp_builder_new(&cx, &builder) != SP_OK || sp_builder_task(builder, SP_TASK_SCORE, true) != SP_OK ||
 		sp_builder_input(builder, test->type, N_IN, NULL, &in) != SP_OK ||
 		sp_builder_scale(builder, in, numbers->offset, numbers->scale, &scaled) != SP_OK ||
 		sp_builder_linear(builder, scaled, N_OUT, numbers->weights, numbers->bias, &made) != SP_OK ||

@@ -68,7 +68,7 @@ pack_chains(uint32_t n_trees, uint32_t depth)
 		tree->weights[tree->n_weights++] = (SpLeafWeight) {at, 0};
 	}
 	sp_builder_new(&cx, &builder);
-	sp_builder_task(builder, SP_TASK_SCORE, true, true);
+	sp_builder_task(builder, SP_TASK_SCORE, true);
 	sp_builder_input(builder, SP_TYPE_F32, 1, NULL, &spec.in);
 	sp_builder_trees_begin(builder, &spec);
 	for (uint32_t at = 0; at < n_trees; at++)

@@ -29,7 +29,7 @@ begin(uint32_t width, uint32_t *value)
 	SpBuilder  *builder;
 
 	check(sp_builder_new(&cx, &builder), "builder");
-	check(sp_builder_task(builder, SP_TASK_SCORE, true, true), "task");
+	check(sp_builder_task(builder, SP_TASK_SCORE, true), "task");
 	check(sp_builder_input(builder, SP_TYPE_F32, width, NULL, value), "input");
 	return builder;
 }
