@@ -20,6 +20,7 @@ from smartpouch.sources import convert
 from smartpouch.sources.from_sklearn import is_float64
 
 import data
+import sklearn_ties
 from extremes import dense_rows, tree_rows
 from recipe import FLOAT32, FLOAT64, LONG_FLOAT32, ROWS, Expected, Registry, Trained
 
@@ -380,6 +381,8 @@ def _pipelines() -> None:
     }.items():
         train = pipeline_recipe(steps, missing="imputed" in short)
         add(f"pipeline_{short}", "Pipeline", "classification", train)
+    for short, kind, task, train in sklearn_ties.combinations(answers, split_points):
+        add(short, kind, task, train, sees="float64", note="asked the rows of its training")
 
 
 def pipeline_recipe(steps: Callable[[], list[tuple[str, Any]]], *, missing: bool) -> Callable[[], Trained]:

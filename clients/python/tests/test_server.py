@@ -287,6 +287,38 @@ def test_xgboost_behind_a_scaler_sees_float32(conn: Connection) -> None:
     assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(model.predict(frame), rel=1e-5, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["XGBRegressor", "HistGradientBoostingRegressor", "RandomForestRegressor"])
+def test_trees_behind_a_scaler_of_an_array(conn: Connection, kind: str) -> None:
+    pytest.importorskip("skl2onnx"), pytest.importorskip("onnxmltools")
+    ensemble, xgboost = pytest.importorskip("sklearn.ensemble"), pytest.importorskip("xgboost")
+    np = pytest.importorskip("numpy")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X = np.random.default_rng(1).normal(size=(400, 4))
+    y = X[:, 0] + X[:, 1] ** 2
+    trees = getattr(xgboost if kind.startswith("XGB") else ensemble, kind)(
+        **({"min_samples_leaf": 1, "max_iter": 20} if kind.startswith("Hist") else {"n_estimators": 20})
+    )
+    model = make_pipeline(StandardScaler(), trees).fit(X, y)
+    push(conn, model, X_sample=X, golden_rows=0)
+    # Rows of the training data are on thresholds, or between two of one float32.
+    assert smartpouch.predict(conn, "client_test:1", X) == pytest.approx(model.predict(X), rel=1e-5, abs=1e-5)
+
+
+def test_histogram_boosting_of_integer_columns(conn: Connection) -> None:
+    pytest.importorskip("skl2onnx")
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.pipeline import make_pipeline
+
+    frame = mixed_frame()[["rooms"]].astype("int64")
+    columns = ColumnTransformer([("as they are", "passthrough", ["rooms"])])
+    model = make_pipeline(columns, HistGradientBoostingRegressor(min_samples_leaf=1)).fit(frame, frame["rooms"] ** 2)
+    push(conn, model, X_sample=frame, golden_rows=0)
+    assert smartpouch.predict(conn, "client_test:1", frame) == pytest.approx(model.predict(frame), rel=1e-5)
+
+
 @pytest.mark.parametrize("missing", [0.1, -1])
 def test_sklearn_imputers_of_a_number(conn: Connection, missing: float) -> None:
     pytest.importorskip("skl2onnx")

@@ -163,7 +163,7 @@ def test_sklearn_log_link_is_applied() -> None:
     model = HistGradientBoostingRegressor(loss="poisson", max_iter=5).fit(X, y)
     converted = convert(model, X)
     assert [node.op_type for node in onnx.load_from_string(converted.data).graph.node][-1] == "Exp"
-    (found,) = ort.InferenceSession(converted.data).run(None, {"X": X.to_numpy(np.float32)})
+    (found,) = ort.InferenceSession(converted.data).run(None, {"X": X.to_numpy(np.float64)})
     assert found.ravel() == pytest.approx(model.predict(X), rel=1e-5)
 
 
@@ -228,3 +228,49 @@ def test_torch_modules_with_several_outputs_are_refused() -> None:
     assert reference is not None
     with pytest.raises(UnsupportedModel, match="not one tensor"):
         reference(torch.ones(4, 5, 3))
+
+
+def test_histogram_boosting_with_categories_is_refused() -> None:
+    pytest.importorskip("skl2onnx")
+    np = pytest.importorskip("numpy")
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    X = np.random.default_rng(1).integers(0, 4, (100, 2)).astype(float)
+    model = HistGradientBoostingRegressor(max_iter=3, categorical_features=[0]).fit(X, X[:, 0])
+    with pytest.raises(UnsupportedModel, match="has categorical features"):
+        convert(model, X)
+
+
+def test_weights_of_votes_may_be_a_list() -> None:
+    pytest.importorskip("skl2onnx")
+    np = pytest.importorskip("numpy")
+    from sklearn.ensemble import VotingRegressor
+    from sklearn.linear_model import LinearRegression, Ridge
+
+    X = np.random.default_rng(1).normal(size=(30, 2))
+    model = VotingRegressor([("a", LinearRegression()), ("b", Ridge())], weights=[1, 2]).fit(X, X[:, 0])
+    assert convert(model, X).data
+    assert model.weights == [1, 2]
+
+
+def test_converters_of_trees_are_only_replaced_for_a_while() -> None:
+    registration = pytest.importorskip("skl2onnx.common._registration")
+    from smartpouch.sources import trees
+
+    name = "SklearnDecisionTreeRegressor"
+    before = registration.get_converter(name)._fct
+    with trees.exact():
+        assert registration.get_converter(name)._fct is not before
+    assert registration.get_converter(name)._fct is before
+
+
+def test_imputers_that_add_indicators_are_refused() -> None:
+    pytest.importorskip("skl2onnx")
+    np = pytest.importorskip("numpy")
+    from sklearn.impute import SimpleImputer
+
+    X = np.random.default_rng(1).normal(size=(30, 2))
+    assert convert(SimpleImputer(add_indicator=True).fit(X), X).data
+    X[3, 0] = np.nan
+    with pytest.raises(UnsupportedModel, match="add_indicator=True"):
+        convert(SimpleImputer(add_indicator=True).fit(X), X)

@@ -1,21 +1,21 @@
 """scikit-learn through skl2onnx: estimators and pipelines.
 
 Which float type the ONNX graph works in decides how exact it is.  scikit-learn's trees round
-every row to float32 themselves, so float32 is exact for them and float64 would not be; all other
-estimators work in float64, and so does the graph, unless the training data was float32 or some of
-the graph's operators only hold float32 numbers.
+every row to float32 themselves, so float32 is exact for them alone; all other estimators work in
+float64, and so does the graph up to its trees (trees.py), unless the training data was float32 or some
+of the graph's other operators only hold float32 numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
 from smartpouch.rows import column_names, polars_kind
-from smartpouch.sources import imputer
+from smartpouch.sources import imputer, trees
 from smartpouch.sources.converted import FLOAT32, Converted
 
 
@@ -45,7 +45,7 @@ def _convert_tensor(model: Any, sample: Any) -> bytes:
         except UnsupportedModel:
             # Some converters only know float32.
             data = b""
-        if data and is_float64(data) and _is_valid(data):
+        if data and _keeps_float64(data) and _is_valid(data):
             return data
     return _to_onnx(model, [("X", types.FloatTensorType([None, width]))])
 
@@ -63,6 +63,16 @@ def _is_valid(data: bytes) -> bool:
 
 # Operators of ai.onnx.ml that hold no float32 numbers.
 _EXACT = {"ArrayFeatureExtractor", "CategoryMapper", "FeatureVectorizer", "LabelEncoder", "OneHotEncoder", "ZipMap"}
+
+
+def _keeps_float64(data: bytes) -> bool:
+    """True if no operator but trees, which see the float type they were trained on, only holds float32 numbers."""
+    import onnx
+
+    graph = onnx.load_from_string(data).graph
+    learned = {node.op_type for node in graph.node if node.domain == "ai.onnx.ml"} - _EXACT
+    trees_only = bool(learned) and all(kind.startswith("TreeEnsemble") for kind in learned)
+    return trees_only or is_float64(data)
 
 
 def is_float64(data: bytes) -> bool:
@@ -85,8 +95,10 @@ def _to_onnx(model: Any, inputs: list[Any]) -> bytes:
     skl2onnx = _skl2onnx()
     _register_boosters()
     try:
-        with _convertible(model):
+        with _convertible(model), trees.exact():
             converted = _convert(skl2onnx, model, inputs)
+    except UnsupportedModel:
+        raise
     except Exception as error:  # skl2onnx raises many kinds, and each means: not this one
         raise UnsupportedModel(
             f"skl2onnx cannot convert this {type(model).__name__}: {error}",
@@ -129,15 +141,26 @@ def _apply_log_link(model: Any, converted: Any) -> None:
 
 @contextmanager
 def _convertible(model: Any) -> Iterator[None]:
-    """Without a setting that skl2onnx refuses although it changes no prediction."""
-    changed = [step for step in _steps(model) if getattr(step, "flatten_transform", False)]
-    for step in changed:
-        step.flatten_transform = False
+    """With settings that skl2onnx takes in place of those that it refuses, where no prediction changes."""
+    before = [(step, name, getattr(step, name)) for step in _steps(model) for name in _replacements(step)]
     try:
+        for step, _, _ in before:
+            vars(step).update(_replacements(step))
         yield
     finally:
-        for step in changed:
-            step.flatten_transform = True
+        for step, name, value in before:
+            setattr(step, name, value)
+
+
+def _replacements(step: Any) -> dict[str, Any]:
+    import numpy as np
+
+    found: dict[str, Any] = {}
+    if getattr(step, "flatten_transform", False):
+        found["flatten_transform"] = False
+    if type(step).__name__.startswith("Voting") and isinstance(step.weights, list):
+        found["weights"] = np.array(step.weights)
+    return found
 
 
 def _skl2onnx() -> Any:
@@ -223,11 +246,13 @@ def _is_float32(model: Any, sample: Any) -> bool:
     return str(getattr(sample, "dtype", "")) == "float32" or _rounds_itself(model)
 
 
+_ROUND_THEMSELVES = ("sklearn.tree", *(f"sklearn.ensemble._{kind}" for kind in ("forest", "gb", "iforest")), "xgboost")
+
+
 def _rounds_itself(model: Any) -> bool:
-    """True for trees and forests that see the rows as they come."""
+    """True for trees and forests that see the rows as they come, and round them to float32."""
     inner = getattr(model, "best_estimator_", model)
-    module = type(inner).__module__
-    return module.startswith(("sklearn.tree", "sklearn.ensemble", "xgboost", "lightgbm"))
+    return type(inner).__module__.startswith(_ROUND_THEMSELVES)
 
 
 def _register_boosters() -> None:
@@ -254,30 +279,9 @@ def _register_xgboost() -> None:
 
     classifier = shapes.calculate_linear_classifier_output_shapes
     regressor = shapes.calculate_linear_regressor_output_shapes
-    convert = _on_float32(convert_xgboost)
+    convert = trees.on_float32(convert_xgboost)
     update(xgboost.XGBClassifier, "XGBoostXGBClassifier", classifier, convert, options=_NAMES_AND_ZIPMAP)
     update(xgboost.XGBRegressor, "XGBoostXGBRegressor", regressor, convert)
-
-
-def _on_float32(convert: Callable[[Any, Any, Any], None]) -> Callable[[Any, Any, Any], None]:
-    """A converter whose nodes see float32 rows, as XGBoost does; onnxmltools (1.16) leaves them float64."""
-
-    def converted(scope: Any, operator: Any, container: Any) -> None:
-        from skl2onnx.common.data_types import FloatTensorType
-        from skl2onnx.proto import onnx_proto
-
-        (rows,) = operator.inputs
-        before = len(container.nodes)
-        convert(scope, operator, container)
-        if isinstance(rows.type, FloatTensorType):
-            return
-        rounded = scope.get_unique_variable_name("rounded")
-        for node in container.nodes[before:]:
-            node.input[:] = [rounded if name == rows.full_name else name for name in node.input]
-        name = scope.get_unique_operator_name("Cast")
-        container.add_node("Cast", rows.full_name, rounded, name=name, to=onnx_proto.TensorProto.FLOAT, op_version=13)
-
-    return converted
 
 
 def _register_lightgbm() -> None:
@@ -288,8 +292,9 @@ def _register_lightgbm() -> None:
 
     classifier = shapes.calculate_linear_classifier_output_shapes
     regressor = shapes.calculate_linear_regressor_output_shapes
-    update(lightgbm.LGBMClassifier, "LightGbmLGBMClassifier", classifier, convert_lightgbm, options=_NAMES_AND_ZIPMAP)
-    update(lightgbm.LGBMRegressor, "LightGbmLGBMRegressor", regressor, convert_lightgbm, options={"split": None})
+    convert = trees.on_float64(convert_lightgbm)
+    update(lightgbm.LGBMClassifier, "LightGbmLGBMClassifier", classifier, convert, options=_NAMES_AND_ZIPMAP)
+    update(lightgbm.LGBMRegressor, "LightGbmLGBMRegressor", regressor, convert, options={"split": None})
 
 
 def _answers(model: Any, rows: Any) -> Answers:

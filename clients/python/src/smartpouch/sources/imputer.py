@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from smartpouch.errors import UnsupportedModel
+
 
 def converters() -> dict[str, Any]:
     """Arguments for convert_sklearn()."""
@@ -23,14 +25,19 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     from skl2onnx.operator_converters.imputer_op import convert_sklearn_imputer
 
     model = operator.raw_operator
+    if model.add_indicator and model.indicator_.features_.size:
+        raise UnsupportedModel(
+            "skl2onnx leaves out the columns that SimpleImputer(add_indicator=True) adds",
+            "Train it without add_indicator",
+        )
     kinds = {type(each.type) for each in operator.inputs}
     replaces_nan = isinstance(model.missing_values, float) and np.isnan(model.missing_values)
     is_number = isinstance(model.missing_values, (int, float))
-    if replaces_nan and kinds == {Int64TensorType} and not model.add_indicator:
+    if replaces_nan and kinds == {Int64TensorType}:
         # Integers are never NaN, and their mean, which skl2onnx refuses, need not be an integer.
         rows = concatenate_variables(scope, operator.inputs, container)
         container.add_node("Identity", rows, operator.outputs[0].full_name)
-    elif is_number and kinds == {DoubleTensorType} and not model.add_indicator and not _drops_columns(model):
+    elif is_number and kinds == {DoubleTensorType} and not _drops_columns(model):
         _choose(scope, operator, container, None if replaces_nan else float(model.missing_values))
     else:
         convert_sklearn_imputer(scope, operator, container)
