@@ -7,10 +7,10 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "api/sp_model_ref.h"
+#include "server/sp_snapshot.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_warm_model);
 PG_FUNCTION_INFO_V1(smartpouch_evict_model);
@@ -24,7 +24,7 @@ smartpouch_warm_model(PG_FUNCTION_ARGS)
 
 	sp_model_ref(ref, SP_MAY_SEE, &resolved);
 	PG_RETURN_BOOL(sp_model_warm(&resolved.rows.version,
-								 ActiveSnapshotSet() ? GetActiveSnapshot() : NULL));
+								 sp_active_snapshot()));
 }
 
 Datum

@@ -11,12 +11,12 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 
 #include "api/sp_call_site.h"
 #include "api/sp_golden.h"
 #include "api/sp_model_ref.h"
 #include "registry/sp_registry.h"
+#include "server/sp_snapshot.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_add_golden);
 PG_FUNCTION_INFO_V1(smartpouch_drop_golden);
@@ -68,7 +68,7 @@ smartpouch_check_golden(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	golden = sp_registry_golden(&site->resolved.rows,
-								ActiveSnapshotSet() ? GetActiveSnapshot() : NULL, &count);
+								sp_active_snapshot(), &count);
 	for (int i = 0; i < count; i++)
 	{
 		char	   *mismatch;

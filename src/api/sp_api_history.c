@@ -11,29 +11,23 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "api/sp_arguments.h"
 #include "auth/sp_permission.h"
 #include "registry/sp_registry.h"
+#include "server/sp_snapshot.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_serving_at);
 PG_FUNCTION_INFO_V1(smartpouch_verify_history);
 PG_FUNCTION_INFO_V1(smartpouch_registry_digest);
 PG_FUNCTION_INFO_V1(smartpouch_expire_history);
 
-static Snapshot
-active_snapshot(void)
-{
-	return ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
-}
-
 static bool
 may_see(const pg_uuid_t *id)
 {
 	SpModelRow	model;
-	uint32		may = sp_registry_find_model_by_id(id, active_snapshot(), &model) ?
+	uint32		may = sp_registry_find_model_by_id(id, sp_active_snapshot(), &model) ?
 		sp_permission(id, model.owner_oid, model.owner_cluster) : sp_permission_gone();
 
 	return may & SP_MAY_SEE;
@@ -48,7 +42,7 @@ static pg_uuid_t *
 visible_models(const char *name, int *count)
 {
 	int			known;
-	pg_uuid_t  *ids = sp_registry_known_models(name, active_snapshot(), &known);
+	pg_uuid_t  *ids = sp_registry_known_models(name, sp_active_snapshot(), &known);
 
 	*count = 0;
 	for (int i = 0; i < known; i++)
@@ -108,7 +102,7 @@ smartpouch_serving_at(PG_FUNCTION_ARGS)
 	{
 		SpServed	served;
 
-		if (sp_registry_served(&ids[i], stage, at, active_snapshot(), &served) &&
+		if (sp_registry_served(&ids[i], stage, at, sp_active_snapshot(), &served) &&
 			(last.action == NULL || served.recorded_at > last.recorded_at))
 			last = served;
 	}
@@ -144,7 +138,7 @@ smartpouch_verify_history(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	ids = visible_models(PG_ARGISNULL(0) ? NULL : sp_name_argument(fcinfo, 0, "model", "model"), &count);
 	for (int i = 0; i < count; i++)
-		sp_registry_verify_history(&ids[i], active_snapshot(), put_problem, result);
+		sp_registry_verify_history(&ids[i], sp_active_snapshot(), put_problem, result);
 	return (Datum) 0;
 }
 
@@ -154,7 +148,7 @@ smartpouch_registry_digest(PG_FUNCTION_ARGS)
 	uint8		digest[SP_SHA256_SIZE];
 
 	(void) fcinfo;
-	sp_registry_digest(active_snapshot(), digest);
+	sp_registry_digest(sp_active_snapshot(), digest);
 	return sp_hash_datum(digest);
 }
 

@@ -8,11 +8,11 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "api/sp_arguments.h"
 #include "api/sp_model_ref.h"
 #include "registry/sp_registry.h"
+#include "server/sp_snapshot.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_model_artifact);
 PG_FUNCTION_INFO_V1(smartpouch_rename_model);
@@ -47,7 +47,7 @@ smartpouch_model_artifact(PG_FUNCTION_ARGS)
 				 errmsg("the file of model \"%s\" has %zu bytes and does not fit one value",
 						model->name, size)));
 	bytes = sp_registry_blob(version->artifact, version->artifact_bytes,
-							 ActiveSnapshotSet() ? GetActiveSnapshot() : NULL, CurrentMemoryContext);
+							 sp_active_snapshot(), CurrentMemoryContext);
 	result = palloc(size + VARHDRSZ);
 	SET_VARSIZE(result, size + VARHDRSZ);
 	memcpy(VARDATA(result), bytes, size);

@@ -12,7 +12,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
-#include "utils/snapmgr.h"
 
 #include "api/sp_arguments.h"
 #include "api/sp_gate.h"
@@ -21,6 +20,7 @@
 #include "api/sp_shadow.h"
 #include "auth/sp_permission.h"
 #include "registry/sp_registry.h"
+#include "server/sp_snapshot.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_set_canary);
 PG_FUNCTION_INFO_V1(smartpouch_drop_canary);
@@ -87,7 +87,7 @@ may_see(const pg_uuid_t *model_id)
 {
 	SpModelRow	model;
 
-	return sp_registry_find_model_by_id(model_id, ActiveSnapshotSet() ? GetActiveSnapshot() : NULL, &model) &&
+	return sp_registry_find_model_by_id(model_id, sp_active_snapshot(), &model) &&
 		(sp_permission(&model.id, model.owner_oid, model.owner_cluster) & SP_MAY_SEE) != 0;
 }
 

@@ -7,13 +7,13 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "api/sp_call_site.h"
 #include "api/sp_model_ref.h"
 #include "api/sp_result.h"
 #include "server/sp_error.h"
 #include "server/sp_memory.h"
+#include "server/sp_snapshot.h"
 
 /* A larger evaluator is made anew for each statement. */
 #define MAX_KEPT_BYTES (256 * 1024)
@@ -162,7 +162,7 @@ equip(SpCallSite *site)
 static void
 serve(SpCallSite *site)
 {
-	site->model = sp_model_pin(&site->resolved.rows.version, ActiveSnapshotSet() ? GetActiveSnapshot() : NULL);
+	site->model = sp_model_pin(&site->resolved.rows.version, sp_active_snapshot());
 	if (!take_kept(site))
 		equip(site);
 }

@@ -296,20 +296,13 @@ area(SpEvaluation *evaluation)
 }
 
 static void
-put(JsonbParseState **state, const char *key, double number)
-{
-	sp_json_key(state, key);
-	sp_json_number(state, WJB_VALUE, number);
-}
-
-static void
 put_classifier(JsonbParseState **state, SpEvaluation *evaluation)
 {
 	bool		has_loss = evaluation->scores == SCORES_PROBABILITIES && evaluation->knows_truths;
 
 	sp_json_averages(state, evaluation->confusion);
-	put(state, "log_loss", has_loss ? evaluation->log_loss / (double) evaluation->rows : NAN);
-	put(state, "roc_auc", area(evaluation));
+	sp_json_number_member(state, "log_loss", has_loss ? evaluation->log_loss / (double) evaluation->rows : NAN);
+	sp_json_number_member(state, "roc_auc", area(evaluation));
 	sp_json_classes(state, evaluation->confusion);
 	sp_json_key(state, "confusion_matrix");
 	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
@@ -338,10 +331,10 @@ sp_evaluation_result(SpEvaluation *evaluation)
 		put_classifier(&state, evaluation);
 	else
 	{
-		put(&state, "mae", sp_errors_mae(&evaluation->errors));
-		put(&state, "rmse", sp_errors_rmse(&evaluation->errors));
-		put(&state, "mape", sp_errors_mape(&evaluation->errors));
-		put(&state, "r2", sp_errors_r2(&evaluation->errors));
+		sp_json_number_member(&state, "mae", sp_errors_mae(&evaluation->errors));
+		sp_json_number_member(&state, "rmse", sp_errors_rmse(&evaluation->errors));
+		sp_json_number_member(&state, "mape", sp_errors_mape(&evaluation->errors));
+		sp_json_number_member(&state, "r2", sp_errors_r2(&evaluation->errors));
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

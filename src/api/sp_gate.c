@@ -228,13 +228,6 @@ fail(Passage *passage, const char *fmt,...)
 }
 
 static void
-put_number(JsonbParseState **state, const char *key, double number)
-{
-	sp_json_key(state, key);
-	sp_json_number(state, WJB_VALUE, number);
-}
-
-static void
 pass_golden(Passage *passage, SpCallSite *site, const char *model)
 {
 	SpGoldenRow *golden;
@@ -256,7 +249,7 @@ pass_golden(Passage *passage, SpCallSite *site, const char *model)
 		fail(passage, "golden: the version has no golden rows.");
 	else if (wrong > 1)
 		fail(passage, "golden: %d of %d rows do not match.", wrong, count);
-	put_number(&passage->evidence, "golden_rows", count);
+	sp_json_number_member(&passage->evidence, "golden_rows", count);
 }
 
 /* The number at the end of the path; false if there is none. */
@@ -321,7 +314,7 @@ pass_bound(Passage *passage, const Bound *bound)
 	sp_json_server_string(&passage->evidence, WJB_VALUE, bound->dataset);
 	sp_json_key(&passage->evidence, "metric");
 	sp_json_server_string(&passage->evidence, WJB_VALUE, name);
-	put_number(&passage->evidence, "value", number);
+	sp_json_number_member(&passage->evidence, "value", number);
 	(void) pushJsonbValue(&passage->evidence, WJB_END_OBJECT, NULL);
 }
 
@@ -346,7 +339,7 @@ pass_served(Passage *passage, double asked, const char *stage)
 	else if (served < asked)
 		fail(passage, "served: in stage \"%s\" it has served %.0f seconds of %.0f, %.0f are left.",
 			 below, floor(served), asked, ceil(asked - served));
-	put_number(&passage->evidence, "served_seconds", floor(served));
+	sp_json_number_member(&passage->evidence, "served_seconds", floor(served));
 }
 
 static void

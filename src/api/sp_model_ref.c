@@ -3,10 +3,10 @@
  */
 #include "server/sp_compat.h"
 
-#include "utils/snapmgr.h"
 
 #include "api/sp_model_ref.h"
 #include "auth/sp_permission.h"
+#include "server/sp_snapshot.h"
 
 void
 sp_model_ref(const text *ref, uint32 bit, SpResolved *resolved)
@@ -45,7 +45,7 @@ may_predict(const SpModelRow *model)
 void
 sp_model_by_program(const uint8 *program, SpResolved *resolved)
 {
-	if (sp_registry_subscription(ActiveSnapshotSet() ? GetActiveSnapshot() : NULL) == SP_HALF_COPIED)
+	if (sp_registry_subscription(sp_active_snapshot()) == SP_HALF_COPIED)
 		sp_registry_not_found(SP_NOT_COPIED, NULL);
 	if (sp_resolve_program(program, may_predict, resolved))
 		return;

@@ -120,6 +120,13 @@ sp_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
 }
 
 void
+sp_json_number_member(JsonbParseState **state, const char *utf8, double number)
+{
+	sp_json_key(state, utf8);
+	sp_json_number(state, WJB_VALUE, number);
+}
+
+void
 sp_json_integer(JsonbParseState **state, JsonbIteratorToken token, int64 number)
 {
 	JsonbValue	value = {.type = jbvNumeric, .val.numeric = int64_to_numeric(number)};

@@ -31,6 +31,8 @@ extern void sp_json_string(JsonbParseState **state, JsonbIteratorToken token, co
 /* as sp_json_string, for text that is in the database's encoding already */
 extern void sp_json_server_string(JsonbParseState **state, JsonbIteratorToken token, const char *text);
 extern void sp_json_number(JsonbParseState **state, JsonbIteratorToken token, double number);
+/* a key with its number */
+extern void sp_json_number_member(JsonbParseState **state, const char *utf8, double number);
 /* a number written in decimal, digit for digit */
 extern void sp_json_numeric(JsonbParseState **state, JsonbIteratorToken token, const char *decimal);
 extern void sp_json_integer(JsonbParseState **state, JsonbIteratorToken token, int64 number);

@@ -8,13 +8,6 @@
 #include "api/sp_result.h"
 #include "api/sp_score_json.h"
 
-static void
-put(JsonbParseState **state, const char *key, double number)
-{
-	sp_json_key(state, key);
-	sp_json_number(state, WJB_VALUE, number);
-}
-
 void
 sp_json_averages(JsonbParseState **state, const SpConfusion *confusion)
 {
@@ -22,15 +15,15 @@ sp_json_averages(JsonbParseState **state, const SpConfusion *confusion)
 		[SP_AVERAGE_MACRO] = "macro", [SP_AVERAGE_MICRO] = "micro", [SP_AVERAGE_WEIGHTED] = "weighted"
 	};
 
-	put(state, "accuracy", sp_confusion_accuracy(confusion));
-	put(state, "balanced_accuracy", sp_confusion_balanced_accuracy(confusion));
+	sp_json_number_member(state, "accuracy", sp_confusion_accuracy(confusion));
+	sp_json_number_member(state, "balanced_accuracy", sp_confusion_balanced_accuracy(confusion));
 	for (SpAverage average = SP_AVERAGE_MACRO; average <= SP_AVERAGE_WEIGHTED; average++)
 	{
 		SpLabelScore mean = sp_confusion_average(confusion, average);
 
-		put(state, psprintf("precision_%s", names[average]), mean.precision);
-		put(state, psprintf("recall_%s", names[average]), mean.recall);
-		put(state, psprintf("f1_%s", names[average]), mean.f1);
+		sp_json_number_member(state, psprintf("precision_%s", names[average]), mean.precision);
+		sp_json_number_member(state, psprintf("recall_%s", names[average]), mean.recall);
+		sp_json_number_member(state, psprintf("f1_%s", names[average]), mean.f1);
 	}
 }
 
@@ -49,9 +42,9 @@ sp_json_classes(JsonbParseState **state, const SpConfusion *confusion)
 		CHECK_FOR_INTERRUPTS();
 		sp_json_server_string(state, WJB_KEY, sp_confusion_name(confusion, order[i]));
 		(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-		put(state, "precision", score.precision);
-		put(state, "recall", score.recall);
-		put(state, "f1", score.f1);
+		sp_json_number_member(state, "precision", score.precision);
+		sp_json_number_member(state, "recall", score.recall);
+		sp_json_number_member(state, "f1", score.f1);
 		sp_json_key(state, "support");
 		sp_json_integer(state, WJB_VALUE, score.support);
 		(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);

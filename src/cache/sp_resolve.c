@@ -9,6 +9,7 @@
 #include "utils/snapmgr.h"
 
 #include "cache/sp_resolve.h"
+#include "server/sp_snapshot.h"
 
 /* More references than this are not remembered at once. */
 #define MAX_ENTRIES 1024
@@ -47,7 +48,7 @@ sp_resolved_holds(SpResolved *resolved)
 static Snapshot
 begin_reading(SpResolved *resolved)
 {
-	Snapshot	active = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
+	Snapshot	active = sp_active_snapshot();
 
 	memset(resolved, 0, sizeof(*resolved));
 	AcceptInvalidationMessages();

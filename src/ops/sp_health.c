@@ -7,12 +7,12 @@
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "cache/sp_model_cache.h"
 #include "ops/sp_health.h"
 #include "registry/sp_registry.h"
+#include "server/sp_snapshot.h"
 
 /* Loading models must not make a health call slow. */
 #define LOAD_BUDGET_MS 30
@@ -81,7 +81,7 @@ load(const SpDeployed *deployed, Snapshot snapshot)
 static void
 check_models(SpCheck *check)
 {
-	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
+	Snapshot	snapshot = sp_active_snapshot();
 	int			count;
 	int			lost;
 	SpDeployed *deployed = sp_registry_deployed(snapshot, &count, &lost);
@@ -119,7 +119,7 @@ check_models(SpCheck *check)
 static void
 check_owners(SpCheck *check)
 {
-	check->observed = sp_registry_unowned(ActiveSnapshotSet() ? GetActiveSnapshot() : NULL);
+	check->observed = sp_registry_unowned(sp_active_snapshot());
 	if (check->observed > 0)
 	{
 		check->status = SP_HEALTH_WARN;

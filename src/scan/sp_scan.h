@@ -98,6 +98,9 @@ extern List *sp_scan_children(const Plan *plan);
 
 /* ---- sp_scan_unpack.c ---- */
 
+/* Is the plan a scan of one table, whose rows are in its slot as they are stored? */
+extern bool sp_scan_is_of_table(const Plan *plan);
+
 /*
  * Where each of the columns that a plan gives will be in its output: its
  * number, or 0 for the whole row.  The plan's target list is changed where

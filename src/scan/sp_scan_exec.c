@@ -194,21 +194,11 @@ begin_carried(ScanNode *node, List *carried, TupleDesc desc)
 static void
 begin_table(ScanNode *node, Plan *child)
 {
-	switch (nodeTag(child))
-	{
-		case T_SeqScan:
-		case T_SampleScan:
-		case T_IndexScan:
-		case T_BitmapHeapScan:
-		case T_TidScan:
-		case T_TidRangeScan:
-			node->table = (ScanState *) outerPlanState(node);
-			node->css.ss.ss_currentRelation = node->table->ss_currentRelation;
-			node->tids = palloc(mul_size(node->capacity, sizeof(ItemPointerData)));
-			break;
-		default:
-			break;
-	}
+	if (!sp_scan_is_of_table(child))
+		return;
+	node->table = (ScanState *) outerPlanState(node);
+	node->css.ss.ss_currentRelation = node->table->ss_currentRelation;
+	node->tids = palloc(mul_size(node->capacity, sizeof(ItemPointerData)));
 }
 
 static void

@@ -14,8 +14,8 @@
 
 #include "scan/sp_scan.h"
 
-static bool
-scans_table(const Plan *plan)
+bool
+sp_scan_is_of_table(const Plan *plan)
 {
 	switch (nodeTag(plan))
 	{
@@ -84,7 +84,7 @@ sp_scan_unpack(Plan *plan, List *columns, const PlannedStmt *stmt)
 	List	   *numbers = NIL;
 	List	   *physical = NIL;
 
-	if (scans_table(plan))
+	if (sp_scan_is_of_table(plan))
 		numbers = numbers_of(columns, ((Scan *) plan)->scanrelid);
 	if (numbers != NIL)
 		physical = table_columns(rt_fetch(((Scan *) plan)->scanrelid, stmt->rtable)->relid, ((Scan *) plan)->scanrelid);

@@ -3,7 +3,15 @@
  */
 #include "server/sp_compat.h"
 
+#include "utils/snapmgr.h"
+
 #include "server/sp_snapshot.h"
+
+Snapshot
+sp_active_snapshot(void)
+{
+	return ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
+}
 
 SpSnapshotId
 sp_snapshot_id(Snapshot snapshot)

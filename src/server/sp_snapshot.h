@@ -1,7 +1,7 @@
 /*
  * src/server/sp_snapshot.h
  *
- * Telling whether two reads happen under the same snapshot.
+ * The snapshot to read under, and telling whether two reads happen under the same one.
  */
 #ifndef SP_SNAPSHOT_H
 #define SP_SNAPSHOT_H
@@ -23,6 +23,9 @@ typedef struct SpSnapshotId
 	int32		subxcnt;
 	CommandId	curcid;
 } SpSnapshotId;
+
+/* The running statement's snapshot; NULL, the latest state to sp_registry.h, where there is none. */
+extern Snapshot sp_active_snapshot(void);
 
 extern SpSnapshotId sp_snapshot_id(Snapshot snapshot);
 
