@@ -267,12 +267,16 @@ INSTALL_SQL = \
 	sql/install/60_replicas.sql \
 	sql/install/70_permissions.sql \
 	sql/install/80_views.sql \
+	sql/install/81_routing_views.sql \
+	sql/install/84_access_objects.sql \
 	sql/install/85_access.sql \
 	sql/install/90_grants.sql
 
 INSTALL_SCRIPT_SQL = sql/smartpouch--$(EXTVERSION).sql
-DATA_built = $(INSTALL_SCRIPT_SQL)
 # Released install scripts stay as they were; updates lead from each to the next.
+# The update to a version not yet released includes fragments of the install script.
+UPDATE_SCRIPTS_SQL = $(patsubst sql/updates/%.in,sql/%,$(wildcard sql/updates/*.sql.in))
+DATA_built = $(INSTALL_SCRIPT_SQL) $(UPDATE_SCRIPTS_SQL)
 DATA       = $(wildcard sql/released/smartpouch--*.sql sql/updates/smartpouch--*--*.sql)
 
 # ------------------------------------------------------------------ tests --
@@ -397,6 +401,11 @@ $(INSTALL_SCRIPT_SQL): $(INSTALL_SQL) $(wildcard sql/install/*.sql) Makefile sma
 	@{ printf '%s\n' '\echo Use "CREATE EXTENSION smartpouch" to load this file. \quit'; \
 	  for f in $(INSTALL_SQL); do printf '\n-- %s\n\n' "$$f"; cat "$$f" || exit 1; done; \
 	} > $@.tmp
+	@mv $@.tmp $@
+	@echo "wrote $@"
+
+$(UPDATE_SCRIPTS_SQL): sql/%: sql/updates/%.in $(INSTALL_SQL) scripts/expand-update
+	@scripts/expand-update $< > $@.tmp
 	@mv $@.tmp $@
 	@echo "wrote $@"
 

@@ -203,7 +203,8 @@ private_install() {
     # Scripts of an earlier version must not serve ALTER EXTENSION UPDATE.
     for entry in "$PRIVATE$sharedir"/extension/smartpouch--*.sql; do
         [ "$entry" = "$PRIVATE$sharedir/extension/smartpouch--$(sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" "$ROOT/smartpouch.control").sql" ] ||
-            [ -e "$ROOT/sql/released/${entry##*/}" ] || [ -e "$ROOT/sql/updates/${entry##*/}" ] || rm -f "$entry"
+            [ -e "$ROOT/sql/released/${entry##*/}" ] || [ -e "$ROOT/sql/updates/${entry##*/}" ] ||
+            [ -e "$ROOT/sql/updates/${entry##*/}.in" ] || rm -f "$entry"
     done
     PRIVATE_BIN=$PRIVATE$bindir
     printf '%s\n' "$PRIVATE_BIN" >"$PRIVATE/.bindir"

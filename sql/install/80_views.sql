@@ -31,22 +31,6 @@ FROM smartpouch.alias a JOIN smartpouch.model m ON m.id = a.model_id
 WHERE smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
 COMMENT ON VIEW smartpouch.aliases IS 'free names of versions';
 
-CREATE VIEW smartpouch.canaries WITH (security_barrier) AS
-SELECT m.name AS model, d.stage, d.canary_version AS version, d.canary_percent AS percent,
-	d.version AS beside, d.model_id
-FROM smartpouch.deployment d JOIN smartpouch.model m ON m.id = d.model_id
-WHERE d.canary_version IS NOT NULL AND smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
-COMMENT ON VIEW smartpouch.canaries IS 'versions that answer a share of the routing keys of a stage';
-
-CREATE VIEW smartpouch.shadows WITH (security_barrier) AS
-SELECT m.name AS model, d.stage, d.shadow_version AS version, d.shadow_percent AS sample_percent,
-	d.version AS beside, d.shadow_since AS since, c.agreed, c.differed, c.errors, c.mean_difference,
-	c.max_difference, c.last_error, c.last_at
-FROM smartpouch.deployment d JOIN smartpouch.model m ON m.id = d.model_id
-	LEFT JOIN LATERAL smartpouch._shadow_counts(d.model_id, d.stage, d.shadow_since) c ON true
-WHERE d.shadow_version IS NOT NULL AND smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
-COMMENT ON VIEW smartpouch.shadows IS 'versions that are compared with what serves, and how often they agreed on this server';
-
 CREATE VIEW smartpouch.stages AS
 SELECT s.name AS stage, s.position FROM smartpouch.stage s
 UNION ALL
@@ -55,10 +39,6 @@ FROM (VALUES ('development', 1), ('testing', 2), ('staging', 3), ('production', 
 	AS d (stage, position)
 WHERE NOT EXISTS (SELECT FROM smartpouch.stage);
 COMMENT ON VIEW smartpouch.stages IS 'the ladder of stages, lowest first';
-
-CREATE VIEW smartpouch.gates AS
-SELECT g.stage, g.rule, g.set_at, g.set_by FROM smartpouch.gate g;
-COMMENT ON VIEW smartpouch.gates IS 'what versions must show before a stage takes them';
 
 CREATE VIEW smartpouch.evaluations WITH (security_barrier) AS
 SELECT m.name AS model, e.version, e.dataset, e.metrics, e.recorded_at, e.recorded_by, e.seq

@@ -247,7 +247,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA smartpouch FROM sp_app;
 REVOKE ALL ON SCHEMA smartpouch FROM sp_app, sp_team;
 SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p
 	WHERE p.pronamespace = 'smartpouch'::regnamespace AND p.prorettype <> 'trigger'::regtype AND p.proname !~ '^_'
-	AND NOT EXISTS (SELECT FROM smartpouch._access_objects() o WHERE o.object = p.proname) $$, 'every function has its levels in 85_access.sql');
+	AND NOT EXISTS (SELECT FROM smartpouch._access_objects() o WHERE o.object = p.proname) $$, 'every function has its levels in 84_access_objects.sql');
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'smartpouch'::regnamespace AND c.relkind = 'v'
 	AND NOT EXISTS (SELECT FROM smartpouch._access_objects() o WHERE o.object = c.relname) $$, 'and every view');
 SELECT is_empty($$ SELECT object FROM smartpouch._access_objects() o WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = o.object AND pronamespace = 'smartpouch'::regnamespace)
