@@ -26,6 +26,7 @@ BASE_OBJS = \
 	src/base/sp_archive.o \
 	src/base/sp_bytes.o \
 	src/base/sp_city_hash.o \
+	src/base/sp_mask.o \
 	src/base/sp_simd.o \
 	src/base/sp_status.o \
 	src/base/sp_tokens.o \
@@ -179,6 +180,9 @@ CACHE_OBJS = \
 	src/cache/sp_shared_memory.o
 
 AUTH_OBJS = \
+	src/auth/sp_audit.o \
+	src/auth/sp_audit_refusal.o \
+	src/auth/sp_limit.o \
 	src/auth/sp_permission.o
 
 OPS_OBJS = \
@@ -262,6 +266,7 @@ INSTALL_SQL = \
 	sql/install/38_snapshots.sql \
 	sql/install/39_gates.sql \
 	sql/install/40_predict.sql \
+	sql/install/44_audit.sql \
 	sql/install/50_operation.sql \
 	sql/install/55_cache.sql \
 	sql/install/60_replicas.sql \

@@ -1,0 +1,27 @@
+-- What happened to API keys, and what was refused: append-only. The rows of
+-- refusals come from the background worker, after the statement they ended.
+CREATE TABLE smartpouch.audit_event (
+	id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT audit_event_pkey PRIMARY KEY,
+	at timestamptz NOT NULL,
+	action text COLLATE "C" NOT NULL,
+	key_id text COLLATE "C" CONSTRAINT audit_event_key_id_check CHECK (key_id ~ '^[0-9A-Za-z]{12}$'),
+	owner text,
+	reason text,
+	detail jsonb,
+	session_role text,
+	acting_role text,
+	api_key_id text COLLATE "C",
+	client_address inet,
+	application_name text
+) USING heap;
+CREATE INDEX audit_event_at_idx ON smartpouch.audit_event (at);
+CREATE INDEX audit_event_key_idx ON smartpouch.audit_event (key_id, at);
+COMMENT ON TABLE smartpouch.audit_event IS 'what happened to API keys, and what was refused, append-only';
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.audit_event', '');
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.audit_event_id_seq', '');
+
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON smartpouch.audit_event
+	FOR EACH ROW EXECUTE FUNCTION smartpouch.refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON smartpouch.audit_event
+	FOR EACH STATEMENT EXECUTE FUNCTION smartpouch.refuse_change();
+SELECT smartpouch.repair_triggers();
