@@ -150,6 +150,7 @@ SERVER_OBJS = \
 REGISTRY_OBJS = \
 	src/registry/sp_reference.o \
 	src/registry/sp_registry_blob.o \
+	src/registry/sp_registry_cluster.o \
 	src/registry/sp_registry_digest.o \
 	src/registry/sp_registry_drop.o \
 	src/registry/sp_registry_evaluation.o \
@@ -256,6 +257,7 @@ INSTALL_SQL = \
 	sql/install/00_schema.sql \
 	sql/install/10_tables.sql \
 	sql/install/20_triggers.sql \
+	sql/install/22_cluster.sql \
 	sql/install/30_models.sql \
 	sql/install/32_history.sql \
 	sql/install/33_retention.sql \

@@ -123,7 +123,7 @@ check_owners(SpCheck *check)
 	if (check->observed > 0)
 	{
 		check->status = SP_HEALTH_WARN;
-		check->output = "their owners are no roles of this cluster: set owners with set_owner(), or smartpouch.cluster_id after pg_upgrade";
+		check->output = "their owners are no roles of this cluster: set owners with set_owner(), or smartpouch.cluster_id if roles are those of another cluster";
 	}
 }
 

@@ -38,10 +38,11 @@ typedef enum SpTable
 	SP_TABLE_MODEL_GRANT,
 	SP_TABLE_ACCESS_GRANT,
 	SP_TABLE_SNAPSHOT,
-	SP_TABLE_EVENT_HEAD
+	SP_TABLE_EVENT_HEAD,
+	SP_TABLE_CLUSTER
 } SpTable;
 
-#define SP_N_TABLES 13
+#define SP_N_TABLES 14
 
 typedef enum SpIndex
 {
@@ -63,10 +64,11 @@ typedef enum SpIndex
 	SP_INDEX_SNAPSHOT,
 	SP_INDEX_SNAPSHOT_PROGRAM,
 	SP_INDEX_SNAPSHOT_ARTIFACT,
-	SP_INDEX_EVENT_HEAD
+	SP_INDEX_EVENT_HEAD,
+	SP_INDEX_CLUSTER
 } SpIndex;
 
-#define SP_N_INDEXES 19
+#define SP_N_INDEXES 20
 
 /*
  * Grows whenever a registry table, a role or the members of one may have
@@ -90,6 +92,11 @@ extern Oid	sp_registry_owner(void);
 
 /* False when they would raise. */
 extern bool sp_registry_fits(void);
+
+/* ---- sp_registry_cluster.c ---- */
+
+/* The name of this cluster that was kept when the extension was created; NULL for none. */
+extern const char *sp_registry_cluster_id(void);
 
 /* ---- sp_registry_subscription.c ---- */
 

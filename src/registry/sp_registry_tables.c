@@ -29,6 +29,7 @@
 #include "utils/syscache.h"
 
 #include "registry/sp_registry.h"
+#include "server/sp_role.h"
 
 #define SCHEMA "smartpouch"
 
@@ -52,7 +53,8 @@ static const struct
 	[SP_TABLE_MODEL_GRANT] = {"model_grant", true},
 	[SP_TABLE_ACCESS_GRANT] = {"access_grant", true},
 	[SP_TABLE_SNAPSHOT] = {"snapshot", false},
-	[SP_TABLE_EVENT_HEAD] = {"event_head", false}
+	[SP_TABLE_EVENT_HEAD] = {"event_head", false},
+	[SP_TABLE_CLUSTER] = {"cluster", true}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -74,7 +76,8 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_SNAPSHOT] = "snapshot_pkey",
 	[SP_INDEX_SNAPSHOT_PROGRAM] = "snapshot_program_idx",
 	[SP_INDEX_SNAPSHOT_ARTIFACT] = "snapshot_artifact_idx",
-	[SP_INDEX_EVENT_HEAD] = "event_head_pkey"
+	[SP_INDEX_EVENT_HEAD] = "event_head_pkey",
+	[SP_INDEX_CLUSTER] = "cluster_pkey"
 };
 
 uint64		sp_registry_generation = 1;
@@ -118,6 +121,7 @@ sp_registry_init(void)
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
+	sp_cluster_id_kept = sp_registry_cluster_id;
 }
 
 /* Of the SQL objects; NULL if it has none. */

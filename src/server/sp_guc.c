@@ -140,7 +140,7 @@ sp_guc_init(void)
 							NULL, NULL, NULL);
 	DefineCustomStringVariable("smartpouch.cluster_id",
 							   "Sets the name of this cluster in the owners of models.",
-							   "Empty means the system identifier. After pg_upgrade, set the old cluster's identifier.",
+							   "Empty means what the database has kept, the system identifier of the server in which the extension was created.",
 							   &sp_cluster_id_setting,
 							   "", PGC_SIGHUP, 0,
 							   check_cluster_id, NULL, NULL);

@@ -11,13 +11,19 @@
 #include "server/sp_guc.h"
 #include "server/sp_role.h"
 
+const char *(*sp_cluster_id_kept) (void) = NULL;
+
 const char *
 sp_cluster_id(void)
 {
 	static char id[24];
+	const char *kept;
 
 	if (sp_cluster_id_setting && sp_cluster_id_setting[0] != '\0')
 		return sp_cluster_id_setting;
+	kept = sp_cluster_id_kept != NULL ? sp_cluster_id_kept() : NULL;
+	if (kept != NULL)
+		return kept;
 	if (id[0] == '\0')
 		snprintf(id, sizeof(id), UINT64_FORMAT, GetSystemIdentifier());
 	return id;

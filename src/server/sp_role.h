@@ -10,9 +10,13 @@
 
 /*
  * The name of this cluster in stored roles: the setting smartpouch.cluster_id,
- * or the system identifier in decimal.  OIDs of another cluster mean other roles.
+ * or what the database has kept, or the system identifier in decimal.  OIDs of
+ * another cluster mean other roles.  Good until the next call.
  */
 extern const char *sp_cluster_id(void);
+
+/* What the database has kept, or NULL. Set by who reads the registry. */
+extern const char *(*sp_cluster_id_kept) (void);
 
 /* Is the stored role one of this cluster? */
 extern bool sp_role_exists(Oid role_oid, const char *role_cluster);

@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(145);
+SELECT plan(151);
 \i tiny.inc
 
 CREATE ROLE sp_owner;
@@ -215,6 +215,16 @@ UPDATE smartpouch.model_grant SET role_cluster = '1' WHERE role_name = 'sp_team'
 SELECT matches(tries('sp_app', 'SELECT smartpouch.predict(''m'', ARRAY[40, 60])'), '^42501', 'nor has one of another cluster');
 UPDATE smartpouch.model_grant SET role_cluster = smartpouch._cluster_id() WHERE role_name = 'sp_team';
 SELECT is(tries('sp_app', 'SELECT smartpouch.predict(''m'', ARRAY[40, 60])'), 'works', 'however the row came');
+-- the name of the cluster is the database's own, and heeded as soon as it changes
+SELECT is(smartpouch._cluster_id(), (SELECT system_identifier::text FROM pg_control_system()), 'the name of a cluster is its identifier');
+UPDATE smartpouch.cluster SET id = 'elsewhere';
+SELECT is(smartpouch._cluster_id(), 'elsewhere', 'or what the database has kept');
+SELECT matches(tries('sp_app', 'SELECT smartpouch.predict(''m'', ARRAY[40, 60])'), '^42501', 'where roles have other rights');
+UPDATE smartpouch.cluster SET home = 1;
+SELECT is(smartpouch._cluster_id(), (SELECT system_identifier::text FROM pg_control_system()), 'a row of another database says nothing');
+SELECT is(tries('sp_app', 'SELECT smartpouch.predict(''m'', ARRAY[40, 60])'), 'works', 'roles have their rights again');
+TRUNCATE smartpouch.cluster;
+SELECT is(smartpouch._cluster_id(), (SELECT system_identifier::text FROM pg_control_system()), 'nor does none');
 TRUNCATE smartpouch.model_grant;
 SELECT matches(tries('sp_app', 'SELECT smartpouch.predict(''m'', ARRAY[40, 60])'), '^42501', 'or went');
 

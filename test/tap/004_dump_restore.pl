@@ -98,7 +98,7 @@ my $promote = "SET ROLE keeper; SELECT smartpouch.promote('$names[0]', 1, 'lab')
 is(($node->psql('postgres', $promote))[0], 0, 'the owner promotes in its own cluster');
 like(($target->psql('postgres', $promote))[2], qr/permission denied for model/, 'and is nobody in the other');
 
-# the same cluster after pg_upgrade has another identifier: the setting keeps the old one
+# where roles are known to be the same, the setting says so
 my $id = $node->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()');
 $target->append_conf('postgresql.conf', "smartpouch.cluster_id = '$id'");
 $target->reload;
