@@ -306,6 +306,60 @@ def test_trees_behind_a_scaler_of_an_array(conn: Connection, kind: str) -> None:
     assert smartpouch.predict(conn, "client_test:1", X) == pytest.approx(model.predict(X), rel=1e-5, abs=1e-5)
 
 
+def gridded(rows: int = 400) -> tuple[Any, Any, Any]:
+    """Rows on a grid, a number and a class of three: a tree that lacks a row has a threshold exactly at it."""
+    np = pytest.importorskip("numpy")
+    random = np.random.default_rng(1)
+    X = np.round(random.normal(size=(rows, 4)), 1) * 1.1
+    y = X[:, 0] + X[:, 1] ** 2 + random.normal(size=rows) * 0.3
+    return X, y, np.digitize(y, np.quantile(y, (1 / 3, 2 / 3)))
+
+
+def beside_float32(kind: str) -> Any:
+    """Forests of float64 steps, beside operators that ONNX only has in float32, or with results in float32."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor, VotingClassifier, VotingRegressor
+    from sklearn.linear_model import RidgeClassifier
+    from sklearn.multioutput import MultiOutputClassifier
+    from sklearn.preprocessing import PolynomialFeatures
+    from sklearn.svm import SVC, SVR
+
+    forest, numbers = RandomForestClassifier(10, random_state=1), RandomForestRegressor(10, random_state=1)
+    if kind == "vote of an SVC":
+        return VotingClassifier([("a", SVC(probability=True)), ("b", forest)], voting="soft")
+    if kind == "vote of a RidgeClassifier":
+        return VotingClassifier([("a", RidgeClassifier()), ("b", forest)])
+    if kind == "vote of an SVR":
+        return VotingRegressor([("a", SVR()), ("b", numbers)])
+    if kind == "several targets":
+        return MultiOutputClassifier(forest)
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(PolynomialFeatures(2), numbers)
+
+
+@pytest.mark.parametrize(
+    "kind", ["vote of an SVC", "vote of a RidgeClassifier", "vote of an SVR", "several targets", "polynomials"]
+)
+def test_trees_on_thresholds_beside_float32(conn: Connection, kind: str) -> None:
+    pytest.importorskip("skl2onnx")
+    np = pytest.importorskip("numpy")
+    from sklearn.base import is_classifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X, numbers, classes = gridded()
+    final = beside_float32(kind)
+    y = np.c_[classes, numbers > 0] if kind == "several targets" else classes if is_classifier(final) else numbers
+    model = make_pipeline(StandardScaler(), final).fit(X, y)
+    push(conn, model, X_sample=X, golden_rows=0)
+    if hasattr(model, "predict_proba") and kind != "several targets":
+        got = smartpouch.predict_proba(conn, "client_test:1", X)
+        assert got == pytest.approx(model.predict_proba(X), abs=1e-5)
+    else:
+        got = smartpouch.predict(conn, "client_test:1", X)
+        assert got == pytest.approx(model.predict(X), rel=1e-5, abs=1e-5)
+
+
 def test_histogram_boosting_of_integer_columns(conn: Connection) -> None:
     pytest.importorskip("skl2onnx")
     from sklearn.compose import ColumnTransformer

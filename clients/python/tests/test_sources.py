@@ -122,12 +122,47 @@ def test_sklearn_trees_go_in_float32_and_sums_in_float64() -> None:
     assert tree.feature_names == list(X.columns)
 
 
-def test_sklearn_falls_back_to_float32() -> None:
+def test_float32_operators_have_a_cast_of_their_own() -> None:
     X, y = _iris()
     import onnx
-    from sklearn.linear_model import RidgeClassifier
+    from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
 
-    assert _input_types(convert(RidgeClassifier().fit(X, y), X).data) == [onnx.TensorProto.FLOAT]
+    votes = VotingClassifier([("a", SVC()), ("b", RandomForestClassifier(5))])
+    converted = convert(make_pipeline(StandardScaler(), votes).fit(X, y), X)
+    graph = onnx.load_from_string(converted.data).graph
+    assert _input_types(converted.data) == [onnx.TensorProto.DOUBLE]
+    casts = {node.output[0]: node.attribute[0].i for node in graph.node if node.op_type == "Cast"}
+    (svm,) = (node for node in graph.node if node.op_type == "SVMClassifier")
+    assert casts[svm.input[0]] == onnx.TensorProto.FLOAT
+
+
+def test_where_float_types_meet_both_become_float64() -> None:
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    from smartpouch.sources import float_types
+
+    rows = helper.make_tensor_value_info("rows", TensorProto.DOUBLE, [None, 2])
+    both = helper.make_tensor_value_info("both", TensorProto.FLOAT, [None, 2])
+    offset = helper.make_tensor("offset", TensorProto.FLOAT, [2], [1.0, 2.0])
+    nodes = [helper.make_node("Add", ["rows", "offset"], ["sum"]), helper.make_node("Exp", ["sum"], ["both"])]
+    model = helper.make_model(helper.make_graph(nodes, "both", [rows], [both], [offset]))
+    float_types.settle(model)
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == ["Cast", "Add", "Exp"]
+    assert model.graph.output[0].type.tensor_type.elem_type == TensorProto.DOUBLE
+
+
+def test_linear_svc_may_be_the_last_step() -> None:
+    X, y = _iris()
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import LinearSVC
+
+    assert convert(make_pipeline(StandardScaler(), LinearSVC()).fit(X, y), X).data
 
 
 def test_sklearn_columns_of_text_are_inputs_of_their_own() -> None:
@@ -255,11 +290,11 @@ def test_weights_of_votes_may_be_a_list() -> None:
 
 def test_converters_of_trees_are_only_replaced_for_a_while() -> None:
     registration = pytest.importorskip("skl2onnx.common._registration")
-    from smartpouch.sources import trees
+    from smartpouch.sources import converters
 
     name = "SklearnDecisionTreeRegressor"
     before = registration.get_converter(name)._fct
-    with trees.exact():
+    with converters.replaced():
         assert registration.get_converter(name)._fct is not before
     assert registration.get_converter(name)._fct is before
 

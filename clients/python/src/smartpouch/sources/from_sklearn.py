@@ -2,8 +2,8 @@
 
 Which float type the ONNX graph works in decides how exact it is.  scikit-learn's trees round
 every row to float32 themselves, so float32 is exact for them alone; all other estimators work in
-float64, and so does the graph up to its trees (trees.py), unless the training data was float32 or some
-of the graph's other operators only hold float32 numbers.
+float64, and so does the graph, unless the training data was float32.  Steps that only know float32 get
+rows rounded for themselves (trees.py, float_types.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
 from smartpouch.rows import column_names, polars_kind
-from smartpouch.sources import imputer, trees
+from smartpouch.sources import converters, float_types, trees
 from smartpouch.sources.converted import FLOAT32, Converted
 
 
@@ -45,13 +45,13 @@ def _convert_tensor(model: Any, sample: Any) -> bytes:
         except UnsupportedModel:
             # Some converters only know float32.
             data = b""
-        if data and _keeps_float64(data) and _is_valid(data):
+        if data and _is_valid(data):
             return data
     return _to_onnx(model, [("X", types.FloatTensorType([None, width]))])
 
 
 def _is_valid(data: bytes) -> bool:
-    """False for graphs that mix float32 and float64, which some converters write for float64 rows."""
+    """False for graphs that some converters write for float64 rows."""
     import onnx
 
     try:
@@ -59,20 +59,6 @@ def _is_valid(data: bytes) -> bool:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
         return False
     return True
-
-
-# Operators of ai.onnx.ml that hold no float32 numbers.
-_EXACT = {"ArrayFeatureExtractor", "CategoryMapper", "FeatureVectorizer", "LabelEncoder", "OneHotEncoder", "ZipMap"}
-
-
-def _keeps_float64(data: bytes) -> bool:
-    """True if no operator but trees, which see the float type they were trained on, only holds float32 numbers."""
-    import onnx
-
-    graph = onnx.load_from_string(data).graph
-    learned = {node.op_type for node in graph.node if node.domain == "ai.onnx.ml"} - _EXACT
-    trees_only = bool(learned) and all(kind.startswith("TreeEnsemble") for kind in learned)
-    return trees_only or is_float64(data)
 
 
 def is_float64(data: bytes) -> bool:
@@ -84,7 +70,7 @@ def is_float64(data: bytes) -> bool:
     inputs = any(each.type.tensor_type.elem_type == single for each in graph.input)
     constants = any(each.data_type == single for each in graph.initializer)
     nodes = any(
-        (node.domain == "ai.onnx.ml" and node.op_type not in _EXACT)
+        (node.domain == "ai.onnx.ml" and node.op_type not in float_types.EXACT)
         or (node.op_type == "Cast" and node.attribute[0].i == single)
         for node in graph.node
     )
@@ -95,7 +81,7 @@ def _to_onnx(model: Any, inputs: list[Any]) -> bytes:
     skl2onnx = _skl2onnx()
     _register_boosters()
     try:
-        with _convertible(model), trees.exact():
+        with _convertible(model), converters.replaced():
             converted = _convert(skl2onnx, model, inputs)
     except UnsupportedModel:
         raise
@@ -105,6 +91,7 @@ def _to_onnx(model: Any, inputs: list[Any]) -> bytes:
             "See the list of what it converts in its documentation, or replace that step",
         ) from error
     _apply_log_link(model, converted)
+    float_types.settle(converted)
     data: bytes = converted.SerializeToString()
     return data
 
@@ -113,7 +100,6 @@ def _convert(skl2onnx: Any, model: Any, inputs: list[Any]) -> Any:
     # The newest ai.onnx.ml that all of its converters know.
     common: dict[str, Any] = {
         "target_opset": {"": skl2onnx.__max_supported_opset__, "ai.onnx.ml": 3},
-        **imputer.converters(),
     }
     try:
         return skl2onnx.convert_sklearn(model, "model", inputs, options=_options(model), **common)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from smartpouch.errors import UnsupportedModel
 
 
-def converters() -> dict[str, Any]:
-    """Arguments for convert_sklearn()."""
-    from skl2onnx.shape_calculators.imputer import calculate_sklearn_imputer_output_shapes
-    from sklearn.impute import SimpleImputer
+def replace(convert: Callable[[Any, Any, Any], None]) -> Callable[[Any, Any, Any], None]:
+    """A converter in place of skl2onnx's, which it leaves what it does right."""
 
-    return {
-        "custom_conversion_functions": {SimpleImputer: _convert},
-        "custom_shape_calculators": {SimpleImputer: calculate_sklearn_imputer_output_shapes},
-    }
+    def converted(scope: Any, operator: Any, container: Any) -> None:
+        if not _converted(scope, operator, container):
+            convert(scope, operator, container)
+
+    return converted
 
 
-def _convert(scope: Any, operator: Any, container: Any) -> None:
+def _converted(scope: Any, operator: Any, container: Any) -> bool:
+    """False where skl2onnx's converter is right."""
     import numpy as np
     from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType
     from skl2onnx.operator_converters.common import concatenate_variables
-    from skl2onnx.operator_converters.imputer_op import convert_sklearn_imputer
 
     model = operator.raw_operator
     if model.add_indicator and model.indicator_.features_.size:
@@ -40,7 +40,8 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     elif is_number and kinds == {DoubleTensorType} and not _drops_columns(model):
         _choose(scope, operator, container, None if replaces_nan else float(model.missing_values))
     else:
-        convert_sklearn_imputer(scope, operator, container)
+        return False
+    return True
 
 
 def _drops_columns(model: Any) -> bool:

@@ -8,41 +8,13 @@ A row on a threshold takes another branch if this is not kept, and rows of the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from smartpouch.errors import UnsupportedModel
 
 Converter = Callable[[Any, Any, Any], None]
-
-_KINDS = ("Classifier", "Regressor")
-_FLOAT32 = ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees", "GradientBoosting")
-_FLOAT64 = "HistGradientBoosting"
-
-
-@contextmanager
-def exact() -> Iterator[None]:
-    """While it lasts, skl2onnx converts scikit-learn's trees with the float types of this module."""
-    from skl2onnx.common._registration import get_converter, register_converter
-
-    wrappers: dict[str, Callable[[Converter], Converter]] = {
-        **{f"Sklearn{name}{kind}": on_float32 for name in _FLOAT32 for kind in _KINDS},
-        "SklearnIsolationForest": on_float32,
-        # Its own converter mixes both types; its trees would round each by itself.
-        "SklearnAdaBoostClassifier": on_float32,
-        **{f"Sklearn{_FLOAT64}{kind}": _histograms for kind in _KINDS},
-    }
-    before = {name: get_converter(name) for name in wrappers}
-    try:
-        for name, found in before.items():
-            wrapped = wrappers[name](found._fct)
-            register_converter(name, wrapped, overwrite=True, options=found.get_allowed_options())
-        yield
-    finally:
-        for name, found in before.items():
-            register_converter(name, found._fct, overwrite=True, options=found.get_allowed_options())
 
 
 def on_float32(convert: Converter) -> Converter:
@@ -80,22 +52,16 @@ def _histograms(convert: Callable[..., None]) -> Converter:
 
 
 def _with_rows(convert: Converter, wanted: Any) -> Converter:
-    """A converter that sees one input of a float type; what trees give, which ONNX has in float32, is declared."""
+    """A converter that sees one input of a float type."""
 
     def converted(scope: Any, operator: Any, container: Any) -> None:
-        from skl2onnx.common.data_types import DoubleTensorType
-
         given = operator.inputs
-        before = len(container.nodes)
         if len(given) == 1 and isinstance(given[0].type, _other(wanted)):
             operator.inputs = [_cast(scope, given[0], wanted, container)]
         try:
             convert(scope, operator, container)
         finally:
             operator.inputs = given
-        for each in operator.outputs:
-            if isinstance(each.type, DoubleTensorType):
-                _cast_output(scope, each.full_name, before, container)
 
     return converted
 
@@ -117,19 +83,6 @@ def _cast(scope: Any, rows: Any, wanted: Any, container: Any) -> Any:
     found.init_status(is_fed=True)
     _add_cast(scope, rows.full_name, name, guess_proto_type(found.type), container)
     return found
-
-
-def _cast_output(scope: Any, output: str, before: int, container: Any) -> None:
-    """float64, as the output is declared."""
-    from skl2onnx.proto import onnx_proto
-
-    single = scope.get_unique_variable_name("single")
-    for node in container.nodes[before:]:
-        node.input[:] = [single if name == output else name for name in node.input]
-        node.output[:] = [single if name == output else name for name in node.output]
-    # The container knows the output's name from the node that had it.
-    container._added_names_.discard(output)
-    _add_cast(scope, single, output, onnx_proto.TensorProto.DOUBLE, container)
 
 
 def _add_cast(scope: Any, rows: str, output: str, to: int, container: Any) -> None:
@@ -162,3 +115,15 @@ def _as_tensors(attributes: dict[str, Any]) -> dict[str, Any]:
 
     found = {name: np.asarray(attributes[name], dtype=np.float64) for name in _NUMBERS if name in attributes}
     return {f"{name}_as_tensor": numpy_helper.from_array(numbers.ravel()) for name, numbers in found.items()}
+
+
+_KINDS = ("Classifier", "Regressor")
+_FLOAT32 = ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees", "GradientBoosting")
+
+REPLACEMENTS: dict[str, Callable[[Converter], Converter]] = {
+    **{f"Sklearn{name}{kind}": on_float32 for name in _FLOAT32 for kind in _KINDS},
+    "SklearnIsolationForest": on_float32,
+    # Its own converter mixes both types; its trees would round each by itself.
+    "SklearnAdaBoostClassifier": on_float32,
+    **{f"SklearnHistGradientBoosting{kind}": _histograms for kind in _KINDS},
+}
