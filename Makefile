@@ -188,6 +188,8 @@ AUTH_OBJS = \
 
 OPS_OBJS = \
 	src/ops/sp_health.o \
+	src/ops/sp_health_models.o \
+	src/ops/sp_health_server.o \
 	src/ops/sp_score_errors.o \
 	src/ops/sp_score_labels.o \
 	src/ops/sp_score_ranking.o \
@@ -198,6 +200,7 @@ API_OBJS = \
 	src/api/sp_api_evaluate.o \
 	src/api/sp_api_gate.o \
 	src/api/sp_api_golden.o \
+	src/api/sp_api_health.o \
 	src/api/sp_api_history.o \
 	src/api/sp_api_import.o \
 	src/api/sp_api_model.o \
@@ -269,6 +272,7 @@ INSTALL_SQL = \
 	sql/install/39_gates.sql \
 	sql/install/40_predict.sql \
 	sql/install/44_audit.sql \
+	sql/install/47_health.sql \
 	sql/install/50_operation.sql \
 	sql/install/55_cache.sql \
 	sql/install/60_replicas.sql \

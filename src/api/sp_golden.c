@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/numeric.h"
@@ -12,6 +13,7 @@
 #include "api/sp_features_internal.h"
 #include "api/sp_golden.h"
 #include "api/sp_result.h"
+#include "server/sp_memory.h"
 
 static SP_NORETURN void
 refuse_expected(const SpBinder *binder, const char *what)
@@ -170,6 +172,28 @@ sp_golden_mismatch(SpBinder *binder, Jsonb *features, Jsonb *expected, double to
 		mismatch = compare_output(binder, output, &value, tolerance);
 		if (mismatch != NULL)
 			return mismatch;
+	}
+	return NULL;
+}
+
+const SpGoldenRow *
+sp_golden_first_mismatch(const SpImage *image, const char *subject, const SpGoldenRow *rows, int count, char **mismatch)
+{
+	SpBinder	binder;
+	SpEval	   *eval;
+
+	if (count == 0)
+		return NULL;
+	eval = sp_eval_init(sp_palloc_aligned(CurrentMemoryContext, sp_eval_size(image, 1), SP_IMAGE_ALIGN), image, 1,
+						sp_interrupted, NULL);
+	sp_binder_init(&binder, CurrentMemoryContext, image, eval, subject);
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		binder.row_number = i + 1;
+		*mismatch = sp_golden_mismatch(&binder, rows[i].features, rows[i].expected, rows[i].tolerance);
+		if (*mismatch != NULL)
+			return &rows[i];
 	}
 	return NULL;
 }

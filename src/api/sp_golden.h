@@ -17,6 +17,7 @@
 #include "server/sp_compat.h"
 
 #include "api/sp_features.h"
+#include "registry/sp_registry.h"
 
 /*
  * Evaluates one row; NULL if all agrees, else what the first difference is
@@ -24,5 +25,12 @@
  * expectations that the model cannot have.
  */
 extern char *sp_golden_mismatch(SpBinder *binder, Jsonb *features, Jsonb *expected, double tolerance);
+
+/*
+ * The first of the rows that an image does not match, with what differs, or
+ * NULL.  subject names the model for messages; rows are numbered from 1 there.
+ */
+extern const SpGoldenRow *sp_golden_first_mismatch(const SpImage *image, const char *subject, const SpGoldenRow *rows,
+												   int count, char **mismatch);
 
 #endif

@@ -12,7 +12,6 @@
 #include "ir/sp_pack.h"
 #include "ir/sp_row_cost.h"
 #include "server/sp_error.h"
-#include "server/sp_memory.h"
 
 const char *
 sp_feature_type(const SpFeature *feature)
@@ -54,29 +53,15 @@ describe(const SpModel *model, const SpImage *image, SpNewVersion *version)
 static void
 check_golden(const char *name, const SpImage *image, const SpImportOptions *options)
 {
-	Size		size = sp_eval_size(image, 1);
-	SpBinder	binder;
-	SpEval	   *eval;
+	char	   *mismatch;
+	const SpGoldenRow *row = sp_golden_first_mismatch(image, psprintf("model \"%s\"", name), options->golden,
+													  options->n_golden, &mismatch);
 
-	if (options->n_golden == 0)
-		return;
-	eval = sp_eval_init(sp_palloc_aligned(CurrentMemoryContext, size, SP_IMAGE_ALIGN), image, 1,
-						sp_interrupted, NULL);
-	sp_binder_init(&binder, CurrentMemoryContext, image, eval, psprintf("model \"%s\"", name));
-	for (int i = 0; i < options->n_golden; i++)
-	{
-		const SpGoldenRow *row = &options->golden[i];
-		char	   *mismatch;
-
-		binder.row_number = i + 1;
-		mismatch = sp_golden_mismatch(&binder, row->features, row->expected, row->tolerance);
-
-		if (mismatch != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("golden row %d does not match: %s", i + 1, mismatch),
-					 errdetail("Nothing was imported.")));
-	}
+	if (row != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("golden row %d does not match: %s", (int) (row - options->golden) + 1, mismatch),
+				 errdetail("Nothing was imported.")));
 }
 
 void

@@ -4,214 +4,173 @@
 #include "server/sp_compat.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "storage/latch.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/timestamp.h"
+#include "utils/timeout.h"
 
-#include "cache/sp_model_cache.h"
 #include "ops/sp_health.h"
-#include "registry/sp_registry.h"
-#include "server/sp_snapshot.h"
+#include "server/sp_guc.h"
 
-/* Loading models must not make a health call slow. */
-#define LOAD_BUDGET_MS 30
-#define LOAD_BYTES_PER_MS (100 * 1024)
+/* The largest part of smartpouch.health_timeout that one check may take. */
+#define CHECK_SHARE 0.4
 
-typedef void (*CheckFunction) (SpCheck *check);
+static TimeoutId check_timeout = MAX_TIMEOUTS;	/* once registered */
+static volatile sig_atomic_t timed_out;
+static instr_time deadline_from;
+static double deadline_ms;		/* after deadline_from */
 
 const char *
 sp_health_name(SpHealth status)
 {
-	static const char *const names[] = {"pass", "warn", "fail"};
+	static const char *const names[] = {"pass", "unknown", "warn", "fail"};
 
 	return names[status];
 }
 
-/* Raises when the library does not fit the SQL objects. */
-static void
-check_installation(SpCheck *check)
-{
-	(void) sp_registry_owner();
-	check->observed = 1;
-}
-
-static void
-check_triggers(SpCheck *check)
-{
-	check->observed = sp_registry_silent_triggers();
-	if (check->observed > 0)
-	{
-		check->status = SP_HEALTH_FAIL;
-		check->output = "sessions may go on using what changed: run SELECT smartpouch.repair_triggers()";
-	}
-}
-
-/* About what reading, hashing and unpacking take, so that one big model does not use up the budget. */
 static double
-load_ms(const SpDeployed *deployed)
+elapsed_ms(instr_time since)
 {
-	return (double) deployed->version.program_bytes / LOAD_BYTES_PER_MS;
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, since);
+	return INSTR_TIME_GET_MILLISEC(now);
 }
 
-/*
- * A version that is loaded would go on answering, but not for the next session
- * if its bytes are gone; so the bytes are read even then.
- */
-static void
-load(const SpDeployed *deployed, Snapshot snapshot)
+double
+sp_health_time_left(void)
 {
-	const SpVersionRow *version = &deployed->version;
-	char	   *bytes = sp_registry_try_blob(version->program, version->program_bytes, snapshot,
-											 CurrentMemoryContext);
-
-	if (bytes == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the stored bytes of model \"%s\" version %d are damaged",
-						deployed->model, version->version)));
-	pfree(bytes);
-	sp_model_unpin(sp_model_pin(version, snapshot));
+	return deadline_ms - elapsed_ms(deadline_from);
 }
 
-/*
- * All that serve a stage have all their bytes; of those, as many as the budget
- * allows are loaded, starting with another one at each call.
- */
-static void
-check_models(SpCheck *check)
+void
+sp_health_report(SpCheck *check, SpHealth status, const char *format, ...)
 {
-	Snapshot	snapshot = sp_active_snapshot();
-	int			count;
-	int			lost;
-	SpDeployed *deployed = sp_registry_deployed(snapshot, &count, &lost);
-	int			start = count > 0 ? (int) ((uint64) GetCurrentTimestamp() % (uint64) count) : 0;
-	double		spent = 0;
+	StringInfoData text;
+	va_list		args;
+	int			needed;
 
-	check->observed = count;
-	if (lost > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("%d stages or aliases name versions that are not there", lost)));
-	for (int i = 0; i < count; i++)
-		if (!sp_registry_blob_is_whole(deployed[i].version.program, deployed[i].version.program_bytes,
-									   snapshot))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("stored bytes of model \"%s\" version %d are missing",
-							deployed[i].model, deployed[i].version.version)));
-	for (int i = 0; i < count; i++)
-	{
-		const SpDeployed *next = &deployed[(start + i) % count];
-		instr_time	began;
-		instr_time	ended;
-
-		if (spent + load_ms(next) > LOAD_BUDGET_MS)
-			continue;
-		INSTR_TIME_SET_CURRENT(began);
-		load(next, snapshot);
-		INSTR_TIME_SET_CURRENT(ended);
-		INSTR_TIME_SUBTRACT(ended, began);
-		spent += INSTR_TIME_GET_MILLISEC(ended);
-	}
-}
-
-static void
-check_owners(SpCheck *check)
-{
-	check->observed = sp_registry_unowned(sp_active_snapshot());
-	if (check->observed > 0)
-	{
-		check->status = SP_HEALTH_WARN;
-		check->output = "their owners are no roles of this cluster: set owners with set_owner(), or smartpouch.cluster_id if roles are those of another cluster";
-	}
-}
-
-/* Without preload on servers before 17, or with shared_model_memory = 0, nothing is meant to be shared. */
-static void
-check_shared(SpCheck *check)
-{
-	SpSharedFacts *facts;
-	int			count;
-	int			refused = 0;
-
-	if (!sp_shared_available())
+	if (status <= check->status)
 		return;
-	facts = sp_shared_facts(&count);
-	for (int i = 0; i < count; i++)
+	check->status = status;
+	initStringInfo(&text);
+	do
 	{
-		check->observed += facts[i].phase == SP_SLOT_READY;
-		refused += facts[i].phase == SP_SLOT_REFUSED;
-	}
-	if (refused > 0)
-	{
-		check->status = SP_HEALTH_WARN;
-		check->output = psprintf("%d models have no place in shared memory, so each session loads its own copy: raise smartpouch.shared_model_memory, or make room in the server's dynamic shared memory",
-								 refused);
-	}
+		va_start(args, format);
+		needed = appendStringInfoVA(&text, format, args);
+		va_end(args);
+		if (needed > 0)
+			enlargeStringInfo(&text, needed);
+	} while (needed > 0);
+	check->output = text.data;
+}
+
+/* As a cancellation, which waits for locks and all loops of the server heed. */
+static void
+stop_check(void)
+{
+	timed_out = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
 }
 
 /* An error of these kinds is about the statement, not about what is checked. */
 static bool
 ends_statement(int sqlerrcode)
 {
-	return sqlerrcode == ERRCODE_QUERY_CANCELED || sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
+	if (sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return !timed_out;
+	return sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_ADMIN_SHUTDOWN);
 }
 
-/* In a subtransaction of its own, so that what an error leaves behind is undone. */
+/*
+ * The timer can go off after the check's last look at interrupts; that one
+ * must not cancel the statement.
+ */
 static void
-run_check(CheckFunction function, SpCheck *check)
+end_timer(void)
+{
+	disable_timeout(check_timeout, false);
+	if (timed_out)
+		QueryCancelPending = false;
+}
+
+static void
+fail_check(SpCheck *check, MemoryContext mcx)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(mcx);
+	error = CopyErrorData();
+	if (ends_statement(error->sqlerrcode))
+		PG_RE_THROW();
+	FlushErrorState();
+	RollbackAndReleaseCurrentSubTransaction();
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return;
+	check->status = SP_HEALTH_FAIL;
+	check->output = error->hint ? psprintf("%s: %s", error->message, error->hint) : error->message;
+}
+
+SpHealth
+sp_health_try(SpCheckFunction function, SpCheck *check, double budget_ms)
 {
 	MemoryContext mcx = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 
+	if (check_timeout == MAX_TIMEOUTS)
+		check_timeout = RegisterTimeout(USER_TIMEOUT, stop_check);
+	timed_out = false;
+	INSTR_TIME_SET_CURRENT(deadline_from);
+	deadline_ms = budget_ms > 0 ? budget_ms : get_float8_infinity();
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(mcx);
 	PG_TRY();
 	{
+		if (budget_ms > 0)
+			enable_timeout_after(check_timeout, Max(1, (int) budget_ms));
 		function(check);
+		end_timer();
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(mcx);
-		error = CopyErrorData();
-		if (ends_statement(error->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		check->status = SP_HEALTH_FAIL;
-		check->output = error->hint ? psprintf("%s: %s", error->message, error->hint) : error->message;
+		end_timer();
+		fail_check(check, mcx);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(mcx);
 	CurrentResourceOwner = owner;
+	if (timed_out)
+		sp_health_report(check, SP_HEALTH_UNKNOWN, "it was stopped after %.0f ms (smartpouch.health_timeout)", budget_ms);
+	return check->status;
 }
 
-void
-sp_health_run(SpCheck checks[SP_N_CHECKS])
+SpHealth
+sp_health_run(const SpHealthCheck *checks, int count, SpCheck *results)
 {
-	static const struct
-	{
-		const char *name;
-		const char *unit;
-		CheckFunction function;
-	}			functions[SP_N_CHECKS] = {
-		{"cache:shared", "models in shared memory", check_shared},
-		{"installation:version", "installations", check_installation},
-		{"models:owners", "models without an owner", check_owners},
-		{"models:ready", "deployed versions", check_models},
-		{"registry:triggers", "silent triggers", check_triggers}
-	};
+	SpHealth	worst = SP_HEALTH_PASS;
+	instr_time	began;
 
-	for (int i = 0; i < SP_N_CHECKS; i++)
+	INSTR_TIME_SET_CURRENT(began);
+	for (int i = 0; i < count; i++)
 	{
-		memset(&checks[i], 0, sizeof(checks[i]));
-		checks[i].name = functions[i].name;
-		checks[i].unit = functions[i].unit;
-		run_check(functions[i].function, &checks[i]);
+		double		left = sp_health_timeout - elapsed_ms(began);
+
+		memset(&results[i], 0, sizeof(results[i]));
+		results[i].name = checks[i].name;
+		results[i].unit = checks[i].unit;
+		if (left < 1)
+			sp_health_report(&results[i], SP_HEALTH_UNKNOWN, "the checks before it took all of smartpouch.health_timeout");
+		else
+			(void) sp_health_try(checks[i].function, &results[i], Min(left, CHECK_SHARE * sp_health_timeout));
+		worst = Max(worst, results[i].status);
 	}
+	return worst;
 }

@@ -1,18 +1,25 @@
 /*
  * src/ops/sp_health.h
  *
- * Checks of whether models can serve.  They read, never write, and a check
- * that meets an error is a failed check, not an error.
+ * Checks of whether models can serve, now and after the next failure.  They
+ * read, never write.
+ *
+ * Each runs in a subtransaction of its own: one that meets an error has
+ * failed, and the others go on; cancellation, shutdown and lack of memory end
+ * the call.  smartpouch.health_timeout bounds the time of all of them together,
+ * and none may take more than two fifths of it: a check that is stopped, or
+ * that nothing was left for, is unknown.
  */
 #ifndef SP_HEALTH_H
 #define SP_HEALTH_H
 
 #include "server/sp_compat.h"
 
-/* In order of severity. */
+/* In order of severity; as a whole, unknown counts as a warning. */
 typedef enum SpHealth
 {
 	SP_HEALTH_PASS,
+	SP_HEALTH_UNKNOWN,
 	SP_HEALTH_WARN,
 	SP_HEALTH_FAIL
 } SpHealth;
@@ -20,17 +27,48 @@ typedef enum SpHealth
 typedef struct SpCheck
 {
 	const char *name;			/* component:measurement */
-	SpHealth	status;
-	int64		observed;
 	const char *unit;			/* of observed */
+	SpHealth	status;
+	bool		is_absent;		/* there is nothing here that this check is about */
+	int64		observed;
 	const char *output;			/* what is wrong and how to mend it; NULL for pass */
+	const void *argument;		/* of sp_health_try's caller */
 } SpCheck;
 
-#define SP_N_CHECKS 5
+typedef void (*SpCheckFunction) (SpCheck *check);
 
-/* Run all checks; strings are palloc'd. */
-extern void sp_health_run(SpCheck checks[SP_N_CHECKS]);
+typedef struct SpHealthCheck
+{
+	const char *name;
+	const char *unit;
+	SpCheckFunction function;
+} SpHealthCheck;
+
+/* Run the checks in their order; strings are palloc'd.  Returns the worst status. */
+extern SpHealth sp_health_run(const SpHealthCheck *checks, int count, SpCheck *results);
+
+/* Run one check, for budget_ms (0: for as long as it takes). */
+extern SpHealth sp_health_try(SpCheckFunction function, SpCheck *check, double budget_ms);
 
 extern const char *sp_health_name(SpHealth status);
+
+/* Milliseconds that the running check has left; for those that look at as much as they can. */
+extern double sp_health_time_left(void);
+
+/* The check is not as it should be; the worst of several stays. */
+extern void sp_health_report(SpCheck *check, SpHealth status, const char *format, ...)
+			__attribute__((format(printf, 3, 4)));
+
+/* ---- sp_health_models.c ---- */
+extern void sp_check_models(SpCheck *check);
+extern void sp_check_owners(SpCheck *check);
+extern void sp_check_shared(SpCheck *check);
+extern void sp_check_triggers(SpCheck *check);
+
+/* ---- sp_health_server.c ---- */
+extern void sp_check_installation(SpCheck *check);
+extern void sp_check_minor(SpCheck *check);
+extern void sp_check_preload(SpCheck *check);
+extern void sp_check_replay(SpCheck *check);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "server/sp_guc.h"
@@ -12,9 +13,11 @@
 char	   *sp_cluster_id_setting;
 int			sp_batch_size;
 bool		sp_enable_batch;
+int			sp_health_timeout;
 int			sp_import_memory_multiple;
 int			sp_model_memory;
 int			sp_max_model_size;
+int			sp_max_replay_lag;
 int			sp_max_score_labels;
 bool		sp_require_snapshot_signature;
 double		sp_shadow_timeout;
@@ -22,6 +25,8 @@ int			sp_shared_model_memory;
 char	   *sp_snapshot_key_file;
 bool		sp_snapshot_promotions;
 int			sp_upload_timeout;
+
+bool		sp_preloaded;
 
 static int	max_elements;
 static int	max_features;
@@ -127,23 +132,64 @@ define_limits(void)
 							NULL, NULL, NULL);
 }
 
-/* Alphabetical. */
-void
-sp_guc_init(void)
+static void
+define_snapshots(void)
 {
-	best_simd = sp_simd_best();
-	define_limits();
-	DefineCustomIntVariable("smartpouch.batch_size",
-							"Sets the maximum number of rows that a plan gathers for one evaluation of a model.",
-							NULL, &sp_batch_size,
-							256, 1, 4096, PGC_USERSET, 0,
-							NULL, NULL, NULL);
+	DefineCustomBoolVariable("smartpouch.require_snapshot_signature",
+							 "Refuses to import snapshots without a signature.",
+							 NULL, &sp_require_snapshot_signature,
+							 false, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomStringVariable("smartpouch.snapshot_key_file",
+							   "Sets the file of keys that sign snapshots.",
+							   "The first key signs; signatures of all of them are accepted.",
+							   &sp_snapshot_key_file,
+							   "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+	DefineCustomBoolVariable("smartpouch.snapshot_promotions",
+							 "Takes a snapshot of each version that is promoted to production.",
+							 NULL, &sp_snapshot_promotions,
+							 true, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+}
+
+static void
+define_operation(void)
+{
 	DefineCustomStringVariable("smartpouch.cluster_id",
 							   "Sets the name of this cluster in the owners of models.",
 							   "Empty means what the database has kept, the system identifier of the server in which the extension was created.",
 							   &sp_cluster_id_setting,
 							   "", PGC_SIGHUP, 0,
 							   check_cluster_id, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.health_timeout",
+							"Sets the time that all checks of health() may take together.",
+							"A check that is stopped after two fifths of it, or that no time is left for, is unknown.",
+							&sp_health_timeout,
+							50, 10, 10 * 60 * 1000, PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_replay_lag",
+							"Sets the lag of a standby that health() warns of.",
+							"Ten times that is a failed check; 0 means that any lag will do.",
+							&sp_max_replay_lag,
+							60, 0, 24 * 60 * 60, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+}
+
+/* Alphabetical in each function. */
+void
+sp_guc_init(void)
+{
+	sp_preloaded = process_shared_preload_libraries_in_progress;
+	best_simd = sp_simd_best();
+	define_limits();
+	define_snapshots();
+	define_operation();
+	DefineCustomIntVariable("smartpouch.batch_size",
+							"Sets the maximum number of rows that a plan gathers for one evaluation of a model.",
+							NULL, &sp_batch_size,
+							256, 1, 4096, PGC_USERSET, 0,
+							NULL, NULL, NULL);
 	DefineCustomBoolVariable("smartpouch.enable_batch",
 							 "Enables the planner's use of predictions over blocks of rows.",
 							 NULL, &sp_enable_batch,
@@ -161,11 +207,6 @@ sp_guc_init(void)
 							&sp_model_memory,
 							256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
-	DefineCustomBoolVariable("smartpouch.require_snapshot_signature",
-							 "Refuses to import snapshots without a signature.",
-							 NULL, &sp_require_snapshot_signature,
-							 false, PGC_SUSET, 0,
-							 NULL, NULL, NULL);
 	DefineCustomRealVariable("smartpouch.shadow_timeout",
 							 "Sets the time that the evaluation of a shadow may take.",
 							 NULL, &sp_shadow_timeout,
@@ -183,17 +224,6 @@ sp_guc_init(void)
 							 &simd_setting,
 							 SIMD_AUTO, simd_options, PGC_USERSET, 0,
 							 check_simd, NULL, NULL);
-	DefineCustomStringVariable("smartpouch.snapshot_key_file",
-							   "Sets the file of keys that sign snapshots.",
-							   "The first key signs; signatures of all of them are accepted.",
-							   &sp_snapshot_key_file,
-							   "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
-							   NULL, NULL, NULL);
-	DefineCustomBoolVariable("smartpouch.snapshot_promotions",
-							 "Takes a snapshot of each version that is promoted to production.",
-							 NULL, &sp_snapshot_promotions,
-							 true, PGC_SUSET, 0,
-							 NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.upload_timeout",
 							"Sets the age at which an unfinished upload is removed.",
 							NULL, &sp_upload_timeout,

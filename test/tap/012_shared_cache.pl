@@ -256,7 +256,7 @@ is(ask($alone, 'SELECT count(*), bool_and(shared) FROM smartpouch.model_cache'),
 is(cache($plain, 'count(*)'), $shares ? 1 : 0, 'other sessions see the same');
 ask($alone, "SET smartpouch.model_memory = '1kB'; SELECT smartpouch.predict('m:2', $one)");
 is(ask($alone, 'SELECT count(*) FROM smartpouch.model_cache'), $shares ? 2 : 0, 'own copies stay within smartpouch.model_memory');
-is($plain->safe_psql('postgres', "SELECT smartpouch.health() ->> 'status'"), 'pass', 'healthy');
+is($plain->safe_psql('postgres', "SELECT smartpouch.health() #>> '{checks,models:ready,0,status}'"), 'pass', 'the model is ready');
 bye($alone);
 $plain->stop;
 

@@ -1,0 +1,167 @@
+/*
+ * src/api/sp_api_health.c
+ *
+ * Whether the server lives, is ready to predict, and is well.
+ */
+#include "server/sp_compat.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#include "api/sp_golden.h"
+#include "api/sp_model_ref.h"
+#include "api/sp_result.h"
+#include "auth/sp_permission.h"
+#include "ops/sp_health.h"
+#include "server/sp_snapshot.h"
+
+PG_FUNCTION_INFO_V1(smartpouch_health);
+PG_FUNCTION_INFO_V1(smartpouch_live);
+PG_FUNCTION_INFO_V1(smartpouch_ready);
+
+/* Enough for what an application knows of its model, in a time that is known. */
+#define GOLDEN_ROWS_LOOKED_AT 20
+
+static void
+check_golden_of(SpCheck *check, const SpDeployed *deployed, const SpGoldenRow *rows, int count)
+{
+	SpLoadedModel *model = sp_model_pin(&deployed->version, sp_active_snapshot());
+	char	   *subject = psprintf("model \"%s\" version %d", deployed->model, deployed->version.version);
+	char	   *mismatch;
+	const SpGoldenRow *row = sp_golden_first_mismatch(model->image, subject, rows, count, &mismatch);
+
+	sp_model_unpin(model);
+	if (row != NULL)
+		sp_health_report(check, SP_HEALTH_FAIL, "golden row %d of %s does not match: %s", row->seq, subject, mismatch);
+}
+
+/* Of as many deployed versions as there is time for, starting with another one at each call. */
+static void
+check_golden(SpCheck *check)
+{
+	Snapshot	snapshot = sp_active_snapshot();
+	int			count;
+	int			lost;
+	SpDeployed *deployed = sp_registry_deployed(snapshot, &count, &lost);
+	int			start = count > 0 ? (int) ((uint64) GetCurrentTimestamp() % (uint64) count) : 0;
+	double		enough = sp_health_time_left() / 2;
+
+	for (int i = 0; i < count && sp_health_time_left() > enough; i++)
+	{
+		const SpDeployed *next = &deployed[(start + i) % count];
+		SpFoundRows rows = {.model.id = next->version.model_id, .version = next->version};
+		SpGoldenRow *golden;
+		int			n_golden;
+
+		golden = sp_registry_golden(&rows, snapshot, &n_golden);
+		n_golden = Min(n_golden, GOLDEN_ROWS_LOOKED_AT);
+		check->observed += n_golden;
+		if (n_golden > 0)
+			check_golden_of(check, next, golden, n_golden);
+	}
+}
+
+/* The cheap ones first, so that they are known whatever the others take. */
+static const SpHealthCheck checks[] = {
+	{"installation:version", "installations", sp_check_installation},
+	{"server:preload", "libraries", sp_check_preload},
+	{"server:minorVersion", "minor version", sp_check_minor},
+	{"standby:replayLag", "s", sp_check_replay},
+	{"cache:shared", "models in shared memory", sp_check_shared},
+	{"registry:triggers", "silent triggers", sp_check_triggers},
+	{"models:owners", "models without an owner", sp_check_owners},
+	{"models:ready", "deployed versions", sp_check_models},
+	{"models:golden", "golden rows", check_golden}
+};
+
+/* Shaped like draft-inadarei-api-health-check-06: a list of measurements under each name. */
+static void
+push_check(JsonbParseState **state, const SpCheck *check)
+{
+	sp_json_key(state, check->name);
+	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	sp_json_key(state, "status");
+	sp_json_string(state, WJB_VALUE, sp_health_name(check->status));
+	sp_json_key(state, "observedValue");
+	sp_json_integer(state, WJB_VALUE, check->observed);
+	sp_json_key(state, "observedUnit");
+	sp_json_string(state, WJB_VALUE, check->unit);
+	if (check->output)
+	{
+		sp_json_key(state, "output");
+		sp_json_server_string(state, WJB_VALUE, check->output);
+	}
+	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+Datum
+smartpouch_health(PG_FUNCTION_ARGS)
+{
+	JsonbParseState *state = NULL;
+	SpCheck		results[lengthof(checks)];
+	SpHealth	worst = sp_health_run(checks, lengthof(checks), results);
+	char		timestamp[MAXDATELEN + 1];
+	int			utc = 0;
+
+	(void) fcinfo;
+	JsonEncodeDateTime(timestamp, TimestampTzGetDatum(GetCurrentTimestamp()), TIMESTAMPTZOID, &utc);
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	sp_json_key(&state, "status");
+	sp_json_string(&state, WJB_VALUE, sp_health_name(worst == SP_HEALTH_UNKNOWN ? SP_HEALTH_WARN : worst));
+	sp_json_key(&state, "timestamp");
+	sp_json_string(&state, WJB_VALUE, timestamp);
+	sp_json_key(&state, "version");
+	sp_json_string(&state, WJB_VALUE, SP_VERSION);
+	sp_json_key(&state, "checks");
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < (int) lengthof(checks); i++)
+		if (!results[i].is_absent)
+			push_check(&state, &results[i]);
+	(void) pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+/* To be called says it all: the server takes statements and has loaded the library. */
+Datum
+smartpouch_live(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_BOOL(true);
+}
+
+/* What predict() needs before it looks at features; raises as it would. */
+static void
+check_model(SpCheck *check)
+{
+	SpResolved	resolved;
+
+	sp_model_ref(check->argument, SP_MAY_PREDICT, &resolved);
+	sp_model_unpin(sp_model_pin(&resolved.rows.version, sp_active_snapshot()));
+}
+
+/*
+ * One model may take as long as it takes to load: a caller who asks again
+ * would else never see it ready.
+ */
+Datum
+smartpouch_ready(PG_FUNCTION_ARGS)
+{
+	static const SpHealthCheck needed[] = {
+		{"installation:version", "installations", sp_check_installation},
+		{"standby:replayLag", "s", sp_check_replay},
+		{"models:ready", "deployed versions", sp_check_models}
+	};
+	SpCheck		results[lengthof(needed)];
+	SpCheck		check = {.argument = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0)};
+
+	if (check.argument != NULL)
+		PG_RETURN_BOOL(sp_health_try(check_model, &check, 0) < SP_HEALTH_WARN);
+	PG_RETURN_BOOL(sp_health_run(needed, lengthof(needed), results) < SP_HEALTH_WARN);
+}

@@ -1,0 +1,78 @@
+# health() within its time, cancelled, on a standby that lags, and without preload.
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use Test::More;
+use Time::HiRes qw(time);
+
+use Smartpouch;
+
+my $node = new_server('primary', allows_streaming => 1, conf => "shared_preload_libraries = 'smartpouch'");
+my $fixture = read_fixture('xgb_diabetes_squarederror');
+import_fixture($node, $fixture, 'm');
+$node->safe_psql('postgres', "SELECT smartpouch.promote('m', 1, 'production')");
+
+sub state_of
+{
+    my ($server, $check, $set) = @_;
+    my $answer = $server->safe_psql('postgres', ($set // '') .
+        qq{SELECT concat_ws(' ', h ->> 'status', h #>> '{checks,$check,0,status}', h #>> '{checks,$check,0,output}')
+        FROM smartpouch.health() h});
+    return $answer;
+}
+
+# a check that waits for a lock is stopped in its time, and the others answer
+my $locker = $node->background_psql('postgres');
+$locker->query_safe('BEGIN; LOCK TABLE smartpouch.deployment');
+my $began = time;
+like(state_of($node, 'models:ready', q{SET smartpouch.health_timeout = '1s'; }), qr/^warn unknown it was stopped after 400 ms/,
+    'a check that waits for a lock is unknown');
+cmp_ok(time - $began, '<', 20, 'in time');
+like(state_of($node, 'models:owners', q{SET smartpouch.health_timeout = '1s'; }), qr/^warn pass/, 'while others pass');
+is($node->safe_psql('postgres', q{SET smartpouch.health_timeout = '1s'; SELECT smartpouch.health() IS NULL; SELECT 'goes on'}),
+    "f\ngoes on", 'and the session goes on');
+
+# the caller's own cancellation is no failed check
+my ($rc, $out, $err) = $node->psql('postgres', q{SET smartpouch.health_timeout = '10min'; SET statement_timeout = '300ms'; SELECT smartpouch.health()});
+like($err, qr/canceling statement due to statement timeout/, 'statement_timeout ends health()');
+($rc, $out, $err) = $node->psql('postgres', q{SET lock_timeout = '100ms'; SET smartpouch.health_timeout = '10min';
+    SELECT smartpouch.health() #>> '{checks,models:ready,0,status}'});
+is($out, 'fail', 'a lock that cannot be had is a failed check');
+($rc, $out, $err) = $node->psql('postgres', q{SET statement_timeout = '300ms'; SELECT smartpouch.ready('m')});
+like($err, qr/canceling statement due to statement timeout/, 'and ready()');
+$locker->query_safe('COMMIT');
+$locker->quit;
+like(state_of($node, 'models:ready', q{SET smartpouch.health_timeout = '1min'; }), qr/^pass pass$/, 'after that all is well');
+
+# a standby
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->append_conf('postgresql.conf', 'smartpouch.max_replay_lag = 1s');
+$standby->start;
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+like(state_of($standby, 'standby:replayLag'), qr/^pass pass$/, 'a standby that keeps up is healthy');
+is($standby->safe_psql('postgres', q{SELECT concat(smartpouch.live(), smartpouch.ready(), smartpouch.ready('m'))}), 'ttt', 'and ready');
+is($node->safe_psql('postgres', q{SELECT smartpouch.health() -> 'checks' ? 'standby:replayLag'}), 'f', 'a primary has no such check');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+$standby->poll_query_until('postgres', q{SELECT pg_get_wal_replay_pause_state() = 'paused'}) or die 'replay goes on';
+$node->safe_psql('postgres', 'SELECT txid_current()');
+$standby->poll_query_until('postgres', q{SELECT smartpouch.health() #>> '{checks,standby:replayLag,0,status}' = 'warn'})
+    or die 'no warning';
+ok(1, 'one that lags is a warning');
+is($standby->safe_psql('postgres', 'SELECT smartpouch.ready()'), 'f', 'and not ready');
+$standby->poll_query_until('postgres', q{SELECT smartpouch.health() #>> '{checks,standby:replayLag,0,status}' = 'fail'})
+    or die 'no failure';
+ok(1, 'ten times that is a failed check');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+$standby->poll_query_until('postgres', q{SELECT smartpouch.ready()}) or die 'not ready again';
+ok(1, 'when it has caught up it is ready again');
+$standby->stop;
+
+# without preload
+my $plain = new_server('plain', conf => "shared_preload_libraries = ''");
+like(state_of($plain, 'server:preload'), qr/^warn warn there are no metrics.*shared_preload_libraries/, 'without preload, a warning');
+is($plain->safe_psql('postgres', q{SELECT smartpouch.ready()}), 't', 'but ready');
+
+done_testing();
