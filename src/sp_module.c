@@ -7,6 +7,7 @@
 
 #include "fmgr.h"
 
+#include "auth/sp_audit.h"
 #include "cache/sp_model_cache.h"
 #include "registry/sp_registry.h"
 #include "scan/sp_scan.h"
@@ -22,6 +23,7 @@ _PG_init(void)
 {
 	sp_guc_init();
 	sp_registry_init();
+	sp_audit_init();
 	sp_model_cache_init();
 	sp_scan_init();
 }

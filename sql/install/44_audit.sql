@@ -1,4 +1,5 @@
--- What happened to API keys, and what was refused: append-only. The rows of
+-- What happened to API keys, levels of access, gates and the ladder of stages, and
+-- what was refused: append-only. The rows of
 -- refusals come from the background worker, after the statement they ended.
 CREATE TABLE smartpouch.audit_event (
 	id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT audit_event_pkey PRIMARY KEY,
@@ -16,7 +17,7 @@ CREATE TABLE smartpouch.audit_event (
 ) USING heap;
 CREATE INDEX audit_event_at_idx ON smartpouch.audit_event (at);
 CREATE INDEX audit_event_key_idx ON smartpouch.audit_event (key_id, at);
-COMMENT ON TABLE smartpouch.audit_event IS 'what happened to API keys, and what was refused, append-only';
+COMMENT ON TABLE smartpouch.audit_event IS 'what happened to API keys, levels of access, gates and stages, and what was refused, append-only';
 SELECT pg_catalog.pg_extension_config_dump('smartpouch.audit_event', '');
 SELECT pg_catalog.pg_extension_config_dump('smartpouch.audit_event_id_seq', '');
 

@@ -76,3 +76,15 @@ sp_audit_event(const SpWrite *write, const SpAuditEvent *event)
 				 " acting_role, api_key_id, client_address, application_name)"
 				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", COLUMNS, types, values, nulls);
 }
+
+static void
+registry_changed(const SpWrite *write, const char *action, const Jsonb *detail)
+{
+	sp_audit_event(write, &(SpAuditEvent) {.action = action, .detail = detail});
+}
+
+void
+sp_audit_init(void)
+{
+	sp_write_audit_hook = registry_changed;
+}

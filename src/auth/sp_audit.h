@@ -1,7 +1,8 @@
 /*
  * src/auth/sp_audit.h
  *
- * What happened to API keys, and what was refused: table audit_event.
+ * What happened to API keys, levels of access, gates and the ladder of stages,
+ * and what was refused: table audit_event.
  *
  * An event is a row of the transaction that made it.  A refusal must outlive
  * the transaction that it ends, so it goes to the server log at once and, with
@@ -26,9 +27,12 @@
 
 /* ---- sp_audit.c: events ---- */
 
+/* Once per process, from _PG_init. */
+extern void sp_audit_init(void);
+
 typedef struct SpAuditEvent
 {
-	const char *action;			/* create, rotate, revoke, enable, disable, scope, adopt, ... */
+	const char *action;			/* create, rotate, revoke, enable, disable, scope, adopt, grant_access, ... */
 	const char *key_id;			/* NULL: of no single key */
 	const char *owner;			/* or NULL */
 	const char *reason;			/* what the caller gave, or NULL */

@@ -36,6 +36,8 @@ sp_registry_set_gate(const char *stage, Jsonb *rule)
 		CStringGetTextDatum(stage), JsonbPGetDatum(rule), CStringGetTextDatum(write.session_role)
 	};
 
+	sp_write_audit(&write, "set_gate", "SELECT jsonb_build_object('stage', $1, 'before',"
+				   " (SELECT rule FROM smartpouch.gate WHERE stage = $1), 'after', $2)", 2, types, values);
 	sp_write_sql("INSERT INTO smartpouch.gate (stage, rule, set_by) VALUES ($1, $2, $3)"
 				 " ON CONFLICT ON CONSTRAINT gate_pkey DO UPDATE SET"
 				 " rule = excluded.rule, set_at = now(), set_by = excluded.set_by", 3, types, values, NULL);
@@ -51,6 +53,8 @@ sp_registry_drop_gate(const char *stage)
 
 	check_may_set_gates();
 	sp_write_begin(&write, "drop_gate()");
+	sp_write_audit(&write, "drop_gate", "SELECT jsonb_build_object('stage', $1, 'before',"
+				   " (SELECT rule FROM smartpouch.gate WHERE stage = $1))", 1, types, values);
 	if (sp_write_sql("DELETE FROM smartpouch.gate WHERE stage = $1", 1, types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -138,8 +142,9 @@ sp_registry_seconds_served(const SpGate *gate, const char *stage)
 	double		seconds;
 
 	sp_write_begin(&write, "promote()");
-	sp_write_sql("SELECT coalesce(sum(extract(epoch FROM coalesce(until, now()) - at)), 0)::float8"
-				 " FROM (SELECT version, at, lead(at) OVER (ORDER BY seq) AS until"
+	/* not from the beginning of the transaction that let it serve, which may have waited, nor while this one does */
+	sp_write_sql("SELECT coalesce(sum(extract(epoch FROM greatest(coalesce(until, now()) - since, '0'))), 0)::float8"
+				 " FROM (SELECT version, recorded_at AS since, lead(recorded_at) OVER (ORDER BY seq) AS until"
 				 "  FROM smartpouch.event WHERE model_id = $1 AND stage = $2"
 				 "  AND action IN ('promote', 'rollback', 'drop_deployment')) spans"
 				 " WHERE version = $3", 3, types, values, NULL);

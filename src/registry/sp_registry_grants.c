@@ -236,6 +236,15 @@ check_access(const char *level)
 				 errdetail("It takes a superuser, the owner of the extension, or the level admin.")));
 }
 
+static void
+audit_access(const SpWrite *write, const char *action, const char *role, const char *level)
+{
+	Oid			types[] = {TEXTOID, TEXTOID};
+	Datum		values[] = {CStringGetTextDatum(role), CStringGetTextDatum(level)};
+
+	sp_write_audit(write, action, "SELECT jsonb_build_object('role', $1, 'level', $2)", 2, types, values);
+}
+
 /* One change of levels at a time: the server's grants follow from all rows of a role. */
 static void
 lock_access(void)
@@ -259,9 +268,10 @@ sp_registry_grant_access(Oid role, const char *level)
 	};
 
 	lock_access();
-	sp_write_sql("INSERT INTO smartpouch.access_grant (role_cluster, role_oid, level, role_name, granted_by)"
-				 " VALUES ($1, $2, $3, $4, $5) ON CONFLICT ON CONSTRAINT access_grant_pkey DO NOTHING",
-				 5, types, values, NULL);
+	if (sp_write_sql("INSERT INTO smartpouch.access_grant (role_cluster, role_oid, level, role_name, granted_by)"
+					 " VALUES ($1, $2, $3, $4, $5) ON CONFLICT ON CONSTRAINT access_grant_pkey DO NOTHING",
+					 5, types, values, NULL) > 0)
+		audit_access(&write, "grant_access", grantee, level);
 	sp_write_sql("SELECT smartpouch._apply_access($2)", 2, types, values, NULL);
 	sp_write_end(&write);
 }
@@ -270,9 +280,9 @@ void
 sp_registry_revoke_access(Oid role, const char *level)
 {
 	SpWrite		write;
+	const char *grantee = role_name(role);
 	Oid			types[] = {TEXTOID, OIDOID, TEXTOID};
 
-	(void) role_name(role);
 	check_access(level);
 	sp_write_begin_local(&write, "revoke_access()");
 
@@ -287,6 +297,7 @@ sp_registry_revoke_access(Oid role, const char *level)
 				(errmsg("level %s was not granted to that role", level)));
 	else
 	{
+		audit_access(&write, "revoke_access", grantee, level);
 		sp_write_sql("SELECT smartpouch._withdraw_access($2, $3)", 3, types, values, NULL);
 		/* what other levels have of it */
 		sp_write_sql("SELECT smartpouch._apply_access($2)", 3, types, values, NULL);

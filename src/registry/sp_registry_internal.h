@@ -54,6 +54,16 @@ extern uint64 sp_write_sql(const char *sql, int n_args, Oid *types, Datum *value
 /* Column (from 1) of the first row of the statement just run; never null. */
 extern Datum sp_write_result(int column);
 
+/*
+ * For a change that is in no model's history: run a statement that gives what
+ * is to be told of it, a jsonb, and hand that to whoever keeps an audit.
+ */
+extern void sp_write_audit(const SpWrite *write, const char *action, const char *detail_sql, int n_args,
+						   Oid *types, Datum *values);
+
+/* Set by who keeps the audit. */
+extern void (*sp_write_audit_hook) (const SpWrite *write, const char *action, const Jsonb *detail);
+
 /* Lock a model's row until the transaction ends; false if there is none. Checks no right. */
 extern bool sp_write_lock_model(const char *name, SpLockedModel *model);
 

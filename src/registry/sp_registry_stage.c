@@ -15,6 +15,9 @@
 
 #define MAX_STAGES 100
 
+/* Promotions that can be rolled back one after the other: the row is read and written as a whole. */
+#define MAX_REPLACED 1000
+
 /* The ladder does not change until the transaction ends; readers go on. */
 static void
 lock_ladder(void)
@@ -103,7 +106,9 @@ sp_registry_promote(const char *name, int32 version, const char *stage, const ch
 		sp_write_sql("INSERT INTO smartpouch.deployment AS d"
 					 " (model_id, stage, version, promoted_by, note) VALUES ($1, $2, $3, $4, $5)"
 					 " ON CONFLICT ON CONSTRAINT deployment_pkey DO UPDATE SET"
-					 " version = excluded.version, replaced = d.replaced || d.version,"
+					 " version = excluded.version,"
+					 " replaced = (d.replaced || d.version)[greatest(cardinality(d.replaced) + 2 - "
+					 CppAsString2(MAX_REPLACED) ", 1):],"
 					 " promoted_at = now(), promoted_by = excluded.promoted_by, note = excluded.note",
 					 5, types, values, nulls);
 		sp_write_event(&write, &model, &(SpEvent) {
@@ -358,6 +363,8 @@ sp_registry_set_stages(const char **stages, int count)
 	sp_write_sql("LOCK TABLE smartpouch.stage IN EXCLUSIVE MODE", 0, NULL, NULL, NULL);
 	check_ladder_fits(stages, count);
 	check_gates_fit(ladder);
+	sp_write_audit(&write, "set_stages", "SELECT jsonb_build_object('before',"
+				   " ARRAY(SELECT stage FROM smartpouch.stages ORDER BY position), 'after', $1)", 1, types, &ladder);
 	sp_write_sql("DELETE FROM smartpouch.stage", 0, NULL, NULL, NULL);
 	/* the default ladder is no rows */
 	if (!sp_registry_is_default_ladder(stages, count))

@@ -23,6 +23,7 @@
 #define PIECE (1024 * 1024)		/* the CHECK constraint of table blob */
 
 const char *(*sp_registry_api_key) (void) = NULL;
+void		(*sp_write_audit_hook) (const SpWrite *write, const char *action, const Jsonb *detail) = NULL;
 
 /* What a publisher sends would meet rows that it does not know of, and stop. */
 static void
@@ -85,6 +86,16 @@ sp_write_result(int column)
 	if (isnull)
 		elog(ERROR, "unexpected null in the registry");
 	return datum;
+}
+
+void
+sp_write_audit(const SpWrite *write, const char *action, const char *detail_sql, int n_args, Oid *types,
+			   Datum *values)
+{
+	if (sp_write_audit_hook == NULL)
+		return;
+	sp_write_sql(detail_sql, n_args, types, values, NULL);
+	sp_write_audit_hook(write, action, DatumGetJsonbP(sp_write_result(1)));
 }
 
 bool

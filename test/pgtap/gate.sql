@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(42);
+SELECT plan(46);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact, labels => ARRAY['no', 'yes']) FROM tiny WHERE name = 'classifier' \gset
 
@@ -81,11 +81,13 @@ SELECT smartpouch.set_gate('production', '{"served": "1 day"}') \gset
 SET LOCAL session_replication_role = replica;
 ALTER TABLE smartpouch.event DISABLE TRIGGER refuse_change;
 UPDATE smartpouch.event SET at = at - interval '100000 seconds' WHERE stage = 'staging';
+SELECT matches(pg_temp.missing(), 'it has served 0 seconds of 86400', 'a transaction that waits before it promotes serves nothing');
+UPDATE smartpouch.event SET recorded_at = recorded_at - interval '100000.5 seconds' WHERE stage = 'staging';
 ALTER TABLE smartpouch.event ENABLE ALWAYS TRIGGER refuse_change;
 RESET session_replication_role;
 SELECT is(pg_temp.missing(), 'promoted', 'the version has served long enough');
-SELECT results_eq($$ SELECT evidence FROM smartpouch.history WHERE action = 'promote' AND stage = 'production' $$,
-	$$ VALUES ('{"served_seconds": 100000}'::jsonb) $$, 'the history keeps what was shown');
+SELECT results_eq($$ SELECT (evidence -> 'served_seconds')::integer BETWEEN 99000 AND 100000 FROM smartpouch.history WHERE action = 'promote' AND stage = 'production' $$,
+	$$ VALUES (true) $$, 'the history keeps what was shown');
 
 -- what serves already, and the way back, are free
 SELECT smartpouch.set_gate('production', '{"golden": true}') \gset
@@ -101,5 +103,14 @@ SELECT throws_ok($$ SELECT smartpouch.set_stages(ARRAY['a', 'staging']) $$, NULL
 SELECT smartpouch.drop_gate('production') \gset
 SELECT throws_ok($$ SELECT smartpouch.drop_gate('production') $$, '42704', 'stage "production" has no gate');
 SELECT lives_ok($$ SELECT smartpouch.promote('m', 2, 'production') $$, 'without a gate every version passes');
+
+-- who set and removed them stays known
+SELECT is((SELECT count(*)::integer FROM smartpouch.audit_event WHERE action = 'drop_gate' AND session_role = session_user), 1, 'a gate that was removed is in the audit');
+SELECT results_eq($$ SELECT detail -> 'before' -> 'served', detail -> 'after' FROM smartpouch.audit_event WHERE action = 'set_gate' ORDER BY id DESC LIMIT 1 $$,
+	$$ VALUES ('"1 day"'::jsonb, '{"golden": true}'::jsonb) $$, 'with what it asked before and after');
+SELECT smartpouch.set_stages(ARRAY['lab', 'staging', 'production']) \gset
+SELECT results_eq($$ SELECT detail FROM smartpouch.audit_event WHERE action = 'set_stages' $$,
+	$$ VALUES ('{"before": ["development", "testing", "staging", "production"], "after": ["lab", "staging", "production"]}'::jsonb) $$,
+	'so is a change of the ladder');
 SELECT * FROM finish();
 ROLLBACK;

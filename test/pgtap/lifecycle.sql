@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(101);
+SELECT plan(104);
 \i tiny.inc
 
 CREATE FUNCTION based(base integer) RETURNS bytea LANGUAGE sql AS $$
@@ -266,6 +266,14 @@ SELECT set_eq($$ SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'sm
 	'SELECT smartpouch.publication_tables()', 'every table is published, or a server''s own');
 SELECT is_empty($$ SELECT t FROM smartpouch.publication_tables() t WHERE NOT EXISTS (SELECT FROM pg_index WHERE indrelid = t AND indisprimary) $$,
 	'what is published has a primary key');
+
+-- rollbacks are kept up to a bound
+SELECT count(smartpouch.import_model('tall', based(v))) AS done FROM generate_series(1, 2) v \gset
+DO $$ BEGIN FOR i IN 0 .. 1100 LOOP PERFORM smartpouch.promote('tall', 1 + i % 2, 'testing'); END LOOP; END $$;
+SELECT results_eq($$ SELECT version, cardinality(replaced), replaced[1000], replaced[1] FROM smartpouch.deployments WHERE model = 'tall' $$,
+	$$ VALUES (1, 1000, 2, 1) $$, 'the last 1000 promotions can be rolled back');
+SELECT is(smartpouch.rollback('tall', 'testing'), 2, 'and are');
+SELECT is((SELECT cardinality(replaced) FROM smartpouch.deployments WHERE model = 'tall'), 999, 'one by one');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(151);
+SELECT plan(152);
 \i tiny.inc
 
 CREATE ROLE sp_owner;
@@ -324,6 +324,14 @@ SET LOCAL search_path = pg_temp, public, smartpouch;
 SELECT lives_ok($$ SELECT smartpouch.grant_access('sp_team', 'monitor') $$, 'a hostile search_path changes nothing');
 SELECT ok(has_function_privilege('sp_team', 'smartpouch.health()', 'EXECUTE'), 'of what is granted');
 RESET search_path;
+
+-- levels given and taken are in the audit
+CREATE ROLE sp_audited;
+SELECT smartpouch.grant_access('sp_audited', 'monitor'), smartpouch.grant_access('sp_audited', 'monitor'),
+	smartpouch.revoke_access('sp_audited', 'monitor') \gset
+SELECT results_eq($$ SELECT action::text COLLATE "default", detail FROM smartpouch.audit_event WHERE detail ->> 'role' = 'sp_audited' ORDER BY id $$,
+	$$ VALUES ('grant_access', '{"role": "sp_audited", "level": "monitor"}'::jsonb), ('revoke_access', '{"role": "sp_audited", "level": "monitor"}') $$,
+	'levels that were given and taken are in the audit');
 
 SELECT * FROM finish();
 ROLLBACK;
