@@ -154,7 +154,7 @@ evaluate(SpCallSite *site, const char *query)
 Datum
 smartpouch_evaluate(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, SP_EVALUATE_ROWS);
+	SpCallSite *site = sp_call_site_own(fcinfo, SP_EVALUATE_ROWS);
 
 	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	PG_RETURN_JSONB_P(evaluate(site, text_to_cstring(PG_GETARG_TEXT_PP(1))));

@@ -46,7 +46,7 @@ smartpouch_promote(PG_FUNCTION_ARGS)
 
 	sp_require_argument(fcinfo, 1, "version");
 	if (sp_registry_gate("promote()", model, PG_GETARG_INT32(1), stage, &gate))
-		evidence = sp_gate_pass(&gate, sp_call_site(fcinfo, 1), model, stage);
+		evidence = sp_gate_pass(&gate, model, stage);
 	sp_registry_promote(model, PG_GETARG_INT32(1), stage, note, evidence);
 	PG_RETURN_VOID();
 }

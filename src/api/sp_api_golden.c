@@ -25,7 +25,7 @@ PG_FUNCTION_INFO_V1(smartpouch_check_golden);
 Datum
 smartpouch_add_golden(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
+	SpCallSite *site = sp_call_site_own(fcinfo, 1);
 	SpGoldenRow golden = {
 		.features = PG_GETARG_JSONB_P(1),
 		.expected = PG_GETARG_JSONB_P(2),
@@ -60,7 +60,7 @@ smartpouch_drop_golden(PG_FUNCTION_ARGS)
 Datum
 smartpouch_check_golden(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
+	SpCallSite *site = sp_call_site_own(fcinfo, 1);
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SpGoldenRow *golden;
 	int			count;

@@ -71,19 +71,13 @@ predict_number(FunctionCallInfo fcinfo, SpCallSite *site, int arg)
 Datum
 smartpouch_predict(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
-
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
-	return predict_number(fcinfo, site, 1);
+	return predict_number(fcinfo, sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0)), 1);
 }
 
 Datum
 smartpouch_predict_version(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
-
-	sp_call_site_use_program(site, PG_GETARG_BYTEA_PP(0));
-	return predict_number(fcinfo, site, 1);
+	return predict_number(fcinfo, sp_call_site_by_program(fcinfo, PG_GETARG_BYTEA_PP(0)), 1);
 }
 
 Datum
@@ -106,10 +100,7 @@ predict_label(FunctionCallInfo fcinfo, SpCallSite *site, int arg)
 Datum
 smartpouch_predict_label(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
-
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
-	return predict_label(fcinfo, site, 1);
+	return predict_label(fcinfo, sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0)), 1);
 }
 
 Datum
@@ -126,9 +117,8 @@ smartpouch_predict_label_for(PG_FUNCTION_ARGS)
 static Datum
 predict_vector(FunctionCallInfo fcinfo, SpOutput output)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
+	SpCallSite *site = sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0));
 
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	predict_row(fcinfo, site, 1, 1u << output);
 	return sp_output_array(site->eval, output, 0);
 }
@@ -166,11 +156,10 @@ refuse_label(const SpCallSite *site, text *label)
 Datum
 smartpouch_predict_proba_label(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
+	SpCallSite *site = sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0));
 	text	   *label = PG_GETARG_TEXT_PP(2);
 	uint32		i;
 
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	predict_row(fcinfo, site, 1, 1u << SP_OUTPUT_PROBABILITIES);
 	i = sp_call_site_label(site, label);
 	if (i == site->model->image->n_labels)

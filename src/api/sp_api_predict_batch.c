@@ -76,7 +76,7 @@ check_array(const SpCallSite *site, ArrayType *array, Oid element)
 Datum
 smartpouch_predict_batch(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, BLOCK_ROWS);
+	SpCallSite *site = sp_call_site_own(fcinfo, BLOCK_ROWS);
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
 	Oid			element = getBaseType(ARR_ELEMTYPE(array));

@@ -101,10 +101,7 @@ predict_json(SpCallSite *site, Jsonb *features)
 Datum
 smartpouch_predict_json(PG_FUNCTION_ARGS)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
-
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
-	return predict_json(site, PG_GETARG_JSONB_P(1));
+	return predict_json(sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1));
 }
 
 Datum

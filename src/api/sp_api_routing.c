@@ -40,7 +40,7 @@ smartpouch_set_canary(PG_FUNCTION_ARGS)
 	SpGate		gate;
 
 	if (sp_registry_gate("set_canary()", model, version, stage, &gate))
-		evidence = sp_gate_pass(&gate, sp_call_site(fcinfo, 1), model, stage);
+		evidence = sp_gate_pass(&gate, model, stage);
 	sp_registry_set_beside(SP_CANARY, model, stage, version, PG_GETARG_FLOAT8(3), evidence);
 	PG_RETURN_VOID();
 }

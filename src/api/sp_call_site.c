@@ -16,19 +16,18 @@
 #include "server/sp_snapshot.h"
 
 /* A larger evaluator is made anew for each statement. */
-#define MAX_KEPT_BYTES (256 * 1024)
+#define MAX_IDLE_BYTES (256 * 1024)
+#define MAX_IDLE 16
 
-/*
- * What a site for one row leaves with a loaded model for the next one: making
- * it, and the plan of the row, takes several times as long as the prediction.
- */
-typedef struct SpKept
+/* Where calls come from, in fn_extra: several references may take turns there. */
+typedef struct Place
 {
-	SpFoundRows rows;			/* the version that the binder names */
-	SpEval	   *eval;
-	SpBinder	binder;
-	uint32		outputs;
-} SpKept;
+	SpCallSite *site;			/* NULL before the first call */
+	MemoryContextCallback leave;	/* of fn_mcxt */
+} Place;
+
+/* Sites that are set aside, the last one first. */
+static SpCallSite *idle = NULL;
 
 static bool
 same_version(const SpFoundRows *a, const SpFoundRows *b)
@@ -37,25 +36,15 @@ same_version(const SpFoundRows *a, const SpFoundRows *b)
 		strcmp(a->model.name, b->model.name) == 0;
 }
 
-/* Is it of a function for one row?  What a plan's node has is made for its own way to bind. */
-static bool
-serves_calls(const SpCallSite *site)
-{
-	return site->capacity == 1 && site->room == 0;
-}
-
-/* Leave what is complete with the model, unless another site has done so. */
+/* Runs when model_mcx goes, which may be because the model is dropped from memory. */
 static void
-keep(SpCallSite *site)
+forget_model(void *arg)
 {
-	SpKept	   *kept = site->kept;
+	SpCallSite *site = arg;
 
-	kept->rows = site->resolved.rows;
-	kept->eval = site->eval;
-	kept->binder = site->binder;
-	kept->outputs = site->outputs;
-	site->model->kept = kept;
-	site->model->kept_mcx = site->model_mcx;
+	site->model_mcx = NULL;
+	site->eval = NULL;
+	site->model = NULL;
 }
 
 /* Runs when the site goes, after an error too. */
@@ -63,17 +52,14 @@ static void
 release_model(void *arg)
 {
 	SpCallSite *site = arg;
+	SpLoadedModel *model = site->is_pinned ? site->model : NULL;
 
-	if (site->eval != NULL && serves_calls(site) && site->model->kept == NULL &&
-		MemoryContextMemAllocated(site->model_mcx, true) <= MAX_KEPT_BYTES)
-		keep(site);
-	else if (site->model_mcx != NULL)
+	site->is_pinned = false;
+	if (site->model_mcx != NULL)
 		MemoryContextDelete(site->model_mcx);
-	if (site->model)
-		sp_model_unpin(site->model);
-	site->model_mcx = NULL;
-	site->eval = NULL;
 	site->model = NULL;
+	if (model != NULL)
+		sp_model_unpin(model);
 }
 
 SpCallSite *
@@ -92,31 +78,80 @@ sp_call_site_make(MemoryContext parent, uint32 capacity, Size room)
 }
 
 SpCallSite *
-sp_call_site(FunctionCallInfo fcinfo, uint32 capacity)
+sp_call_site_own(FunctionCallInfo fcinfo, uint32 capacity)
 {
-	if (unlikely(fcinfo->flinfo->fn_extra == NULL))
+	if (fcinfo->flinfo->fn_extra == NULL)
 		fcinfo->flinfo->fn_extra = sp_call_site_make(fcinfo->flinfo->fn_mcxt, capacity, 0);
 	return fcinfo->flinfo->fn_extra;
 }
 
-/* Take what an earlier site has left with the model. */
-static bool
-take_kept(SpCallSite *site)
+/* Between statements a model is held by nobody, and what the next one may see differently is not remembered. */
+static void
+let_go(SpCallSite *site)
 {
-	SpKept	   *kept = site->model->kept;
+	if (site == NULL)
+		return;
+	if (site->is_pinned)
+		sp_model_unpin(site->model);
+	site->is_pinned = false;
+	site->argtype = InvalidOid;
+	site->shadow_error = 0;
+	let_go(site->canary.site);
+	let_go(site->shadow.site);
+}
 
-	if (kept == NULL || !serves_calls(site) || !same_version(&kept->rows, &site->resolved.rows))
-		return false;
-	site->model_mcx = site->model->kept_mcx;
-	site->kept = kept;
-	site->binder = kept->binder;
-	/* what a type's number stands for is looked up in each statement */
-	site->binder.kind = SP_FEATURES_UNKNOWN;
-	site->binder.row_number = 0;
-	site->outputs = kept->outputs;
-	site->eval = kept->eval;
-	site->model->kept = NULL;
-	return true;
+/* Past the first of these, sites are those that were set aside longest ago. */
+static void
+delete_idle_after(int n)
+{
+	SpCallSite **end = &idle;
+
+	while (*end != NULL && n-- > 0)
+		end = &(*end)->next;
+	while (*end != NULL)
+	{
+		SpCallSite *last = *end;
+
+		*end = last->next;
+		MemoryContextDelete(last->mcx);
+	}
+}
+
+/*
+ * The end of calls from a place, after an error too: nothing here raises.  The
+ * site is set aside if that is worth it.
+ */
+static void
+leave_place(void *arg)
+{
+	Place	   *place = arg;
+	SpCallSite *site = place->site;
+
+	place->site = NULL;
+	if (site == NULL)
+		return;
+	if (site->eval == NULL || MemoryContextMemAllocated(site->model_mcx, true) > MAX_IDLE_BYTES)
+	{
+		MemoryContextDelete(site->mcx);
+		return;
+	}
+	let_go(site);
+	site->next = idle;
+	idle = site;
+	delete_idle_after(MAX_IDLE);
+}
+
+static Place *
+make_place(FunctionCallInfo fcinfo)
+{
+	Place	   *place = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Place));
+
+	place->site = NULL;
+	place->leave.func = leave_place;
+	place->leave.arg = place;
+	MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, &place->leave);
+	fcinfo->flinfo->fn_extra = place;
+	return place;
 }
 
 /* Take fewer rows where the evaluator would not fit. */
@@ -140,6 +175,9 @@ equip(SpCallSite *site)
 
 	/* of the model, which outlives the site: children would be gone before the site is told to let go */
 	site->model_mcx = AllocSetContextCreate(site->model->mcx, "smartpouch evaluator", ALLOCSET_SMALL_SIZES);
+	site->forget.func = forget_model;
+	site->forget.arg = site;
+	MemoryContextRegisterResetCallback(site->model_mcx, &site->forget);
 	if (site->room != 0)
 		fit(site);
 	size = sp_eval_size(site->model->image, site->capacity);
@@ -148,7 +186,6 @@ equip(SpCallSite *site)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("model \"%s\" needs too much memory for one block of rows", rows->model.name)));
 	old = MemoryContextSwitchTo(site->model_mcx);
-	site->kept = palloc(sizeof(SpKept));
 	eval = sp_eval_init(sp_palloc_aligned(site->model_mcx, size, SP_IMAGE_ALIGN),
 						site->model->image, site->capacity, sp_interrupted, NULL);
 	sp_binder_init(&site->binder, site->model_mcx, site->model->image, eval,
@@ -163,14 +200,27 @@ static void
 serve(SpCallSite *site)
 {
 	site->model = sp_model_pin(&site->resolved.rows.version, sp_active_snapshot());
-	if (!take_kept(site))
-		equip(site);
+	site->is_pinned = true;
+	equip(site);
+}
+
+/* Has the site a model, which is pinned then?  One that was set aside may have lost it. */
+static bool
+has_model(SpCallSite *site)
+{
+	if (likely(site->is_pinned))
+		return site->eval != NULL;
+	if (site->model == NULL || !sp_model_pin_again(&site->model))
+		return false;
+	site->is_pinned = true;
+	sp_binder_resume(&site->binder);
+	return true;
 }
 
 static void
 move_to(SpCallSite *site, const SpResolved *resolved)
 {
-	bool		same = site->eval != NULL && same_version(&resolved->rows, &site->resolved.rows);
+	bool		same = same_version(&resolved->rows, &site->resolved.rows) && has_model(site);
 
 	if (!same)
 		release_model(site);
@@ -180,51 +230,95 @@ move_to(SpCallSite *site, const SpResolved *resolved)
 }
 
 static bool
-is_serving(SpCallSite *site, const char *ref, Size size)
+is_named(const SpCallSite *site, bool by_program, const char *ref, Size size)
 {
-	return site->eval != NULL && site->ref_size == size && site->user == GetUserId() &&
-		memcmp(site->ref, ref, size) == 0 && sp_resolved_holds(&site->resolved);
+	return site->ref_size == size && site->by_program == by_program && memcmp(site->ref, ref, size) == 0;
 }
 
-static void
-remember_ref(SpCallSite *site, const char *ref, Size size)
+/* Does the site serve what its reference means to this statement, for this user? */
+static bool
+is_serving(SpCallSite *site)
 {
+	return site->user == GetUserId() && sp_resolved_holds(&site->resolved) && has_model(site);
+}
+
+/* Find what a reference means now. */
+static void
+resolve(SpCallSite *site, bool by_program, const struct varlena *ref)
+{
+	Size		size = VARSIZE_ANY_EXHDR(ref);
+	SpResolved	resolved;
+
+	if (by_program)
+		sp_model_by_program((const uint8 *) VARDATA_ANY(ref), &resolved);
+	else
+		sp_model_ref(ref, SP_MAY_PREDICT, &resolved);
+	move_to(site, &resolved);
 	Assert(size <= sizeof(site->ref));
 	site->user = GetUserId();
+	site->by_program = by_program;
 	site->ref_size = size;
-	memcpy(site->ref, ref, size);
+	memcpy(site->ref, VARDATA_ANY(ref), size);
 }
 
 void
 sp_call_site_use(SpCallSite *site, text *ref)
 {
-	const char *bytes = VARDATA_ANY(ref);
-	Size		size = VARSIZE_ANY_EXHDR(ref);
-	SpResolved	resolved;
-
-	if (likely(is_serving(site, bytes, size)))
+	if (likely(is_named(site, false, VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref)) && is_serving(site)))
 		return;
-	sp_model_ref(ref, SP_MAY_PREDICT, &resolved);
-	move_to(site, &resolved);
-	remember_ref(site, bytes, size);
+	resolve(site, false, ref);
 }
 
-void
-sp_call_site_use_program(SpCallSite *site, bytea *program)
+/* One of those that are set aside, or a new one. */
+static SpCallSite *
+take_up(bool by_program, const char *ref, Size size)
 {
-	const char *bytes = VARDATA_ANY(program);
-	SpResolved	resolved;
+	for (SpCallSite **place = &idle; *place != NULL; place = &(*place)->next)
+	{
+		SpCallSite *site = *place;
 
+		if (!is_named(site, by_program, ref, size))
+			continue;
+		*place = site->next;
+		return site;
+	}
+	return sp_call_site_make(CacheMemoryContext, 1, 0);
+}
+
+static SpCallSite *
+site_of(FunctionCallInfo fcinfo, bool by_program, const struct varlena *ref)
+{
+	Place	   *place = fcinfo->flinfo->fn_extra;
+	const char *bytes = VARDATA_ANY(ref);
+	Size		size = VARSIZE_ANY_EXHDR(ref);
+
+	if (unlikely(place == NULL))
+		place = make_place(fcinfo);
+	if (unlikely(place->site == NULL || !is_named(place->site, by_program, bytes, size)))
+	{
+		leave_place(place);
+		place->site = take_up(by_program, bytes, size);
+	}
+	if (unlikely(!is_serving(place->site)))
+		resolve(place->site, by_program, ref);
+	return place->site;
+}
+
+SpCallSite *
+sp_call_site(FunctionCallInfo fcinfo, text *ref)
+{
+	return site_of(fcinfo, false, ref);
+}
+
+SpCallSite *
+sp_call_site_by_program(FunctionCallInfo fcinfo, bytea *program)
+{
 	if (VARSIZE_ANY_EXHDR(program) != SP_SHA256_SIZE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a SHA-256 hash has %d bytes, not %d", SP_SHA256_SIZE,
 						(int) VARSIZE_ANY_EXHDR(program))));
-	if (likely(is_serving(site, bytes, SP_SHA256_SIZE)))
-		return;
-	sp_model_by_program((const uint8 *) bytes, &resolved);
-	move_to(site, &resolved);
-	remember_ref(site, bytes, SP_SHA256_SIZE);
+	return site_of(fcinfo, true, program);
 }
 
 bool

@@ -1,8 +1,14 @@
 /*
  * src/api/sp_call_site.h
  *
- * What one call site of a prediction function keeps in fn_extra: the model it
- * serves, pinned, an evaluator, and the plan to bind features.
+ * What serves the calls of a prediction function from one place in a plan: the
+ * model, pinned, an evaluator, and the plan to bind features.
+ *
+ * A statement by key calls once, and making all this takes as long as several
+ * predictions.  So sites for calls of one row outlive the statement: at its end
+ * they are set aside, without their pins, and the next statement that names the
+ * same reference takes one up.  Whatever a new statement may see differently is
+ * asked again: the user, the snapshot, the model's place in memory.
  */
 #ifndef SP_CALL_SITE_H
 #define SP_CALL_SITE_H
@@ -25,15 +31,18 @@ typedef struct SpBesideSite
 
 typedef struct SpCallSite
 {
-	MemoryContext mcx;			/* child of fn_mcxt */
+	MemoryContext mcx;
 	MemoryContext model_mcx;	/* evaluator and plan, a child of the model's context; NULL without them */
-	struct SpKept *kept;		/* there, for what is left to the next site */
-	MemoryContextCallback release;
+	MemoryContextCallback release;	/* of mcx */
+	MemoryContextCallback forget;	/* of model_mcx */
+	struct SpCallSite *next;	/* of those that are set aside */
+	bool		by_program;		/* ref is the hash of a stored form */
 	Size		ref_size;
 	char		ref[SP_REFERENCE_SIZE];
 	SpResolved	resolved;
 	Oid			user;			/* who was found to have the right, while resolved holds */
-	SpLoadedModel *model;		/* pinned; NULL while there is none */
+	SpLoadedModel *model;		/* NULL while there is none */
+	bool		is_pinned;		/* it is, as long as the site is not set aside */
 	Oid			argtype;		/* of the features, once a call has looked */
 	uint32		capacity;		/* rows of the evaluator */
 	Size		room;			/* bytes that it may take at most if that holds one row; 0: any */
@@ -48,22 +57,25 @@ typedef struct SpCallSite
 	TimestampTz shadow_failed;	/* the one set then */
 } SpCallSite;
 
-/* The call site of this call, made at its first; evaluators for capacity rows. */
-extern SpCallSite *sp_call_site(FunctionCallInfo fcinfo, uint32 capacity);
+/*
+ * The site of this call, with what the reference (or hash) means to this
+ * statement.  Raises what sp_model_ref.h says, for the right to predict.
+ */
+extern SpCallSite *sp_call_site(FunctionCallInfo fcinfo, text *ref);
+extern SpCallSite *sp_call_site_by_program(FunctionCallInfo fcinfo, bytea *program);
 
 /*
- * One that lives in a child of parent and is released with it.  Its evaluator
+ * A site that lives in a child of parent and is released with it.  Its evaluator
  * takes room bytes at most (0: any number), and fewer rows than capacity if
  * they would not fit, but always one; site->capacity says how many.
  */
 extern SpCallSite *sp_call_site_make(MemoryContext parent, uint32 capacity, Size room);
 
-/*
- * Make the site serve what the reference (or hash) means to this statement.
- * Raises what sp_model_ref.h says, for the right to predict.
- */
+/* One that is this call's alone, for as long as its fn_extra lives. */
+extern SpCallSite *sp_call_site_own(FunctionCallInfo fcinfo, uint32 capacity);
+
+/* Make such a site serve what the reference means to this statement; raises as sp_call_site. */
 extern void sp_call_site_use(SpCallSite *site, text *ref);
-extern void sp_call_site_use_program(SpCallSite *site, bytea *program);
 
 /*
  * Evaluate rows that are bound.  wanted is a mask of 1 << SpOutput; asking for

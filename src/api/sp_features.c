@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "access/tupmacs.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -58,6 +59,15 @@ sp_binder_init(SpBinder *binder, MemoryContext mcx, const SpImage *image,
 		binder->single = sp_eval_input(eval, 0);
 	if (GetDatabaseEncoding() != PG_UTF8)
 		convert_names(binder);
+}
+
+/* The server's own types are what they are; the plan of a row type tells by itself. */
+void
+sp_binder_resume(SpBinder *binder)
+{
+	binder->row_number = 0;
+	if (binder->argtype >= FirstGenbkiObjectId && !sp_row_type_is_planned(binder, binder->argtype))
+		binder->kind = SP_FEATURES_UNKNOWN;
 }
 
 bool

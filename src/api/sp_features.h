@@ -73,6 +73,9 @@ typedef struct SpBinder
 extern void sp_binder_init(SpBinder *binder, MemoryContext mcx, const SpImage *image,
 						   SpEval *eval, const char *subject);
 
+/* A later statement binds: what a type's number stands for may have changed since. */
+extern void sp_binder_resume(SpBinder *binder);
+
 /*
  * Fill row number row of the evaluator from features; true if a value is
  * missing.  Works in the current memory context, which should be short-lived.

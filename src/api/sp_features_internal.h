@@ -49,6 +49,9 @@ extern bool sp_feature_knows_text(const SpBinder *binder, uint32 feature, const 
 
 extern void sp_refuse_length(const SpBinder *binder, int64 length) SP_NORETURN;
 
+/* Is the plan for rows of the named type, as it is now? */
+extern bool sp_row_type_is_planned(const SpBinder *binder, Oid type);
+
 /* Is the plan for rows of this shape? */
 extern bool sp_row_is_planned(const SpBinder *binder, HeapTupleHeader header);
 extern bool sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row);

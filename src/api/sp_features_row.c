@@ -234,6 +234,7 @@ make_plan(SpBinder *binder, Oid type, int32 typmod, uint64 row_id)
 		pfree(binder->nulls);
 	}
 	binder->row_id = 0;
+	binder->row_type = NULL;
 	binder->row_desc = desc;
 	binder->values = palloc(mul_size(Max(desc->natts, 1), sizeof(Datum)));
 	binder->nulls = palloc(mul_size(Max(desc->natts, 1), sizeof(bool)));
@@ -244,9 +245,9 @@ make_plan(SpBinder *binder, Oid type, int32 typmod, uint64 row_id)
 	binder->row_id = row_id;
 }
 
-/* For a named type its cache entry tells whether the shape is still the one of the plan. */
-static bool
-is_planned(const SpBinder *binder, Oid type)
+/* Its cache entry tells whether the shape is still the one of the plan. */
+bool
+sp_row_type_is_planned(const SpBinder *binder, Oid type)
 {
 	return binder->row_type != NULL && binder->row_type->type_id == type &&
 		binder->row_type->tupDesc_identifier == binder->row_id;
@@ -257,7 +258,7 @@ sp_row_is_planned(const SpBinder *binder, HeapTupleHeader header)
 {
 	Oid			type = HeapTupleHeaderGetTypeId(header);
 
-	return is_planned(binder, type) ||
+	return sp_row_type_is_planned(binder, type) ||
 		assign_record_type_identifier(type, HeapTupleHeaderGetTypMod(header)) == binder->row_id;
 }
 
@@ -333,7 +334,7 @@ take_apart(SpBinder *binder, HeapTupleHeader header, uint32 row)
 static void
 plan_row(SpBinder *binder, Oid type, int32 typmod)
 {
-	if (!is_planned(binder, type))
+	if (!sp_row_type_is_planned(binder, type))
 	{
 		uint64		row_id = assign_record_type_identifier(type, typmod);
 

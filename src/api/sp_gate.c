@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "api/sp_features_internal.h"
+#include "api/sp_call_site.h"
 #include "api/sp_gate.h"
 #include "api/sp_golden.h"
 #include "api/sp_result.h"
@@ -228,8 +229,9 @@ fail(Passage *passage, const char *fmt,...)
 }
 
 static void
-pass_golden(Passage *passage, SpCallSite *site, const char *model)
+pass_golden(Passage *passage, const char *model)
 {
+	SpCallSite *site = sp_call_site_make(CurrentMemoryContext, 1, 0);
 	SpGoldenRow *golden;
 	int			count;
 	int			wrong = 0;
@@ -359,7 +361,7 @@ pass_second_person(Passage *passage)
 }
 
 Jsonb *
-sp_gate_pass(const SpGate *gate, SpCallSite *site, const char *model, const char *stage)
+sp_gate_pass(const SpGate *gate, const char *model, const char *stage)
 {
 	Passage		passage = {.gate = gate};
 	Rule		rule;
@@ -368,7 +370,7 @@ sp_gate_pass(const SpGate *gate, SpCallSite *site, const char *model, const char
 	initStringInfo(&passage.failures);
 	(void) pushJsonbValue(&passage.evidence, WJB_BEGIN_OBJECT, NULL);
 	if (rule.golden)
-		pass_golden(&passage, site, model);
+		pass_golden(&passage, model);
 	if (rule.n_bounds > 0)
 		pass_bounds(&passage, &rule);
 	if (rule.served > 0)

@@ -18,7 +18,6 @@
 
 #include "utils/jsonb.h"
 
-#include "api/sp_call_site.h"
 #include "registry/sp_registry.h"
 
 /* 22023 for what is no rule; "served" needs a stage below. */
@@ -26,9 +25,8 @@ extern void sp_gate_check_rule(const char *stage, Jsonb *rule);
 
 /*
  * What the version has shown, as one object; raises 55000 that says of every
- * rule that it does not meet what was asked and what was found.  site is for
- * the evaluation of golden rows.
+ * rule that it does not meet what was asked and what was found.
  */
-extern Jsonb *sp_gate_pass(const SpGate *gate, SpCallSite *site, const char *model, const char *stage);
+extern Jsonb *sp_gate_pass(const SpGate *gate, const char *model, const char *stage);
 
 #endif

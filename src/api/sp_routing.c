@@ -74,10 +74,9 @@ sp_site_beside(SpCallSite *site, SpBesideSite *beside, int32 version)
 SpCallSite *
 sp_route(FunctionCallInfo fcinfo)
 {
-	SpCallSite *site = sp_call_site(fcinfo, 1);
+	SpCallSite *site = sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0));
 	const SpFoundRows *rows = &site->resolved.rows;
 
-	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
 	if (likely(rows->routing.canary_version == 0) || !is_canarys(rows, PG_GETARG_TEXT_PP(1)))
 		return site;
 	return sp_site_beside(site, &site->canary, rows->routing.canary_version);

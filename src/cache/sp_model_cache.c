@@ -204,7 +204,6 @@ add(const uint8 *program, MemoryContext mcx, const SpImage *image, const SpShare
 	if (shared != NULL)
 		model->shared = *shared;
 	model->changes = sp_shared_changes();
-	model->kept = NULL;
 	MemoryContextSetParent(mcx, CacheMemoryContext);
 	total_size += model->size;
 	return model;
@@ -303,18 +302,24 @@ adopt_shared(SpLoadedModel *model)
 	return add_shared(program, &shared);
 }
 
-/* Find an entry that can be used, pinned in shared memory if it is there. */
+/* Can an entry be used as it is?  Then it is pinned in shared memory if it is there. */
+static bool
+is_usable(SpLoadedModel *model)
+{
+	if (model->pins > 0)
+		return true;
+	return model->is_shared ? sp_shared_pin(&model->shared) : model->changes == sp_shared_changes();
+}
+
 static SpLoadedModel *
 find(const uint8 *program)
 {
 	SpLoadedModel *model = hash_search(models, program, HASH_FIND, NULL);
 
-	if (model == NULL || model->pins > 0)
+	if (model == NULL || is_usable(model))
 		return model;
 	if (!model->is_shared)
-		return model->changes == sp_shared_changes() ? model : adopt_shared(model);
-	if (sp_shared_pin(&model->shared))
-		return model;
+		return adopt_shared(model);
 	drop(model);
 	return NULL;
 }
@@ -371,6 +376,15 @@ sweep(void)
 	pfree(facts);
 }
 
+static void
+count_pin(SpLoadedModel *model)
+{
+	model->pins++;
+	model->hits++;
+	model->last_used = ++use_counter;
+	model->last_pinned = GetCurrentStatementStartTimestamp();
+}
+
 SpLoadedModel *
 sp_model_pin(const SpVersionRow *version, Snapshot snapshot)
 {
@@ -383,12 +397,20 @@ sp_model_pin(const SpVersionRow *version, Snapshot snapshot)
 	model = find(version->program);
 	if (model == NULL)
 		model = load(version, snapshot);
-	model->pins++;
-	model->hits++;
-	model->last_used = ++use_counter;
-	model->last_pinned = GetCurrentStatementStartTimestamp();
+	count_pin(model);
 	make_room();
 	return model;
+}
+
+bool
+sp_model_pin_again(SpLoadedModel **model)
+{
+	sweep();
+	drop_evicted();
+	if (*model == NULL || !is_usable(*model))
+		return false;
+	count_pin(*model);
+	return true;
 }
 
 void

@@ -34,8 +34,6 @@ typedef struct SpLoadedModel
 	bool		is_shared;
 	SpSharedImage shared;
 	uint64		changes;		/* of the shared cache when this was loaded as our own */
-	void	   *kept;			/* what a user of the model has left for the next one, or NULL */
-	MemoryContext kept_mcx;		/* where that is, a child of mcx */
 } SpLoadedModel;
 
 /* Once per process, from _PG_init. */
@@ -49,6 +47,12 @@ extern void sp_model_cache_registry_changed(void);
  * the stored form is damaged.
  */
 extern SpLoadedModel *sp_model_pin(const SpVersionRow *version, Snapshot snapshot);
+/*
+ * Pin a model that was pinned before and let go.  *model must become NULL when
+ * the model's context is reset.  False if the model is no longer to be used:
+ * see sp_model_pin then.
+ */
+extern bool sp_model_pin_again(SpLoadedModel **model);
 extern void sp_model_unpin(SpLoadedModel *model);
 
 /* Load into shared memory, though this backend may have its own copy; true when it is there. */

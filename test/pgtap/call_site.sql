@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(43);
+SELECT plan(53);
 \i tiny.inc
 
 SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' \gset
@@ -96,6 +96,35 @@ SELECT is(array_agg(round(smartpouch.predict_proba('c:1', ARRAY[40, 60], label):
 FROM (VALUES ('0'), ('1'), ('1'), ('0')) v (label), (SELECT smartpouch.predict_proba('c:1', ARRAY[40, 60]) AS p) q;
 SELECT throws_like($$ SELECT smartpouch.predict_proba('c:1', ARRAY[40, 60], label) FROM (VALUES ('1'), ('10')) v (label) $$,
 	'%has no label "10"', 'a label that begins like the one before');
+
+-- references in turns at one place, more of them than sites are set aside for
+SELECT is(array_agg(DISTINCT (smartpouch.predict_json(ref, '{"age": 40, "weight": 60}') ->> 'model') || ':' ||
+		(smartpouch.predict_json(ref, '{"age": 40, "weight": 60}') ->> 'version') = ref), ARRAY[true], 'references in turns')
+FROM (VALUES ('m:1'), ('m:2'), ('n:1'), ('c:1')) v (ref), generate_series(1, 3);
+SELECT count(smartpouch.set_alias('m', 'alias' || i, 1 + i % 2)) FROM generate_series(1, 40) i \gset
+SELECT is(array_agg(DISTINCT smartpouch.predict_json('m@alias' || i, '{"age": 40, "weight": 60}') ->> 'version' = (1 + i % 2)::text), ARRAY[true],
+	'forty references') FROM generate_series(1, 40) i, generate_series(1, 2);
+SELECT ok(count(*) FILTER (WHERE name = 'smartpouch call site') BETWEEN 1 AND 17, 'sites that are set aside have a limit')
+FROM pg_backend_memory_contexts;
+SELECT ok(count(*) FILTER (WHERE name = 'smartpouch evaluator') BETWEEN 1 AND 17, 'and so have evaluators')
+FROM pg_backend_memory_contexts;
+
+-- what the next statement sees differently
+SELECT is(smartpouch.predict('m@alias2', ARRAY[40, 60]), 1.75::float8, 'an alias');
+SELECT smartpouch.evict_model('m:1') \gset
+SELECT is(smartpouch.predict('m@alias2', ARRAY[40, 60]), 1.75::float8, 'a model that was dropped from memory');
+SELECT smartpouch.set_alias('m', 'alias2', 2) \gset
+SELECT is(smartpouch.predict_json('m@alias2', '[40, 60]') ->> 'version', '2', 'an alias that moves');
+CREATE ROLE call_site_stranger;
+GRANT USAGE ON SCHEMA smartpouch TO call_site_stranger;
+GRANT EXECUTE ON FUNCTION smartpouch.predict(text, anyelement) TO call_site_stranger;
+SET LOCAL ROLE call_site_stranger;
+PREPARE stranger AS SELECT smartpouch.predict('m@alias2', ARRAY[40, 60]);
+SELECT throws_ok('EXECUTE stranger', '42501', NULL, 'another user');
+RESET ROLE;
+SELECT is(smartpouch.predict('m@alias2', ARRAY[40, 60]), 1.75::float8, 'the one before again');
+SELECT smartpouch.drop_alias('m', 'alias2') \gset
+SELECT throws_ok($$ SELECT smartpouch.predict('m@alias2', ARRAY[40, 60]) $$, '42704', NULL, 'an alias that is gone');
 
 SELECT * FROM finish();
 ROLLBACK;
