@@ -144,8 +144,12 @@ SERVER_OBJS = \
 	src/server/sp_hash.o \
 	src/server/sp_key_file.o \
 	src/server/sp_memory.o \
+	src/server/sp_metrics.o \
 	src/server/sp_role.o \
-	src/server/sp_snapshot.o
+	src/server/sp_series.o \
+	src/server/sp_shared_area.o \
+	src/server/sp_snapshot.o \
+	src/server/sp_worker_counts.o
 
 REGISTRY_OBJS = \
 	src/registry/sp_reference.o \
@@ -203,6 +207,7 @@ API_OBJS = \
 	src/api/sp_api_health.o \
 	src/api/sp_api_history.o \
 	src/api/sp_api_import.o \
+	src/api/sp_api_metrics.o \
 	src/api/sp_api_model.o \
 	src/api/sp_api_operation.o \
 	src/api/sp_api_permission.o \
@@ -215,6 +220,7 @@ API_OBJS = \
 	src/api/sp_api_snapshot.o \
 	src/api/sp_api_trigger.o \
 	src/api/sp_arguments.o \
+	src/api/sp_call_count.o \
 	src/api/sp_call_site.o \
 	src/api/sp_evaluate.o \
 	src/api/sp_features.o \
@@ -272,6 +278,7 @@ INSTALL_SQL = \
 	sql/install/39_gates.sql \
 	sql/install/40_predict.sql \
 	sql/install/44_audit.sql \
+	sql/install/46_metrics.sql \
 	sql/install/47_health.sql \
 	sql/install/50_operation.sql \
 	sql/install/55_cache.sql \
@@ -279,6 +286,7 @@ INSTALL_SQL = \
 	sql/install/70_permissions.sql \
 	sql/install/80_views.sql \
 	sql/install/81_routing_views.sql \
+	sql/install/82_metrics_views.sql \
 	sql/install/84_access_objects.sql \
 	sql/install/85_access.sql \
 	sql/install/90_grants.sql

@@ -7,11 +7,14 @@
 
 #include "fmgr.h"
 
+#include "api/sp_call_count.h"
 #include "auth/sp_audit.h"
 #include "cache/sp_model_cache.h"
 #include "registry/sp_registry.h"
 #include "scan/sp_scan.h"
 #include "server/sp_guc.h"
+#include "server/sp_series.h"
+#include "server/sp_worker_counts.h"
 
 SP_MODULE_MAGIC;
 
@@ -22,8 +25,11 @@ void
 _PG_init(void)
 {
 	sp_guc_init();
+	sp_series_init();
+	sp_worker_counts_init();
 	sp_registry_init();
 	sp_audit_init();
 	sp_model_cache_init();
+	sp_call_count_init();
 	sp_scan_init();
 }

@@ -4,8 +4,11 @@
 CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	RETURNS SETOF record LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$ VALUES
+	('_call_counts', 'monitor'),
 	('_can_see', 'predictor deployer monitor'),
 	('_cluster_id', 'predictor deployer monitor'),
+	('_database_counts', 'monitor'),
+	('_latency_bounds', 'monitor'),
 	('_model_cache', 'monitor'),
 	('_shadow_counts', 'deployer monitor'),
 	('accuracy', 'predictor deployer'),
@@ -37,9 +40,11 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('import_upload', 'deployer'),
 	('inspect_model', 'deployer'),
 	('live', 'predictor deployer monitor'),
+	('latency_quantile', 'monitor'),
 	('log_loss', 'predictor deployer'),
 	('mae', 'predictor deployer'),
 	('mape', 'predictor deployer'),
+	('metrics_info', 'monitor'),
 	('model_artifact', 'deployer'),
 	('precision_score', 'predictor deployer'),
 	('predict', 'predictor deployer'),
@@ -62,6 +67,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('registry_digest', 'monitor'),
 	('rename_model', 'deployer'),
 	('repair_triggers', ''),
+	('reset_metrics', ''),
 	('restore_snapshot', 'deployer'),
 	('revoke_access', ''),
 	('revoke_model', 'deployer'),
@@ -91,12 +97,14 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('evaluations', 'deployer monitor'),
 	('gates', 'predictor deployer monitor'),
 	('history', 'deployer monitor'),
+	('metrics', 'monitor'),
 	('model_cache', 'monitor'),
 	('model_grants', 'deployer monitor'),
 	('models', 'predictor deployer monitor'),
 	('shadows', 'deployer monitor'),
 	('snapshots', 'deployer monitor'),
 	('stages', 'predictor deployer monitor'),
+	('usage', 'monitor'),
 	('versions', 'predictor deployer monitor')
 $$;
 COMMENT ON FUNCTION smartpouch._access_objects() IS

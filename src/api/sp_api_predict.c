@@ -11,6 +11,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "api/sp_call_count.h"
 #include "api/sp_call_site.h"
 #include "api/sp_result.h"
 #include "api/sp_routing.h"
@@ -68,20 +69,20 @@ predict_number(FunctionCallInfo fcinfo, SpCallSite *site, int arg)
 	PG_RETURN_FLOAT8(site->model->label_numbers[label_index(site)]);
 }
 
-Datum
-smartpouch_predict(PG_FUNCTION_ARGS)
+static Datum
+call_predict(FunctionCallInfo fcinfo)
 {
 	return predict_number(fcinfo, sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0)), 1);
 }
 
-Datum
-smartpouch_predict_version(PG_FUNCTION_ARGS)
+static Datum
+call_predict_version(FunctionCallInfo fcinfo)
 {
 	return predict_number(fcinfo, sp_call_site_by_program(fcinfo, PG_GETARG_BYTEA_PP(0)), 1);
 }
 
-Datum
-smartpouch_predict_for(PG_FUNCTION_ARGS)
+static Datum
+call_predict_for(FunctionCallInfo fcinfo)
 {
 	SpCallSite *site = sp_route(fcinfo);
 	Datum		number = predict_number(fcinfo, site, 2);
@@ -97,14 +98,14 @@ predict_label(FunctionCallInfo fcinfo, SpCallSite *site, int arg)
 	PG_RETURN_TEXT_P(sp_text_from_utf8(sp_image_label(site->model->image, label_index(site))));
 }
 
-Datum
-smartpouch_predict_label(PG_FUNCTION_ARGS)
+static Datum
+call_predict_label(FunctionCallInfo fcinfo)
 {
 	return predict_label(fcinfo, sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0)), 1);
 }
 
-Datum
-smartpouch_predict_label_for(PG_FUNCTION_ARGS)
+static Datum
+call_predict_label_for(FunctionCallInfo fcinfo)
 {
 	SpCallSite *site = sp_route(fcinfo);
 	Datum		label = predict_label(fcinfo, site, 2);
@@ -123,14 +124,14 @@ predict_vector(FunctionCallInfo fcinfo, SpOutput output)
 	return sp_output_array(site->eval, output, 0);
 }
 
-Datum
-smartpouch_predict_proba(PG_FUNCTION_ARGS)
+static Datum
+call_predict_proba(FunctionCallInfo fcinfo)
 {
 	return predict_vector(fcinfo, SP_OUTPUT_PROBABILITIES);
 }
 
-Datum
-smartpouch_predict_raw(PG_FUNCTION_ARGS)
+static Datum
+call_predict_raw(FunctionCallInfo fcinfo)
 {
 	return predict_vector(fcinfo, SP_OUTPUT_RAW);
 }
@@ -153,8 +154,8 @@ refuse_label(const SpCallSite *site, text *label)
 			 errdetail("Its labels are: %s.", list.data)));
 }
 
-Datum
-smartpouch_predict_proba_label(PG_FUNCTION_ARGS)
+static Datum
+call_predict_proba_label(FunctionCallInfo fcinfo)
 {
 	SpCallSite *site = sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0));
 	text	   *label = PG_GETARG_TEXT_PP(2);
@@ -165,4 +166,54 @@ smartpouch_predict_proba_label(PG_FUNCTION_ARGS)
 	if (i == site->model->image->n_labels)
 		refuse_label(site, label);
 	PG_RETURN_FLOAT8(sp_eval_output_number(site->eval, SP_OUTPUT_PROBABILITIES, 0, i));
+}
+
+/* ---- as SQL calls them ---- */
+
+Datum
+smartpouch_predict(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict);
+}
+
+Datum
+smartpouch_predict_version(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_version);
+}
+
+Datum
+smartpouch_predict_for(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_for);
+}
+
+Datum
+smartpouch_predict_label(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_label);
+}
+
+Datum
+smartpouch_predict_label_for(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_label_for);
+}
+
+Datum
+smartpouch_predict_proba(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_proba);
+}
+
+Datum
+smartpouch_predict_proba_label(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_proba_label);
+}
+
+Datum
+smartpouch_predict_raw(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_raw);
 }

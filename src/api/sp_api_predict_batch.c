@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "api/sp_call_count.h"
 #include "api/sp_call_site.h"
 #include "api/sp_features_internal.h"
 #include "api/sp_result.h"
@@ -73,8 +74,8 @@ check_array(const SpCallSite *site, ArrayType *array, Oid element)
 		sp_refuse_length(&site->binder, ARR_DIMS(array)[1]);
 }
 
-Datum
-smartpouch_predict_batch(PG_FUNCTION_ARGS)
+static Datum
+predict_batch(FunctionCallInfo fcinfo)
 {
 	SpCallSite *site = sp_call_site_own(fcinfo, BLOCK_ROWS);
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -89,12 +90,14 @@ smartpouch_predict_batch(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
+	sp_count_site(site);
 	if (ARR_NDIM(array) == 0)
 		return (Datum) 0;
 	check_array(site, array, element);
 	wanted = sp_image_outputs(site->model->image) & ~(1u << SP_OUTPUT_RAW);
 	rows = ARR_DIMS(array)[0];
 	width = ARR_DIMS(array)[1];
+	sp_count_rows((uint64) rows);
 	block_mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch block", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(block_mcx);
 	for (int first = 0; first < rows; first += BLOCK_ROWS)
@@ -117,4 +120,10 @@ smartpouch_predict_batch(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(block_mcx);
 	return (Datum) 0;
+}
+
+Datum
+smartpouch_predict_batch(PG_FUNCTION_ARGS)
+{
+	return sp_counted_batch(fcinfo, predict_batch);
 }

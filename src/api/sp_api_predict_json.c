@@ -9,6 +9,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "api/sp_call_count.h"
 #include "api/sp_call_site.h"
 #include "api/sp_result.h"
 #include "api/sp_routing.h"
@@ -98,18 +99,30 @@ predict_json(SpCallSite *site, Jsonb *features)
 	return outputs_json(site);
 }
 
-Datum
-smartpouch_predict_json(PG_FUNCTION_ARGS)
+static Datum
+call_predict_json(FunctionCallInfo fcinfo)
 {
 	return predict_json(sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1));
 }
 
-Datum
-smartpouch_predict_json_for(PG_FUNCTION_ARGS)
+static Datum
+call_predict_json_for(FunctionCallInfo fcinfo)
 {
 	SpCallSite *site = sp_route(fcinfo);
 	Datum		answer = predict_json(site, PG_GETARG_JSONB_P(2));
 
 	sp_shadow(site, JSONBOID, PG_GETARG_DATUM(2));
 	return answer;
+}
+
+Datum
+smartpouch_predict_json(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_json);
+}
+
+Datum
+smartpouch_predict_json_for(PG_FUNCTION_ARGS)
+{
+	return sp_counted(fcinfo, call_predict_json_for);
 }

@@ -5,15 +5,21 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "api/sp_call_count.h"
 #include "api/sp_call_site.h"
 #include "api/sp_model_ref.h"
 #include "api/sp_result.h"
+#include "server/sp_clock.h"
 #include "server/sp_error.h"
 #include "server/sp_memory.h"
 #include "server/sp_snapshot.h"
+
+/* An evaluation that is expected to take longer is worth a look at the clock of the CPU, which takes 1 us. */
+#define LONG_NS 100000
 
 /* A larger evaluator is made anew for each statement. */
 #define MAX_IDLE_BYTES (256 * 1024)
@@ -24,6 +30,7 @@ typedef struct Place
 {
 	SpCallSite *site;			/* NULL before the first call */
 	MemoryContextCallback leave;	/* of fn_mcxt */
+	uint32		calls;
 } Place;
 
 /* Sites that are set aside, the last one first. */
@@ -96,6 +103,7 @@ let_go(SpCallSite *site)
 	site->is_pinned = false;
 	site->argtype = InvalidOid;
 	site->shadow_error = 0;
+	site->tally = NULL;
 	let_go(site->canary.site);
 	let_go(site->shadow.site);
 }
@@ -147,6 +155,7 @@ make_place(FunctionCallInfo fcinfo)
 	Place	   *place = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Place));
 
 	place->site = NULL;
+	place->calls = 0;
 	place->leave.func = leave_place;
 	place->leave.arg = place;
 	MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, &place->leave);
@@ -225,6 +234,7 @@ move_to(SpCallSite *site, const SpResolved *resolved)
 	if (!same)
 		release_model(site);
 	site->resolved = *resolved;
+	site->tally = NULL;
 	if (!same)
 		serve(site);
 }
@@ -301,7 +311,16 @@ site_of(FunctionCallInfo fcinfo, bool by_program, const struct varlena *ref)
 	}
 	if (unlikely(!is_serving(place->site)))
 		resolve(place->site, by_program, ref);
+	sp_count_site(place->site);
 	return place->site;
+}
+
+uint32
+sp_call_site_calls(FunctionCallInfo fcinfo)
+{
+	Place	   *place = fcinfo->flinfo->fn_extra;
+
+	return place == NULL ? 0 : ++place->calls;
 }
 
 SpCallSite *
@@ -391,10 +410,28 @@ check_outputs(SpCallSite *site, uint32 wanted)
 	site->outputs = wanted;
 }
 
+/* As sp_evaluate, by both clocks. */
+static void
+evaluate_timed(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing)
+{
+	uint64		cpu = sp_cpu_clock();
+	instr_time	began;
+	instr_time	ended;
+
+	INSTR_TIME_SET_CURRENT(began);
+	sp_evaluate(site->eval, rows, wanted, has_missing, site->binder.subject);
+	INSTR_TIME_SET_CURRENT(ended);
+	INSTR_TIME_SUBTRACT(ended, began);
+	sp_count_cpu((uint64) sp_instr_time_ns_compat(ended), sp_cpu_clock() - cpu);
+}
+
 void
 sp_call_site_run(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing)
 {
 	if (unlikely(site->outputs != wanted))
 		check_outputs(site, wanted);
-	sp_evaluate(site->eval, rows, wanted, has_missing, site->binder.subject);
+	if (unlikely(rows * site->resolved.rows.version.row_cost >= LONG_NS) && site->tally != NULL)
+		evaluate_timed(site, rows, wanted, has_missing);
+	else
+		sp_evaluate(site->eval, rows, wanted, has_missing, site->binder.subject);
 }

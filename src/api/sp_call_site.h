@@ -50,6 +50,8 @@ typedef struct SpCallSite
 	SpBinder	binder;
 	uint32		outputs;		/* mask that was last checked against the model */
 	uint32		last_label;		/* that sp_call_site_label found */
+	struct SpTally *tally;		/* where answers are counted; NULL until it is looked up, or if they are not */
+	const struct SpCallSite *beside;	/* the site that this one is the canary or shadow of, or NULL */
 	SpBesideSite canary;
 	SpBesideSite shadow;
 	MemoryContext shadow_mcx;	/* for what binding the shadow's features takes; NULL until it is used */
@@ -63,6 +65,9 @@ typedef struct SpCallSite
  */
 extern SpCallSite *sp_call_site(FunctionCallInfo fcinfo, text *ref);
 extern SpCallSite *sp_call_site_by_program(FunctionCallInfo fcinfo, bytea *program);
+
+/* How many calls have had a site there before this one, as far as they were asked for. */
+extern uint32 sp_call_site_calls(FunctionCallInfo fcinfo);
 
 /*
  * A site that lives in a child of parent and is released with it.  Its evaluator

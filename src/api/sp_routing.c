@@ -7,6 +7,7 @@
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 
+#include "api/sp_call_count.h"
 #include "api/sp_routing.h"
 #include "server/sp_hash.h"
 
@@ -55,7 +56,10 @@ sp_site_beside(SpCallSite *site, SpBesideSite *beside, int32 version)
 	const char *model = site->resolved.rows.model.name;
 
 	if (beside->site == NULL)
+	{
 		beside->site = sp_call_site_make(site->mcx, site->capacity, site->room);
+		beside->site->beside = site;
+	}
 	/* name:version is shorter than the longest name@stage */
 	if (beside->ref == NULL)
 		beside->ref = MemoryContextAlloc(site->mcx, VARHDRSZ + SP_REFERENCE_SIZE);
@@ -76,8 +80,11 @@ sp_route(FunctionCallInfo fcinfo)
 {
 	SpCallSite *site = sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0));
 	const SpFoundRows *rows = &site->resolved.rows;
+	SpCallSite *canary;
 
 	if (likely(rows->routing.canary_version == 0) || !is_canarys(rows, PG_GETARG_TEXT_PP(1)))
 		return site;
-	return sp_site_beside(site, &site->canary, rows->routing.canary_version);
+	canary = sp_site_beside(site, &site->canary, rows->routing.canary_version);
+	sp_count_site(canary);
+	return canary;
 }

@@ -7,6 +7,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -18,6 +19,7 @@
 #include "server/sp_error.h"
 #include "server/sp_guc.h"
 #include "server/sp_memory.h"
+#include "server/sp_metrics.h"
 
 /* Below this every integer is a double of its own. */
 #define MAX_EXACT_INTEGER 9007199254740992.0
@@ -126,6 +128,7 @@ make_room(void)
 		if (oldest == NULL)
 			break;
 		drop(oldest);
+		sp_metrics_cache(SP_CELL_CACHE_EVICTIONS);
 	}
 }
 
@@ -186,6 +189,31 @@ load_image(const SpVersionRow *version, Snapshot snapshot, MemoryContext mcx)
 	return image;
 }
 
+/* As load_image, counted with its time. */
+static const SpImage *
+load_counted(const SpVersionRow *version, Snapshot snapshot, MemoryContext mcx)
+{
+	const SpImage *volatile image = NULL;
+	instr_time	began;
+	instr_time	ended;
+
+	sp_metrics_cache(SP_CELL_CACHE_MISSES);
+	INSTR_TIME_SET_CURRENT(began);
+	PG_TRY();
+	{
+		image = load_image(version, snapshot, mcx);
+	}
+	PG_FINALLY();
+	{
+		INSTR_TIME_SET_CURRENT(ended);
+		INSTR_TIME_SUBTRACT(ended, began);
+		sp_metrics_loaded(&version->model_id, version->version, (uint64) sp_instr_time_ns_compat(ended),
+						  image != NULL);
+	}
+	PG_END_TRY();
+	return image;
+}
+
 /* Make the entry for an image in mcx, or for a shared one that is pinned. */
 static SpLoadedModel *
 add(const uint8 *program, MemoryContext mcx, const SpImage *image, const SpSharedImage *shared)
@@ -237,7 +265,7 @@ load_own(const SpVersionRow *version, Snapshot snapshot)
 	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch model",
 											  ALLOCSET_SMALL_SIZES);
 
-	return add(version->program, mcx, load_image(version, snapshot, mcx), NULL);
+	return add(version->program, mcx, load_counted(version, snapshot, mcx), NULL);
 }
 
 /* The slot is claimed: fill it, or keep the image as our own if it has no place. */
@@ -252,7 +280,7 @@ load_claimed(const SpVersionRow *version, Snapshot snapshot)
 
 	PG_TRY();
 	{
-		image = load_image(version, snapshot, mcx);
+		image = load_counted(version, snapshot, mcx);
 		published = sp_shared_publish(image, &shared);
 	}
 	PG_CATCH();
@@ -278,6 +306,7 @@ load(const SpVersionRow *version, Snapshot snapshot)
 		switch (sp_shared_find(version->program, version->program_bytes, true, &shared))
 		{
 			case SP_SHARED_FOUND:
+				sp_metrics_cache(SP_CELL_CACHE_HITS);
 				return add_shared(version->program, &shared);
 			case SP_SHARED_CLAIMED:
 				return load_claimed(version, snapshot);
@@ -395,7 +424,9 @@ sp_model_pin(const SpVersionRow *version, Snapshot snapshot)
 	sweep();
 	drop_evicted();
 	model = find(version->program);
-	if (model == NULL)
+	if (model != NULL)
+		sp_metrics_cache(SP_CELL_CACHE_HITS);
+	else
 		model = load(version, snapshot);
 	count_pin(model);
 	make_room();
@@ -409,6 +440,7 @@ sp_model_pin_again(SpLoadedModel **model)
 	drop_evicted();
 	if (*model == NULL || !is_usable(*model))
 		return false;
+	sp_metrics_cache(SP_CELL_CACHE_HITS);
 	count_pin(*model);
 	return true;
 }

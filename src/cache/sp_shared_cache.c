@@ -42,6 +42,7 @@
 #include "utils/wait_event.h"
 
 #include "cache/sp_shared_internal.h"
+#include "server/sp_metrics.h"
 
 #define WAIT_MS 5000
 #define WAIT_BYTES_PER_MS (20 * 1024)
@@ -212,7 +213,10 @@ void
 sp_shared_changed(dsm_handle freed)
 {
 	if (freed != DSM_HANDLE_INVALID)
+	{
 		dsm_unpin_segment(freed);
+		sp_metrics_cache(SP_CELL_CACHE_EVICTIONS);
+	}
 	pg_atomic_fetch_add_u64(&sp_shared.control->changes, 1);
 }
 

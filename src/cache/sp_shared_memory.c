@@ -14,57 +14,33 @@
 #include <sys/statvfs.h>
 
 #include "miscadmin.h"
-#include "storage/ipc.h"
 #include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/resowner.h"
 #include "utils/wait_event.h"
 
 #include "cache/sp_shared_cache.h"
+#include "server/sp_shared_area.h"
 
 static void *block = NULL;
 static Size block_size;
 static void (*block_init) (void *);
 static bool tried = false;
 
-static shmem_request_hook_type next_request_hook = NULL;
-static shmem_startup_hook_type next_startup_hook = NULL;
-
-static void
-request_memory(void)
+static Size
+size_of_block(void)
 {
-	if (next_request_hook)
-		next_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(block_size));
+	return block_size;
 }
 
-/* Runs again after a crash, in the memory that the postmaster has made anew. */
-static void
-start_memory(void)
-{
-	bool		found;
-
-	if (next_startup_hook)
-		next_startup_hook();
-	block = NULL;
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	block = ShmemInitStruct("smartpouch", block_size, &found);
-	if (!found)
-		block_init(block);
-	LWLockRelease(AddinShmemInitLock);
-}
+static SpSharedArea area = {.name = "smartpouch", .size = size_of_block};
 
 void
 sp_shared_control_request(Size size, void (*init) (void *block))
 {
 	block_size = size;
 	block_init = init;
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	next_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	next_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = start_memory;
+	area.init = init;
+	sp_shared_area_request(&area);
 }
 
 /*
@@ -174,6 +150,8 @@ attach_named(void *argument)
 void *
 sp_shared_control(void)
 {
+	if (area.block != NULL)
+		return area.block;
 	if (block == NULL && !tried && IsUnderPostmaster && InterruptHoldoffCount == 0)
 	{
 		tried = true;

@@ -15,12 +15,15 @@
 #include "storage/proc.h"
 #include "utils/plancache.h"
 
+#include "api/sp_call_count.h"
 #include "scan/sp_scan.h"
 #include "server/sp_guc.h"
+#include "server/sp_metrics.h"
 
 static planner_hook_type previous_planner;
 static ExecutorStart_hook_type previous_start;
 static ExecutorRun_hook_type previous_run;
+static ExecutorEnd_hook_type previous_end;
 
 /* The transaction that loaded the library, 0 when its plans are dealt with. */
 static LocalTransactionId loaded_in = InvalidLocalTransactionId;
@@ -38,9 +41,20 @@ sp_scan_runs_to_end(const EState *estate)
 static PlannedStmt *
 plan_statement(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
 {
-	PlannedStmt *stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, params) :
-		standard_planner(parse, query_string, cursor_options, params);
+	PlannedStmt *stmt = NULL;
 
+	/* stable functions are called for estimates, too */
+	sp_metrics_planning++;
+	PG_TRY();
+	{
+		stmt = previous_planner ? previous_planner(parse, query_string, cursor_options, params) :
+			standard_planner(parse, query_string, cursor_options, params);
+	}
+	PG_FINALLY();
+	{
+		sp_metrics_planning--;
+	}
+	PG_END_TRY();
 	/* a cursor that scrolls is left as it is: it may read backward, which gathering cannot */
 	if (sp_enable_batch && !(cursor_options & CURSOR_OPT_SCROLL))
 		(void) sp_scan_rewrite(stmt);
@@ -102,6 +116,18 @@ run(SP_EXECUTOR_RUN_ARGS)
 	runs_to_end = outer_to_end;
 }
 
+/* Workers have finished: a run that reads all, which alone may have some, ends when they do. */
+static void
+end(QueryDesc *query)
+{
+	if (query->plannedstmt->parallelModeNeeded && !IsParallelWorker())
+		sp_count_workers(query->estate->es_query_cxt);
+	if (previous_end)
+		previous_end(query);
+	else
+		standard_ExecutorEnd(query);
+}
+
 void
 sp_scan_init(void)
 {
@@ -112,6 +138,8 @@ sp_scan_init(void)
 	ExecutorStart_hook = start;
 	previous_run = ExecutorRun_hook;
 	ExecutorRun_hook = run;
+	previous_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = end;
 	if (!process_shared_preload_libraries_in_progress && MyProc != NULL && !IsParallelWorker())
 		loaded_in = sp_local_transaction_compat();
 }

@@ -5,6 +5,7 @@
 
 #include "executor/executor.h"
 
+#include "api/sp_call_count.h"
 #include "api/sp_model_ref.h"
 #include "api/sp_result.h"
 #include "scan/sp_scan_source.h"
@@ -110,7 +111,7 @@ sp_source_check(SpSource *source)
 void
 sp_source_run(SpSource *source, int rows)
 {
-	sp_call_site_run(source->site, (uint32) rows, source->wanted, source->has_missing);
+	sp_counted_run(source->site, (uint32) rows, source->wanted, source->has_missing);
 }
 
 Datum
@@ -123,6 +124,8 @@ sp_call_result(const SpCall *call, int row, bool *is_null)
 	*is_null = call->source->is_null[row];
 	if (*is_null)
 		return (Datum) 0;
+	if (site->tally != NULL)
+		site->tally->count.seen.rows++;
 	switch (call->kind)
 	{
 		case SP_CALL_NUMBER:

@@ -46,6 +46,13 @@ named_segment_compat(const char *name, Size size, void (*init) (void *segment))
 #define check_can_set_role_compat(member, role) check_is_member_of_role(member, role)
 #endif
 
+/* 16 made instr_time a number of nanoseconds */
+#if PG_VERSION_NUM >= 160000
+#define sp_instr_time_ns_compat(time) INSTR_TIME_GET_NANOSEC(time)
+#else
+#define sp_instr_time_ns_compat(time) ((int64) (time).tv_sec * INT64CONST(1000000000) + (time).tv_nsec)
+#endif
+
 /* 17 moved the number of the backend's transaction */
 #if PG_VERSION_NUM >= 170000
 #define sp_local_transaction_compat() (MyProc->vxid.lxid)

@@ -19,11 +19,13 @@ int			sp_model_memory;
 int			sp_max_model_size;
 int			sp_max_replay_lag;
 int			sp_max_score_labels;
+int			sp_max_series;
 bool		sp_require_snapshot_signature;
 double		sp_shadow_timeout;
 int			sp_shared_model_memory;
 char	   *sp_snapshot_key_file;
 bool		sp_snapshot_promotions;
+int			sp_track;
 int			sp_upload_timeout;
 
 bool		sp_preloaded;
@@ -36,6 +38,12 @@ static int	max_nesting;
 static int	max_nodes;
 static int	max_string_length;
 static int	max_tree_depth;
+
+static const struct config_enum_entry track_options[] = {
+	{"off", SP_TRACK_OFF, false},
+	{"all", SP_TRACK_ALL, false},
+	{NULL, 0, false}
+};
 
 #define SIMD_AUTO (-1)
 
@@ -119,6 +127,14 @@ define_limits(void)
 							"Counting them takes 8 bytes for each pair of labels.",
 							&sp_max_score_labels,
 							1000, 2, 10000, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	/* without preload there is nothing to size, and it is too late for a setting of the start */
+	DefineCustomIntVariable("smartpouch.max_series",
+							"Sets the maximum number of series that metrics are counted in, of each kind.",
+							"One of each kind takes 12 kB of shared memory. Further ones are counted together.",
+							&sp_max_series,
+							1000, 10, 100000,
+							sp_preloaded ? PGC_POSTMASTER : PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_string_length",
 							"Sets the maximum length of the name of a feature, a label or a category.",
@@ -224,6 +240,11 @@ sp_guc_init(void)
 							 &simd_setting,
 							 SIMD_AUTO, simd_options, PGC_USERSET, 0,
 							 check_simd, NULL, NULL);
+	DefineCustomEnumVariable("smartpouch.track",
+							 "Sets what is counted for metrics.",
+							 NULL, &sp_track,
+							 SP_TRACK_ALL, track_options, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.upload_timeout",
 							"Sets the age at which an unfinished upload is removed.",
 							NULL, &sp_upload_timeout,

@@ -19,6 +19,7 @@ extern int	sp_health_timeout;	/* ms that all checks of health() may take togethe
 extern int	sp_import_memory_multiple;	/* see sp_context_bound */
 extern int	sp_model_memory;	/* kB that a backend keeps loaded models in */
 extern int	sp_max_model_size;	/* kB of one model file */
+extern int	sp_max_series;		/* of each kind, that are counted one by one; fixed at the start */
 extern int	sp_max_score_labels;	/* different labels in one comparison with the truth */
 extern int	sp_max_replay_lag;	/* seconds; 0: any */
 extern bool sp_require_snapshot_signature;
@@ -26,10 +27,17 @@ extern double sp_shadow_timeout;	/* ms that the evaluation of a shadow may take 
 extern int	sp_shared_model_memory;	/* kB that the server keeps models in for all sessions */
 extern char *sp_snapshot_key_file;	/* empty: there is none */
 extern bool sp_snapshot_promotions;
+extern int	sp_track;			/* SpTrack */
 extern int	sp_upload_timeout;	/* minutes until an unfinished upload is removed */
 
 /* Is the library in shared_preload_libraries? */
 extern bool sp_preloaded;
+
+typedef enum SpTrack
+{
+	SP_TRACK_OFF,
+	SP_TRACK_ALL
+} SpTrack;
 
 extern void sp_guc_init(void);
 

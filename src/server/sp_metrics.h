@@ -1,0 +1,140 @@
+/*
+ * src/server/sp_metrics.h
+ *
+ * What is counted, in the series of sp_series.h, for the views metrics and
+ * usage and for prometheus().
+ *
+ * All of it takes nanoseconds, never raises, and does nothing without preload,
+ * with smartpouch.track = off, or while the planner evaluates expressions to
+ * estimate.  Counts belong to no transaction: what is rolled back was done.
+ */
+#ifndef SP_METRICS_H
+#define SP_METRICS_H
+
+#include "server/sp_compat.h"
+
+#include "server/sp_guc.h"
+#include "server/sp_series.h"
+
+/* Why a prediction failed. */
+typedef enum SpErrorReason
+{
+	SP_REASON_BAD_INPUT,				/* features, type, shape, missing values, an output that the model does not have */
+	SP_REASON_NO_MODEL,				/* no such model, version or stage, or nothing deployed */
+	SP_REASON_TIMEOUT,					/* cancelled, by a timeout or somebody */
+	SP_REASON_DENIED,					/* a right that the caller does not have */
+	SP_REASON_INTERNAL,				/* everything else */
+	SP_N_REASONS
+} SpErrorReason;
+
+/* Latencies are counted in buckets: up to these bounds, and above the last. */
+#define SP_N_LATENCY_BOUNDS 17
+#define SP_N_LATENCY_BUCKETS (SP_N_LATENCY_BOUNDS + 1)
+extern const uint64 sp_latency_bounds[SP_N_LATENCY_BOUNDS]; /* ns */
+
+/* Cells of series that count calls: of versions, loads and owners. */
+typedef enum SpCallCell
+{
+	SP_CELL_CALLS,
+	SP_CELL_ROWS,
+	SP_CELL_BUSY,				/* ns */
+	SP_CELL_CPU,				/* ns */
+	SP_CELL_ERRORS,				/* SP_N_REASONS */
+	SP_CELL_LATENCIES = SP_CELL_ERRORS + SP_N_REASONS,	/* SP_N_LATENCY_BUCKETS */
+	SP_N_CALL_CELLS = SP_CELL_LATENCIES + SP_N_LATENCY_BUCKETS
+} SpCallCell;
+
+/* Cells of series of databases. */
+typedef enum SpDatabaseCell
+{
+	SP_CELL_CACHE_HITS,
+	SP_CELL_CACHE_MISSES,
+	SP_CELL_CACHE_EVICTIONS,
+	SP_CELL_GRACE_USES,			/* of API keys that a rotation has replaced */
+	SP_CELL_AUTH_ATTEMPTS,
+	SP_CELL_AUTH_FAILURES,		/* SP_N_AUTH_FAILURES */
+	SP_CELL_LIMIT_REFUSALS = SP_CELL_AUTH_FAILURES + 11,	/* SP_N_LIMITS */
+	SP_N_DATABASE_CELLS = SP_CELL_LIMIT_REFUSALS + 3
+} SpDatabaseCell;
+
+/* ---- predictions ---- */
+
+typedef struct SpObservation
+{
+	uint64		calls;
+	uint64		rows;
+	uint64		busy;			/* ns */
+	uint64		cpu;			/* ns */
+	uint64		errors[SP_N_REASONS];
+} SpObservation;
+
+/* While it is above 0 nothing is counted; for the planner's hook. */
+extern int	sp_metrics_planning;
+
+/* Is anything counted now? */
+static inline bool
+sp_metrics_on(void)
+{
+	return sp_track != SP_TRACK_OFF && sp_metrics_planning == 0 && sp_series_available();
+}
+
+/* The keys of this database; model_id NULL stands for calls that found no version. */
+extern void sp_metrics_prediction_key(SpSeriesKey *key, const pg_uuid_t *model_id, int32 version, const char *stage);
+
+/* The owner is a role, or the owner of API keys if owner is not NULL. */
+extern void sp_metrics_usage_key(SpSeriesKey *key, const pg_uuid_t *model_id, Oid role, const char *owner);
+
+/* Each call counts in one bucket, with the mean of the calls' busy time. */
+extern void sp_metrics_observed(const SpSeriesKey *key, const SpObservation *observation);
+
+extern SpErrorReason sp_error_reason(int sqlerrcode);
+extern const char *sp_error_reason_name(SpErrorReason reason);
+
+/* ---- loaded models ---- */
+
+/* cell is one of SP_CELL_CACHE_... */
+extern void sp_metrics_cache(SpDatabaseCell cell);
+
+/* An attempt to load a version took ns. */
+extern void sp_metrics_loaded(const pg_uuid_t *model_id, int32 version, uint64 ns, bool succeeded);
+
+/* ---- API keys ---- */
+
+typedef enum SpAuthFailure
+{
+	SP_AUTH_MALFORMED,			/* no token, or its checksum is wrong */
+	SP_AUTH_UNKNOWN,			/* no such key, or the secret is wrong */
+	SP_AUTH_EXPIRED,
+	SP_AUTH_NOT_YET,
+	SP_AUTH_REVOKED,
+	SP_AUTH_DISABLED,
+	SP_AUTH_STAGE,
+	SP_AUTH_FOREIGN,			/* of another cluster or database */
+	SP_AUTH_STALE,				/* a standby that is too far behind */
+	SP_AUTH_SCOPE,
+	SP_AUTH_CREATOR,			/* its creator's role may not, or is gone */
+	SP_N_AUTH_FAILURES
+} SpAuthFailure;
+
+typedef enum SpLimitScope
+{
+	SP_LIMITED_KEY,
+	SP_LIMITED_OWNER,
+	SP_LIMITED_QUOTA,
+	SP_N_LIMITS
+} SpLimitScope;
+
+StaticAssertDecl(SP_CELL_LIMIT_REFUSALS == SP_CELL_AUTH_FAILURES + (int) SP_N_AUTH_FAILURES &&
+				 SP_N_DATABASE_CELLS == SP_CELL_LIMIT_REFUSALS + (int) SP_N_LIMITS, "cells of databases");
+
+/* Somebody has shown a token, good or bad. */
+extern void sp_metrics_auth_attempt(void);
+
+/* And this was wrong with it. */
+extern void sp_metrics_auth_failure(SpAuthFailure failure);
+extern void sp_metrics_limited(SpLimitScope scope);
+extern void sp_metrics_grace_use(void);
+extern const char *sp_auth_failure_name(SpAuthFailure failure);
+extern const char *sp_limit_scope_name(SpLimitScope scope);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * src/server/sp_series.h
+ *
+ * Counters in shared memory, in series: each has a key and SP_SERIES_CELLS
+ * numbers that only grow.  What the cells mean is for sp_metrics.h.
+ *
+ * There are SP_SERIES_STRIPES copies of each series, on cache lines of their
+ * own; a backend adds to the copies of its own number, and readers add them up.
+ * So busy backends do not wait for each other's cache lines.
+ *
+ * Memory is fixed (smartpouch.max_series).  A series that finds no place takes
+ * that of one that was not counted in for SP_SERIES_IDLE_US; if there is none
+ * either, it is counted in a series of its kind that stands for all others.
+ *
+ * Counts begin with the server's start or sp_series_reset; a crash loses them,
+ * and no file keeps them.
+ */
+#ifndef SP_SERIES_H
+#define SP_SERIES_H
+
+#include "server/sp_compat.h"
+
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "utils/uuid.h"
+
+#define SP_SERIES_CELLS 32
+#define SP_SERIES_STRIPES 16
+#define SP_SERIES_NAME 64
+#define SP_SERIES_IDLE_US (3600 * INT64CONST(1000000))
+
+typedef enum SpSeriesKind
+{
+	SP_SERIES_DATABASE,			/* what is counted of a database as a whole */
+	SP_SERIES_PREDICTION,		/* of a version in a stage */
+	SP_SERIES_LOAD,				/* loads of a version */
+	SP_SERIES_USAGE,			/* of a model by an owner */
+	SP_N_SERIES_KINDS
+} SpSeriesKind;
+
+/* Padded with zeros: compared as bytes. */
+typedef struct SpSeriesKey
+{
+	uint32		kind;
+	Oid			database;
+	pg_uuid_t	model_id;		/* zeros: none */
+	int32		version;
+	Oid			role;
+	char		name[SP_SERIES_NAME];
+} SpSeriesKey;
+
+/* The last cell is not a count but when the series was last counted in. */
+#define SP_SERIES_LAST_AT (SP_SERIES_CELLS - 1)
+
+typedef struct SpSeries
+{
+	SpSeriesKey key;
+	bool		is_overflow;	/* stands for all that found no place; of the key only the kind counts */
+	TimestampTz since;			/* when it began at 0; with it counts can be told from those of before */
+	uint64		cells[SP_SERIES_CELLS];
+} SpSeries;
+
+typedef struct SpSeriesFacts
+{
+	pg_uuid_t	boot_id;		/* of this start of the server */
+	TimestampTz started_at;
+	int			series[SP_N_SERIES_KINDS];	/* in use, in all databases */
+	int			max_series[SP_N_SERIES_KINDS];
+	uint64		dropped;		/* times that a series found no place */
+} SpSeriesFacts;
+
+/* Once per process, from _PG_init, after the settings. */
+extern void sp_series_init(void);
+
+/* Are there counters? False without preload. */
+extern bool sp_series_available(void);
+
+/*
+ * The cells to add to for key, and the end of adding.  In between nothing may
+ * raise, wait or take a lock.  Never raises; NULL, and no end, while the
+ * process is not attached to shared memory.
+ */
+extern pg_atomic_uint64 *sp_series_begin(const SpSeriesKey *key);
+extern void sp_series_end(void);
+
+static inline void
+sp_series_add(pg_atomic_uint64 *cells, int cell, uint64 n)
+{
+	if (n > 0)
+		pg_atomic_fetch_add_u64(&cells[cell], (int64) n);
+}
+
+/* The series of a database, and those that stand for others; palloc'd, or NULL without counters. */
+extern SpSeries *sp_series_read(Oid database, int *count);
+
+extern void sp_series_facts(SpSeriesFacts *facts);
+
+/* Forget the series of a database and begin again at 0, without losing or doubling what is being counted. */
+extern void sp_series_reset(Oid database);
+
+#endif
