@@ -237,6 +237,10 @@ pass_golden(Passage *passage, const char *model)
 	int			wrong = 0;
 
 	sp_call_site_use(site, cstring_to_text(psprintf("%s:%d", model, passage->gate->version)));
+	if (memcmp(&site->resolved.rows.model.id, &passage->gate->model_id, sizeof(pg_uuid_t)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("the name \"%s\" was given to another model meanwhile", model)));
 	golden = sp_registry_golden(&site->resolved.rows, NULL, &count);
 	for (int i = 0; i < count; i++)
 	{

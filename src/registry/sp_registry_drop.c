@@ -164,8 +164,7 @@ sp_registry_drop_version(const SpFoundRows *rows)
 	int32		version = rows->version.version;
 
 	sp_write_begin(&write, "drop_version()");
-	sp_write_lock_own_model(&write, rows->model.name, &model);
-	sp_write_check_version(&model, version);
+	sp_write_lock_found(&write, rows, SP_MAY_OWN, &model);
 	target = target_of(&model, version);
 	check_unused(&target, psprintf("version %d of model \"%s\"", version, model.name));
 	forget_replaced(&target);

@@ -22,7 +22,7 @@ sp_registry_record_evaluation(const SpFoundRows *rows, const char *dataset, Json
 	};
 
 	sp_write_begin(&write, "record_evaluation()");
-	sp_write_lock_model_for(&write, rows->model.name, SP_MAY_DEPLOY, &model);
+	sp_write_lock_found(&write, rows, SP_MAY_DEPLOY, &model);
 	values[4] = CStringGetTextDatum(write.acting_role);
 	sp_write_sql("INSERT INTO smartpouch.evaluation (model_id, version, seq, dataset, metrics, recorded_by)"
 				 " SELECT $1, $2, coalesce(max(seq), 0) + 1, $3, $4, $5"

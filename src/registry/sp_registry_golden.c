@@ -34,7 +34,7 @@ sp_registry_add_golden(const SpFoundRows *rows, const SpGoldenRow *golden)
 	int32		seq;
 
 	sp_write_begin(&write, "add_golden()");
-	sp_write_lock_own_model(&write, rows->model.name, &model);
+	sp_write_lock_found(&write, rows, SP_MAY_OWN, &model);
 	seq = sp_write_golden(&rows->model.id, rows->version.version, golden);
 	sp_write_end(&write);
 	return seq;
@@ -51,7 +51,7 @@ sp_registry_drop_golden(const SpFoundRows *rows, int32 seq)
 	};
 
 	sp_write_begin(&write, "drop_golden()");
-	sp_write_lock_own_model(&write, rows->model.name, &model);
+	sp_write_lock_found(&write, rows, SP_MAY_OWN, &model);
 	if (sp_write_sql("DELETE FROM smartpouch.golden WHERE model_id = $1 AND version = $2 AND seq = $3",
 					 3, types, values, NULL) == 0)
 		ereport(ERROR,

@@ -70,7 +70,13 @@ extern bool sp_write_lock_model(const char *name, SpLockedModel *model);
 /* As that, for a caller who has the right (SP_MAY_...) on the model: 42704, 42501. */
 extern void sp_write_lock_model_for(const SpWrite *write, const char *name, uint32 bit, SpLockedModel *model);
 
-/* As that, for the owner. */
+/*
+ * As that, for a version that was found before: by the id of its model, which
+ * may have another name by now.  42704 also when the version is gone.
+ */
+extern void sp_write_lock_found(const SpWrite *write, const SpFoundRows *rows, uint32 bit, SpLockedModel *model);
+
+/* As sp_write_lock_model_for, for the owner. */
 extern void sp_write_lock_own_model(const SpWrite *write, const char *name, SpLockedModel *model);
 
 /* sp_registry_stage.c: 42704 unless it is one; the ladder stays as it is until the transaction ends. */

@@ -124,8 +124,7 @@ sp_registry_snapshot(const SpFoundRows *rows, const char *label)
 	int64		id;
 
 	sp_write_begin(&write, "snapshot_model()");
-	sp_write_lock_model_for(&write, rows->model.name, SP_MAY_DEPLOY, &model);
-	sp_write_check_version(&model, rows->version.version);
+	sp_write_lock_found(&write, rows, SP_MAY_DEPLOY, &model);
 	id = sp_write_snapshot(&write, &model, &rows->version, label);
 	sp_write_end(&write);
 	return id;

@@ -98,21 +98,26 @@ sp_write_audit(const SpWrite *write, const char *action, const char *detail_sql,
 	sp_write_audit_hook(write, action, DatumGetJsonbP(sp_write_result(1)));
 }
 
+#define LOCKED_COLUMNS "SELECT id, name, owner_oid, owner_cluster FROM smartpouch.model"
+
+/* The row that sql, with one argument, locks; false for none. */
+static bool
+lock_model(const char *sql, Oid type, Datum value, SpLockedModel *model)
+{
+	if (sp_write_sql(sql, 1, &type, &value, NULL) == 0)
+		return false;
+	memset(model, 0, sizeof(*model));
+	model->id = *DatumGetUUIDP(sp_write_result(1));
+	text_to_cstring_buffer(DatumGetTextPP(sp_write_result(2)), model->name, sizeof(model->name));
+	model->owner_oid = DatumGetObjectId(sp_write_result(3));
+	model->owner_cluster = TextDatumGetCString(sp_write_result(4));
+	return true;
+}
+
 bool
 sp_write_lock_model(const char *name, SpLockedModel *model)
 {
-	Oid			types[] = {TEXTOID};
-	Datum		values[] = {CStringGetTextDatum(name)};
-
-	if (sp_write_sql("SELECT id, owner_oid, owner_cluster FROM smartpouch.model"
-					 " WHERE name = $1 FOR UPDATE", 1, types, values, NULL) == 0)
-		return false;
-	memset(model, 0, sizeof(*model));
-	strlcpy(model->name, name, sizeof(model->name));
-	model->id = *DatumGetUUIDP(sp_write_result(1));
-	model->owner_oid = DatumGetObjectId(sp_write_result(2));
-	model->owner_cluster = TextDatumGetCString(sp_write_result(3));
-	return true;
+	return lock_model(LOCKED_COLUMNS " WHERE name = $1 FOR UPDATE", TEXTOID, CStringGetTextDatum(name), model);
 }
 
 static void
@@ -122,18 +127,31 @@ check_may(const SpWrite *write, const SpLockedModel *model, uint32 bit)
 		sp_registry_denied(write->identity.user, model->name, bit);
 }
 
+static void SP_NORETURN
+no_model(const char *name)
+{
+	SpReference reference;
+
+	memset(&reference, 0, sizeof(reference));
+	strlcpy(reference.model, name, sizeof(reference.model));
+	sp_registry_not_found(SP_NO_MODEL, &reference);
+}
+
 void
 sp_write_lock_model_for(const SpWrite *write, const char *name, uint32 bit, SpLockedModel *model)
 {
 	if (!sp_write_lock_model(name, model))
-	{
-		SpReference reference;
-
-		memset(&reference, 0, sizeof(reference));
-		strlcpy(reference.model, name, sizeof(reference.model));
-		sp_registry_not_found(SP_NO_MODEL, &reference);
-	}
+		no_model(name);
 	check_may(write, model, bit);
+}
+
+void
+sp_write_lock_found(const SpWrite *write, const SpFoundRows *rows, uint32 bit, SpLockedModel *model)
+{
+	if (!lock_model(LOCKED_COLUMNS " WHERE id = $1 FOR UPDATE", UUIDOID, UUIDPGetDatum(&rows->model.id), model))
+		no_model(rows->model.name);
+	check_may(write, model, bit);
+	sp_write_check_version(model, rows->version.version);
 }
 
 void
@@ -328,12 +346,17 @@ sp_registry_rename(const char *old, const char *new)
 	SpWrite		write;
 	SpLockedModel model;
 	SpLockedModel other;
+	bool		taken;
 	Oid			types[] = {UUIDOID, TEXTOID};
 
 	sp_write_begin(&write, "rename_model()");
-	sp_write_lock_own_model(&write, old, &model);
+	/* in the order of names, so that two who rename do not wait for each other */
+	if (strcmp(old, new) < 0)
+		sp_write_lock_own_model(&write, old, &model);
 	lock_name(new);
-	if (sp_write_lock_model(new, &other))
+	taken = sp_write_lock_model(new, &other);
+	sp_write_lock_own_model(&write, old, &model);
+	if (taken)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists", new)));
