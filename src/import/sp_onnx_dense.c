@@ -52,8 +52,9 @@ sp_onnx_product(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOnnxValue a, SpOn
 	spec.dims[3] = (uint32_t) b.dims[b.rank - 1];
 	made.dims[rank - 2] = spec.dims[1];
 	made.dims[rank - 1] = spec.dims[3];
-	made.row_axis = a.row_axis >= 0 ? a.row_axis + (int) (rank - a.rank) : b.row_axis + (int) (rank - b.rank);
-	if (made.row_axis < (int) rank - 2 && made.dims[made.row_axis] != 1)
+	made.row_axis = a.row_axis >= 0 ? a.row_axis + (int) (rank - a.rank) :
+		b.row_axis >= 0 ? b.row_axis + (int) (rank - b.rank) : -1;
+	if (made.row_axis >= 0 && made.row_axis < (int) rank - 2 && made.dims[made.row_axis] != 1)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "a constant for each row is not supported");
 	SP_TRY(sp_onnx_step(onnx, node, SP_OP_PRODUCT, spec, inputs, 2, &a));
 	made.kind = SP_ONNX_NUMBERS;

@@ -21,12 +21,41 @@ sp_onnx_channel(SpOnnx *onnx, const SpOnnx__NodeProto *node, size_t input, const
 	return SP_OK;
 }
 
-/* onnxruntime/core/providers/cpu/nn/batch_norm.h: one factor and one offset for each channel */
+/*
+ * onnxruntime/core/providers/cpu/nn/batch_norm.h: one factor and one offset
+ * for each channel, in lists of their own, since other nodes may share the inputs.
+ */
+static SpStatus
+sp_onnx_batch_factors(SpOnnx *onnx, const SpOnnxValue *inputs, bool is_float, double epsilon, SpOnnxValue *factors,
+					  SpOnnxValue *offsets)
+{
+	size_t		count = inputs[0].list.count;
+
+	*factors = inputs[0];
+	*offsets = inputs[1];
+	SP_TRY(sp_onnx_memory(onnx, count, sizeof(double), (void **) &factors->list.numbers));
+	SP_TRY(sp_onnx_memory(onnx, count, sizeof(double), (void **) &offsets->list.numbers));
+	for (size_t at = 0; at < count; at++)
+	{
+		double		variance = inputs[3].list.numbers[at] + epsilon;
+		double		factor = inputs[0].list.numbers[at] / (is_float ? sqrtf((float) variance) : sqrt(variance));
+		double		offset;
+
+		factor = is_float ? (float) factor : factor;
+		offset = inputs[1].list.numbers[at] - inputs[2].list.numbers[at] * factor;
+		factors->list.numbers[at] = factor;
+		offsets->list.numbers[at] = is_float ? (float) offset : offset;
+	}
+	return SP_OK;
+}
+
 SpStatus
 sp_onnx_batch_norm(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
 	SpOnnxValue value;
 	SpOnnxValue inputs[4];
+	SpOnnxValue factors;
+	SpOnnxValue offsets;
 	int64_t		training;
 	double		epsilon;
 
@@ -35,22 +64,13 @@ sp_onnx_batch_norm(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 	SP_TRY(sp_onnx_attribute_int(onnx, node, "training_mode", 0, &training));
 	if (training != 0)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "training is not supported");
+	if (!sp_onnx_is_float(value.elem))
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "an input that is not of floats is not supported");
 	for (size_t at = 0; at < 4; at++)
 		SP_TRY(sp_onnx_channel(onnx, node, at + 1, &value, &inputs[at]));
-	for (size_t at = 0; at < inputs[0].list.count; at++)
-	{
-		bool		is_float = value.elem == SP_ONNX_FLOAT;
-		double		factor = inputs[0].list.numbers[at] / (is_float ? sqrtf((float) (inputs[3].list.numbers[at] + epsilon)) :
-														   sqrt(inputs[3].list.numbers[at] + epsilon));
-		double		offset;
-
-		factor = is_float ? (float) factor : factor;
-		offset = inputs[1].list.numbers[at] - inputs[2].list.numbers[at] * factor;
-		inputs[0].list.numbers[at] = factor;
-		inputs[1].list.numbers[at] = is_float ? (float) offset : offset;
-	}
-	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_MUL, value, inputs[0], &value));
-	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_ADD, value, inputs[1], &value));
+	SP_TRY(sp_onnx_batch_factors(onnx, inputs, value.elem == SP_ONNX_FLOAT, epsilon, &factors, &offsets));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_MUL, value, factors, &value));
+	SP_TRY(sp_onnx_binary(onnx, node, SP_BINARY_ADD, value, offsets, &value));
 	return sp_onnx_define_output(onnx, node, 0, value);
 }
 

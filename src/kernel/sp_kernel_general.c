@@ -349,14 +349,16 @@ sp_row_apply(const SpRow *row)
 	}
 }
 
-/* Integers wrap around, as the sources' do. */
+/* Integers wrap around, as the sources' do; ONNX Runtime casts 1 / 0 to the least integer. */
 static int64_t
 power_integer(int64_t base, int64_t exponent)
 {
 	uint64_t	result = 1;
 
+	if (exponent < 0 && base == 0)
+		return INT64_MIN;
 	if (exponent < 0)
-		return (int64_t) pow((double) base, (double) exponent);
+		return base == 1 || (base == -1 && exponent % 2 == 0) ? 1 : base == -1 ? -1 : 0;
 	for (uint64_t square = (uint64_t) base; exponent > 0; exponent >>= 1, square *= square)
 		if (exponent & 1)
 			result *= square;

@@ -314,6 +314,101 @@ test_one_hot(void)
 	sp_test_import_end(&import);
 }
 
+/* Whether a graph over X [N, 4] with the constants gives these numbers for the rows; it is gone then. */
+static bool
+answers(const double *rows, uint32_t n_rows, const double *expected)
+{
+	SpTestImport import;
+	double		got[8] = {0};
+	bool		good;
+
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "Y", 1, 0);
+	put_model(&model, &graph);
+	graph.size = 0;
+	sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
+	good = import.status == SP_OK && sp_test_run(&import, rows, n_rows, SP_OUTPUT_VALUE, 4, got);
+	for (uint32_t at = 0; at < n_rows * 4; at++)
+		good = good && got[at] == expected[at];
+	if (!good)
+		sp_test_complain(&import, "the graph", (uint32_t) import.status);
+	sp_test_import_end(&import);
+	return good;
+}
+
+/* torch.onnx writes equal tensors once: what a node makes of a constant is no other node's business. */
+static void
+test_shared_constants(void)
+{
+	static const char *const epsilon[] = {"epsilon", "f:0", NULL};
+	static const double rows[] = {5, 6, 7, 8, 1, 2, 3, 4};
+	static const double expected[] = {2, 6, 12, 20, 1, 2, 3, 4};
+	static const float fours[] = {4, 4, 4, 4};
+
+	/* (x - four) / 2 * four + four, two times */
+	graph.size = 0;
+	put_constants();
+	put_list("fours", 1, 4, fours, 4);
+	put_node(&graph, "", "BatchNormalization", "X,four,four,four,fours", "first", epsilon);
+	put_node(&graph, "", "BatchNormalization", "first,four,four,four,fours", "Y", epsilon);
+	ok(answers(rows, 2, expected), "two normalizations share their factors");
+}
+
+/* Strings and integers where floats belong. */
+static void
+test_batch_norm_types(void)
+{
+	static const int64_t integers[] = {1, 2, 3, 4};
+	Message		strings = {.size = 0};
+
+	graph.size = 0;
+	put_int(&strings, 1, 1);
+	put_int(&strings, 2, 8);
+	put_text(&strings, 8, "text");
+	put_text(&strings, 6, "a");
+	put_message(&graph, 5, &strings);
+	put_node(&graph, "", "BatchNormalization", "S,text,text,text,text", "Y", NULL);
+	put_value(&graph, 11, "S", 8, 1);
+	refused(SP_ERR_UNSUPPORTED, "not of floats");
+	put_list("integers", 7, 4, integers, 8);
+	put_node(&graph, "", "BatchNormalization", "X,integers,integers,integers,integers", "Y", NULL);
+	put_value(&graph, 11, "X", 7, 4);
+	refused(SP_ERR_UNSUPPORTED, "not of floats");
+}
+
+/* A matrix that no row has a part in, and that is computed all the same. */
+static void
+test_product_of_constants(void)
+{
+	static const double rows[] = {1, 2, 3, 4, 0, 1, 0, -2};
+	static const double expected[] = {40, 40, 40, 40, -4, -4, -4, -4};
+
+	graph.size = 0;
+	put_constants();
+	put_node(&graph, "", "Sign", "square", "ones", NULL);
+	put_node(&graph, "", "MatMul", "ones,ones", "fours", NULL);
+	put_node(&graph, "", "MatMul", "X,fours", "Y", NULL);
+	ok(answers(rows, 2, expected), "a product with a product of constants");
+}
+
+/* Integers have no fractions and no 1 / 0. */
+static void
+test_integer_powers(void)
+{
+	static const char *const to_integer[] = {"to", "i:7", NULL};
+	static const char *const to_float[] = {"to", "i:1", NULL};
+	static const int64_t exponents[] = {-1, -2, -1, -3};
+	static const double rows[] = {0, -1, -1, 2, 1, 1, 3, 0};
+	static const double expected[] = {-0x1p63, 1, -1, 0, 1, 1, 0, -0x1p63};
+
+	graph.size = 0;
+	put_list("exponents", 7, 4, exponents, 8);
+	put_node(&graph, "", "Cast", "X", "I", to_integer);
+	put_node(&graph, "", "Pow", "I,exponents", "powers", NULL);
+	put_node(&graph, "", "Cast", "powers", "Y", to_float);
+	ok(answers(rows, 2, expected), "integers to negative powers");
+}
+
 int
 main(void)
 {
@@ -321,5 +416,9 @@ main(void)
 	test_dictionary();
 	test_one_hot();
 	test_refused();
+	test_shared_constants();
+	test_batch_norm_types();
+	test_product_of_constants();
+	test_integer_powers();
 	return done_testing();
 }
