@@ -117,7 +117,7 @@ sp_xgb_classifier(SpContext *cx, SpBuilder *builder, const SpXgbObjective *objec
 bool
 sp_xgb_may_be_wide(const SpXgbObjective *objective)
 {
-	return objective->task == SP_TASK_REGRESSION || objective->link == SP_XGB_LOGISTIC;
+	return objective->task != SP_TASK_RANKING && objective->task != SP_TASK_SURVIVAL && objective->link != SP_XGB_SOFTMAX;
 }
 
 SpStatus
@@ -133,5 +133,7 @@ sp_xgb_outputs(SpContext *cx, SpBuilder *builder, const SpXgbObjective *objectiv
 		SP_TRY(sp_builder_map(builder, margin, SP_MAP_SIGMOID, &value));
 	else if (objective->link == SP_XGB_EXP)
 		SP_TRY(sp_builder_map(builder, margin, SP_MAP_EXP, &value));
+	else if (objective->link == SP_XGB_HINGE)
+		SP_TRY(sp_builder_map(builder, margin, SP_MAP_STEP, &value));
 	return sp_builder_output(builder, SP_OUTPUT_VALUE, value);
 }

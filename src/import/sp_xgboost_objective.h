@@ -35,7 +35,7 @@ extern SpStatus sp_xgb_margin(SpContext *cx, const SpXgbObjective *objective, fl
 extern SpStatus sp_xgb_outputs(SpContext *cx, SpBuilder *builder, const SpXgbObjective *objective,
 							   SpTask task, uint32_t margin, uint32_t n_classes);
 
-/* Whether a model can have several targets; several labels of a row are probabilities side by side. */
+/* Whether a model can have several targets; several labels of a row are probabilities, margins or 0 and 1 side by side. */
 extern bool sp_xgb_may_be_wide(const SpXgbObjective *objective);
 
 #endif

@@ -387,8 +387,9 @@ def _shapes() -> None:
         train = booster_recipe(data.classes, "multi:softprob", form, multi_strategy="multi_output_tree",
                                tree_method="hist")
         registry.add(f"xgb_{form}_softprob_vector", shown, "classification", train, tolerance=FLOAT32)
-    registry.add("xgb_ubj_multi_label", "UBJSON", "classification, 4 labels",
-                 multi_recipe("one_output_per_tree", "ubj", "binary:logistic"), tolerance=FLOAT32)
+    for name, objective in (("label", "logistic"), ("margin", "logitraw"), ("hinge", "hinge")):
+        registry.add(f"xgb_ubj_multi_{name}", "UBJSON", "classification, 4 labels",
+                     multi_recipe("one_output_per_tree", "ubj", f"binary:{objective}"), tolerance=FLOAT32)
     registry.add("xgb_ubj_quantiles", "UBJSON", "regression, 3 quantiles", quantile_recipe("ubj"), tolerance=FLOAT32)
 
 

@@ -28,6 +28,8 @@ typedef struct Parts
 #define PARAM(base, classes, features) \
 	"{\"base_score\":\"" base "\",\"boost_from_average\":\"1\",\"num_class\":\"" classes \
 	"\",\"num_feature\":\"" features "\",\"num_target\":\"1\"}"
+#define TARGETS(base) \
+	"{\"base_score\":\"" base "\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"2\"}"
 #define OBJECTIVE(name) "{\"name\":\"" name "\",\"reg_loss_param\":{\"scale_pos_weight\":\"1\"}}"
 #define TREE(id, n, deleted, left, right, feature, condition, default_left) \
 	"{\"base_weights\":[0,0,0],\"categories\":[],\"categories_nodes\":[],\"categories_segments\":[]," \
@@ -239,6 +241,8 @@ test_objectives(void)
 	objective_is(OBJECTIVE("count:poisson"), PARAM("2", "0", "2"), SP_TASK_REGRESSION, 0.6931472, 2, VALUE_RAW);
 	objective_is(OBJECTIVE("survival:cox"), PARAM("[5E-1]", "0", "2"), SP_TASK_SURVIVAL, -0.6931472, 2, VALUE_RAW);
 	objective_is(OBJECTIVE("rank:ndcg"), PARAM("[ 5E-1 ]", "0", "2"), SP_TASK_RANKING, 0.5, 1, VALUE_RAW);
+	objective_is(OBJECTIVE("binary:logitraw"), TARGETS("5E-1"), SP_TASK_REGRESSION, 0.5, 1, VALUE_RAW);
+	objective_is(OBJECTIVE("binary:hinge"), TARGETS("5E-1"), SP_TASK_REGRESSION, 0.5, 2, VALUE_RAW);
 	objective_is(OBJECTIVE("binary:logitraw"), PARAM("5E-1", "0", "2"), SP_TASK_SCORE, 0.5, 1, VALUE_RAW);
 	objective_is(OBJECTIVE("binary:logistic"), PARAM("5E-1", "0", "2"), SP_TASK_CLASSIFICATION, 0, 4,
 				 LABEL_PROBABILITIES_RAW);
@@ -305,8 +309,9 @@ test_refused_facts(void)
 	refused(SP_ERR_FORMAT, "weight_drop has 1", WITH(model_extra, "\"weight_drop\":[1E0],"));
 	refused(SP_ERR_FORMAT, "ascending tree numbers", WITH(model_extra, "\"iteration_indptr\":[0,2,1],"));
 	refused(SP_OK, NULL, WITH(types, "[\"float\",\"c\"]"));
-	refused(SP_OK, NULL,
-			WITH(learner_model_param, "{\"base_score\":\"0\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"2\"}"));
+	refused(SP_OK, NULL, WITH(learner_model_param, TARGETS("0")));
+	refused(SP_ERR_UNSUPPORTED, "several targets",
+			({ Parts ranking = WITH(learner_model_param, TARGETS("0")); ranking.objective = OBJECTIVE("rank:ndcg"); ranking; }));
 	refused(SP_ERR_LIMIT, "outputs are more than",
 			WITH(learner_model_param, "{\"base_score\":\"0\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"2147483647\"}"));
 	refused(SP_ERR_UNSUPPORTED, "with 3 classes", WITH(learner_model_param, PARAM("0", "3", "2")));
