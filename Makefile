@@ -26,6 +26,8 @@ BASE_OBJS = \
 	src/base/sp_archive.o \
 	src/base/sp_bytes.o \
 	src/base/sp_city_hash.o \
+	src/base/sp_key_scope.o \
+	src/base/sp_key_token.o \
 	src/base/sp_mask.o \
 	src/base/sp_simd.o \
 	src/base/sp_status.o \
