@@ -151,10 +151,12 @@ SERVER_OBJS = \
 	src/server/sp_series.o \
 	src/server/sp_shared_area.o \
 	src/server/sp_snapshot.o \
+	src/server/sp_standby.o \
 	src/server/sp_worker_counts.o
 
 REGISTRY_OBJS = \
 	src/registry/sp_reference.o \
+	src/registry/sp_registry_api_key.o \
 	src/registry/sp_registry_blob.o \
 	src/registry/sp_registry_cluster.o \
 	src/registry/sp_registry_digest.o \
@@ -189,11 +191,17 @@ CACHE_OBJS = \
 AUTH_OBJS = \
 	src/auth/sp_audit.o \
 	src/auth/sp_audit_refusal.o \
+	src/auth/sp_key_identity.o \
+	src/auth/sp_key_permission.o \
+	src/auth/sp_key_pepper.o \
+	src/auth/sp_key_verify.o \
+	src/auth/sp_key_write.o \
 	src/auth/sp_limit.o \
 	src/auth/sp_permission.o
 
 OPS_OBJS = \
 	src/ops/sp_health.o \
+	src/ops/sp_health_keys.o \
 	src/ops/sp_health_models.o \
 	src/ops/sp_health_server.o \
 	src/ops/sp_score_errors.o \
@@ -210,6 +218,9 @@ API_OBJS = \
 	src/api/sp_api_history.o \
 	src/api/sp_api_import.o \
 	src/api/sp_api_metrics.o \
+	src/api/sp_api_infer.o \
+	src/api/sp_api_key.o \
+	src/api/sp_api_key_life.o \
 	src/api/sp_api_model.o \
 	src/api/sp_api_operation.o \
 	src/api/sp_api_permission.o \
@@ -279,6 +290,7 @@ INSTALL_SQL = \
 	sql/install/38_snapshots.sql \
 	sql/install/39_gates.sql \
 	sql/install/40_predict.sql \
+	sql/install/42_api_keys.sql \
 	sql/install/44_audit.sql \
 	sql/install/46_metrics.sql \
 	sql/install/47_health.sql \
@@ -289,6 +301,7 @@ INSTALL_SQL = \
 	sql/install/80_views.sql \
 	sql/install/81_routing_views.sql \
 	sql/install/82_metrics_views.sql \
+	sql/install/82_api_key_views.sql \
 	sql/install/84_access_objects.sql \
 	sql/install/85_access.sql \
 	sql/install/90_grants.sql

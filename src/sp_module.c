@@ -9,6 +9,7 @@
 
 #include "api/sp_call_count.h"
 #include "auth/sp_audit.h"
+#include "auth/sp_key_identity.h"
 #include "cache/sp_model_cache.h"
 #include "registry/sp_registry.h"
 #include "scan/sp_scan.h"
@@ -28,6 +29,7 @@ _PG_init(void)
 	sp_series_init();
 	sp_worker_counts_init();
 	sp_registry_init();
+	sp_key_identity_init();
 	sp_audit_init();
 	sp_model_cache_init();
 	sp_call_count_init();

@@ -75,6 +75,7 @@ static const SpHealthCheck checks[] = {
 	{"cache:shared", "models in shared memory", sp_check_shared},
 	{"registry:triggers", "silent triggers", sp_check_triggers},
 	{"models:owners", "models without an owner", sp_check_owners},
+	{"keys:adoption", "keys that wait", sp_check_keys},
 	{"models:ready", "deployed versions", sp_check_models},
 	{"models:golden", "golden rows", check_golden}
 };

@@ -11,6 +11,7 @@
 
 #include "api/sp_call_count.h"
 #include "api/sp_call_site.h"
+#include "api/sp_predict_json.h"
 #include "api/sp_result.h"
 #include "api/sp_routing.h"
 #include "api/sp_shadow.h"
@@ -90,8 +91,8 @@ outputs_json(const SpCallSite *site)
 	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
-static Datum
-predict_json(SpCallSite *site, Jsonb *features)
+Datum
+sp_predict_json(SpCallSite *site, Jsonb *features)
 {
 	bool		has_missing = sp_bind_jsonb(&site->binder, features, 0);
 
@@ -102,14 +103,14 @@ predict_json(SpCallSite *site, Jsonb *features)
 static Datum
 call_predict_json(FunctionCallInfo fcinfo)
 {
-	return predict_json(sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1));
+	return sp_predict_json(sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1));
 }
 
 static Datum
 call_predict_json_for(FunctionCallInfo fcinfo)
 {
 	SpCallSite *site = sp_route(fcinfo);
-	Datum		answer = predict_json(site, PG_GETARG_JSONB_P(2));
+	Datum		answer = sp_predict_json(site, PG_GETARG_JSONB_P(2));
 
 	sp_shadow(site, JSONBOID, PG_GETARG_DATUM(2));
 	return answer;

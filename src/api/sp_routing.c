@@ -37,15 +37,14 @@ point_of(const SpFoundRows *rows, const char *key, Size size)
 }
 
 static bool
-is_canarys(const SpFoundRows *rows, const text *key)
+is_canarys(const SpFoundRows *rows, const char *key, Size size)
 {
-	const char *bytes = VARDATA_ANY(key);
-	Size		size = VARSIZE_ANY_EXHDR(key);
+	const char *bytes = key;
 
 	if (GetDatabaseEncoding() != PG_UTF8)
 	{
-		bytes = pg_server_to_any(bytes, (int) size, PG_UTF8);
-		size = bytes == VARDATA_ANY(key) ? size : strlen(bytes);
+		bytes = pg_server_to_any(key, (int) size, PG_UTF8);
+		size = bytes == key ? size : strlen(bytes);
 	}
 	return point_of(rows, bytes, size) < rows->routing.canary_percent / 100;
 }
@@ -76,15 +75,23 @@ sp_site_beside(SpCallSite *site, SpBesideSite *beside, int32 version)
 }
 
 SpCallSite *
-sp_route(FunctionCallInfo fcinfo)
+sp_route_key(FunctionCallInfo fcinfo, text *ref, const char *key, Size size)
 {
-	SpCallSite *site = sp_call_site(fcinfo, PG_GETARG_TEXT_PP(0));
+	SpCallSite *site = sp_call_site(fcinfo, ref);
 	const SpFoundRows *rows = &site->resolved.rows;
 	SpCallSite *canary;
 
-	if (likely(rows->routing.canary_version == 0) || !is_canarys(rows, PG_GETARG_TEXT_PP(1)))
+	if (likely(rows->routing.canary_version == 0) || !is_canarys(rows, key, size))
 		return site;
 	canary = sp_site_beside(site, &site->canary, rows->routing.canary_version);
 	sp_count_site(canary);
 	return canary;
+}
+
+SpCallSite *
+sp_route(FunctionCallInfo fcinfo)
+{
+	text	   *key = PG_GETARG_TEXT_PP(1);
+
+	return sp_route_key(fcinfo, PG_GETARG_TEXT_PP(0), VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 }

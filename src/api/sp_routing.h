@@ -28,6 +28,9 @@
  */
 extern SpCallSite *sp_route(FunctionCallInfo fcinfo);
 
+/* As that, for a reference and key that are not the call's arguments; the key is in the database's encoding. */
+extern SpCallSite *sp_route_key(FunctionCallInfo fcinfo, text *ref, const char *key, Size size);
+
 /* The site in *beside (made if NULL) that serves another version of the model that site serves. */
 extern SpCallSite *sp_site_beside(SpCallSite *site, SpBesideSite *beside, int32 version);
 

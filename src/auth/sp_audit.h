@@ -20,10 +20,8 @@
 
 #include "utils/jsonb.h"
 
+#include "base/sp_key_token.h"
 #include "registry/sp_registry_internal.h"
-
-/* The public part of a token: 12 characters of base62. */
-#define SP_KEY_ID_SIZE 13
 
 /* ---- sp_audit.c: events ---- */
 

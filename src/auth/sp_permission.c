@@ -69,9 +69,9 @@ remember(const Key *key, uint64 generation, uint32 may)
 }
 
 uint32
-sp_permission(const pg_uuid_t *model_id, Oid owner_oid, const char *owner_cluster)
+sp_permission_of(Oid user, const pg_uuid_t *model_id, Oid owner_oid, const char *owner_cluster)
 {
-	Key			key = {.user = GetUserId(), .model_id = *model_id};
+	Key			key = {.user = user, .model_id = *model_id};
 	const Entry *entry = find(&key);
 	uint64		generation = sp_registry_generation;
 	uint32		may;
@@ -84,9 +84,15 @@ sp_permission(const pg_uuid_t *model_id, Oid owner_oid, const char *owner_cluste
 }
 
 uint32
-sp_permission_gone(void)
+sp_permission(const pg_uuid_t *model_id, Oid owner_oid, const char *owner_cluster)
 {
-	Key			key = {.user = GetUserId()};
+	return sp_permission_of(GetUserId(), model_id, owner_oid, owner_cluster);
+}
+
+uint32
+sp_permission_any(Oid user)
+{
+	Key			key = {.user = user};
 	const Entry *entry = find(&key);
 	uint64		generation = sp_registry_generation;
 	uint32		may;
@@ -96,6 +102,12 @@ sp_permission_gone(void)
 	may = sp_registry_may_all(key.user);
 	remember(&key, generation, may);
 	return may;
+}
+
+uint32
+sp_permission_gone(void)
+{
+	return sp_permission_any(GetUserId());
 }
 
 void

@@ -19,8 +19,14 @@
 /* SP_MAY_... bits of the current user. */
 extern uint32 sp_permission(const pg_uuid_t *model_id, Oid owner_oid, const char *owner_cluster);
 
-/* As that, for a model that is gone. */
+/* As that, of another role. */
+extern uint32 sp_permission_of(Oid user, const pg_uuid_t *model_id, Oid owner_oid, const char *owner_cluster);
+
+/* As sp_permission, for a model that is gone. */
 extern uint32 sp_permission_gone(void);
+
+/* What a role may do with any model, as sp_registry_may_all tells. */
+extern uint32 sp_permission_any(Oid user);
 
 /* Raises 42501 unless the current user has the bit. */
 extern void sp_permission_require(const SpModelRow *model, uint32 bit);

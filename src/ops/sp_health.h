@@ -59,6 +59,9 @@ extern double sp_health_time_left(void);
 extern void sp_health_report(SpCheck *check, SpHealth status, const char *format, ...)
 			__attribute__((format(printf, 3, 4)));
 
+/* ---- sp_health_keys.c ---- */
+extern void sp_check_keys(SpCheck *check);
+
 /* ---- sp_health_models.c ---- */
 extern void sp_check_models(SpCheck *check);
 extern void sp_check_owners(SpCheck *check);

@@ -39,10 +39,11 @@ typedef enum SpTable
 	SP_TABLE_ACCESS_GRANT,
 	SP_TABLE_SNAPSHOT,
 	SP_TABLE_EVENT_HEAD,
-	SP_TABLE_CLUSTER
+	SP_TABLE_CLUSTER,
+	SP_TABLE_API_KEY
 } SpTable;
 
-#define SP_N_TABLES 14
+#define SP_N_TABLES 15
 
 typedef enum SpIndex
 {
@@ -65,10 +66,11 @@ typedef enum SpIndex
 	SP_INDEX_SNAPSHOT_PROGRAM,
 	SP_INDEX_SNAPSHOT_ARTIFACT,
 	SP_INDEX_EVENT_HEAD,
-	SP_INDEX_CLUSTER
+	SP_INDEX_CLUSTER,
+	SP_INDEX_API_KEY
 } SpIndex;
 
-#define SP_N_INDEXES 20
+#define SP_N_INDEXES 21
 
 /*
  * Grows whenever a registry table, a role or the members of one may have

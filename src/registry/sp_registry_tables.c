@@ -54,7 +54,8 @@ static const struct
 	[SP_TABLE_ACCESS_GRANT] = {"access_grant", true},
 	[SP_TABLE_SNAPSHOT] = {"snapshot", false},
 	[SP_TABLE_EVENT_HEAD] = {"event_head", false},
-	[SP_TABLE_CLUSTER] = {"cluster", true}
+	[SP_TABLE_CLUSTER] = {"cluster", true},
+	[SP_TABLE_API_KEY] = {"api_key", true}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -77,7 +78,8 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_SNAPSHOT_PROGRAM] = "snapshot_program_idx",
 	[SP_INDEX_SNAPSHOT_ARTIFACT] = "snapshot_artifact_idx",
 	[SP_INDEX_EVENT_HEAD] = "event_head_pkey",
-	[SP_INDEX_CLUSTER] = "cluster_pkey"
+	[SP_INDEX_CLUSTER] = "cluster_pkey",
+	[SP_INDEX_API_KEY] = "api_key_pkey"
 };
 
 uint64		sp_registry_generation = 1;

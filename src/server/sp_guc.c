@@ -10,12 +10,15 @@
 
 #include "server/sp_guc.h"
 
+char	   *sp_api_key_pepper_file;
 char	   *sp_cluster_id_setting;
 int			sp_batch_size;
 bool		sp_enable_batch;
 int			sp_health_timeout;
 int			sp_import_memory_multiple;
 int			sp_model_memory;
+int			sp_max_api_key_lifetime;
+int			sp_max_auth_staleness;
 int			sp_max_model_size;
 int			sp_max_replay_lag;
 int			sp_max_score_labels;
@@ -192,12 +195,37 @@ define_operation(void)
 							NULL, NULL, NULL);
 }
 
+static void
+define_keys(void)
+{
+	/* the server takes settings of this kind from preloaded libraries only */
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomStringVariable("smartpouch.api_key_pepper_file",
+								   "Sets the file of peppers for the hashes of API keys.",
+								   "New keys get the first one; those of all of them are accepted.",
+								   &sp_api_key_pepper_file,
+								   "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY,
+								   NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_api_key_lifetime",
+							"Sets the maximum time until an API key expires.",
+							NULL, &sp_max_api_key_lifetime,
+							365 * 24 * 60, 1, INT_MAX / 60, PGC_SUSET, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_auth_staleness",
+							"Sets how far a standby may be behind and still accept API keys.",
+							"-1 means that it accepts them however old its data are.",
+							&sp_max_auth_staleness,
+							60, -1, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+}
+
 /* Alphabetical in each function. */
 void
 sp_guc_init(void)
 {
 	sp_preloaded = process_shared_preload_libraries_in_progress;
 	best_simd = sp_simd_best();
+	define_keys();
 	define_limits();
 	define_snapshots();
 	define_operation();

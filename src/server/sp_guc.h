@@ -12,12 +12,15 @@
 
 #define SP_CLUSTER_ID_SIZE 64
 
+extern char *sp_api_key_pepper_file;	/* empty: there is none; NULL without preload */
 extern char *sp_cluster_id_setting;	/* empty: the system identifier */
 extern int	sp_batch_size;		/* rows that a plan gathers for one evaluation */
 extern bool sp_enable_batch;	/* may plans gather rows? */
 extern int	sp_health_timeout;	/* ms that all checks of health() may take together */
 extern int	sp_import_memory_multiple;	/* see sp_context_bound */
 extern int	sp_model_memory;	/* kB that a backend keeps loaded models in */
+extern int	sp_max_api_key_lifetime;	/* minutes */
+extern int	sp_max_auth_staleness;	/* seconds that a standby may be behind and still accept keys; -1: any */
 extern int	sp_max_model_size;	/* kB of one model file */
 extern int	sp_max_series;		/* of each kind, that are counted one by one; fixed at the start */
 extern int	sp_max_score_labels;	/* different labels in one comparison with the truth */
