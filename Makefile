@@ -316,7 +316,7 @@ DATA       = $(wildcard sql/released/smartpouch--*.sql sql/updates/smartpouch--*
 # ------------------------------------------------------------------ tests --
 # pg_regress: sql/NAME.sql against expected/NAME.out, in this order.  They run
 # on any server that has the extension installed (make installcheck).
-REGRESS = smoke import predict registry golden plan batch
+REGRESS = smoke import predict registry golden plan batch batch_session
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out

@@ -21,7 +21,8 @@
  * and what may raise an error only if all rows are read anyhow and nothing
  * that is evaluated in between may raise another (sp_scan_hazard.c).  Filters
  * by the current user or a setting are read ahead in one run of the executor
- * only: who fetches from a cursor may have become another meanwhile.
+ * only, and only if nothing volatile is evaluated in between: who fetches from
+ * a cursor, or what a trigger does, may have changed either meanwhile.
  *
  * Only calls that every row evaluates move (never out of CASE, COALESCE,
  * AND/OR, NULLIF or an aggregate's FILTER), and only in SELECT and INSERT ...

@@ -50,6 +50,7 @@ typedef struct ScanNode
 	int			next;
 	bool		is_ready;		/* all sources can serve blocks, */
 	Oid			user;			/* for this user */
+	SpSimd		simd;			/* that the block was evaluated with */
 	bool		has_ended;		/* the child has no more rows */
 	TupleTableSlot *pending;	/* a row of the child that is in no block */
 	MemoryContext block_mcx;	/* values of the block's rows */
@@ -312,6 +313,15 @@ check_user(ScanNode *node)
 	node->user = GetUserId();
 }
 
+/* All rows of the block, once for each source. */
+static void
+evaluate(ScanNode *node)
+{
+	node->simd = sp_guc_simd();
+	for (int i = 0; i < node->n_sources; i++)
+		sp_source_run(&node->sources[i], node->rows);
+}
+
 /* After this there is a block, or a pending row, or no row is left. */
 static void
 gather(ScanNode *node)
@@ -336,8 +346,8 @@ gather(ScanNode *node)
 	} while (node->rows < Min(node->block_limit, node->capacity) &&
 			 MemoryContextMemAllocated(node->block_mcx, false) <= (Size) work_mem * 1024);
 	node->block_limit = Min(node->block_limit * 2, node->capacity);
-	for (int i = 0; node->rows > 0 && i < node->n_sources; i++)
-		sp_source_run(&node->sources[i], node->rows);
+	if (node->rows > 0)
+		evaluate(node);
 }
 
 /* The next row of the block into the scan slot. */
@@ -391,6 +401,9 @@ next_row(CustomScanState *css)
 	ResetExprContext(context);
 	if (unlikely(node->is_ready && node->user != GetUserId()))
 		check_user(node);
+	/* other instructions may give other last digits */
+	if (unlikely(node->next < node->rows && node->simd != sp_guc_simd()))
+		evaluate(node);
 	if (node->next >= node->rows && node->pending == NULL)
 		gather(node);
 	ExecClearTuple(slot);

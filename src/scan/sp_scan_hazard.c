@@ -85,6 +85,14 @@ is_row_number(const WindowFunc *function)
 		function->winfnoid == F_DENSE_RANK_;
 }
 
+/* Of a user's own aggregate or window function the volatility is not that of the functions behind it. */
+static bool
+is_users_aggregate(Node *node)
+{
+	return (IsA(node, Aggref) && !is_server_aggregate((Aggref *) node)) ||
+		(IsA(node, WindowFunc) && ((WindowFunc *) node)->winfnoid >= FirstNormalObjectId);
+}
+
 /* Does the node itself, its arguments aside, raise nothing? */
 static bool
 is_quiet(Node *node)
@@ -179,6 +187,8 @@ look_at(Node *node, Look *look)
 	/* a subquery that does not depend on the row may be evaluated here */
 	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC && !sure)
 		worsen(look, SP_HAZARD_ERROR);
+	if (is_users_aggregate(node))
+		worsen(look, SP_HAZARD_EFFECT);
 	if (!is_quiet(node))
 	{
 		if (sure && is_row_independent(node))
@@ -191,13 +201,19 @@ look_at(Node *node, Look *look)
 	return stop;
 }
 
-/* A user's own stable function may make anything of the user and the settings. */
+/* A stable function may make anything of the user and the settings, the server's own mostly of the time zone. */
 static bool
 is_session_function(Oid function, void *context)
 {
 	(void) context;
-	return function == F_CURRENT_SETTING_TEXT || function == F_CURRENT_SETTING_TEXT_BOOL ||
-		(function >= FirstNormalObjectId && func_volatile(function) == PROVOLATILE_STABLE);
+	return function != F_NOW && function != F_TRANSACTION_TIMESTAMP && function != F_STATEMENT_TIMESTAMP &&
+		func_volatile(function) == PROVOLATILE_STABLE;
+}
+
+static bool
+is_session_value(const SQLValueFunction *value)
+{
+	return value->op != SVFOP_CURRENT_TIMESTAMP && value->op != SVFOP_CURRENT_TIMESTAMP_N;
 }
 
 /* May its value change in a transaction, between two runs of the executor? */
@@ -206,7 +222,7 @@ depends_on_session(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, SQLValueFunction) && ((SQLValueFunction *) node)->op >= SVFOP_CURRENT_ROLE)
+	if (IsA(node, SQLValueFunction) && is_session_value((SQLValueFunction *) node))
 		return true;
 	return check_functions_in_node(node, is_session_function, context) ||
 		expression_tree_walker(node, depends_on_session, context);

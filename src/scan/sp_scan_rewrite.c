@@ -39,14 +39,14 @@ typedef enum Reads
 typedef struct Above
 {
 	Reads		reads;
-	bool		is_quiet;		/* nothing that is evaluated between two of its rows may raise or be volatile */
+	SpHazard	between;		/* the worst of what is evaluated between two of its rows */
 	bool		is_bounded;		/* a LIMIT tells a sort below how many rows it wants */
 	bool		is_marked;		/* a merge join marks and restores its position */
 } Above;
 
-/* Are all expressions of the node quiet? */
-static bool
-is_quiet_node(const Plan *plan, const Rewrite *rewrite)
+/* The worst of what the node evaluates between two rows of its first input, if that is known. */
+static SpHazard
+hazard_of_node(const Plan *plan, const Rewrite *rewrite)
 {
 	SpHazard	hazard = Max(sp_scan_hazard((Node *) plan->targetlist, true, rewrite->stmt),
 							 sp_scan_hazard((Node *) plan->qual, true, rewrite->stmt));
@@ -56,7 +56,7 @@ is_quiet_node(const Plan *plan, const Rewrite *rewrite)
 		hazard = Max(hazard, sp_scan_hazard((Node *) ((const Join *) plan)->joinqual, true, rewrite->stmt));
 		hazard = Max(hazard, sp_scan_plan_hazard(plan->righttree, false, rewrite->stmt));
 	}
-	return hazard < SP_HAZARD_ERROR;
+	return hazard;
 }
 
 /* Is all of the input read before the first row is given? */
@@ -112,18 +112,20 @@ passes_bound(const Plan *plan)
 static Above
 above_input(const Plan *plan, Above above, const Rewrite *rewrite)
 {
-	Above		below = {.reads = READS_SOME};
+	Above		below = {.reads = READS_SOME, .between = SP_HAZARD_EFFECT};
 
 	if (reads_input_first(plan))
 	{
 		below.reads = READS_ALL;
-		below.is_quiet = !IsA(plan, Agg) || is_quiet_node(plan, rewrite);
+		below.between = IsA(plan, Agg) ? hazard_of_node(plan, rewrite) : SP_HAZARD_NONE;
 	}
 	else if (reads_all(plan))
 	{
 		below.reads = above.reads;
-		below.is_quiet = above.is_quiet && is_quiet_node(plan, rewrite);
+		below.between = Max(above.between, hazard_of_node(plan, rewrite));
 	}
+	else if (IsA(plan, Limit))
+		below.between = above.between;
 	below.is_bounded = IsA(plan, Limit) || (above.is_bounded && passes_bound(plan));
 	below.is_marked = above.is_marked && IsA(plan, Result);
 	return below;
@@ -238,7 +240,7 @@ static bool
 can_move(Plan *plan, const SpSplit *split, Node *rest, Above above, bool *needs_all, const Rewrite *rewrite)
 {
 	SpHazard	hazard;
-	SpHazard	of_rest = sp_scan_hazard(rest, true, rewrite->stmt);
+	SpHazard	between;
 	ListCell   *cell;
 
 	/* an aggregate may sort all that the node gives */
@@ -257,8 +259,9 @@ can_move(Plan *plan, const SpSplit *split, Node *rest, Above above, bool *needs_
 		hazard = Max(hazard, of_features);
 	}
 	*needs_all = hazard != SP_HAZARD_NONE && above.reads != READS_ALL;
-	return hazard == SP_HAZARD_NONE || (hazard == SP_HAZARD_SESSION && of_rest != SP_HAZARD_EFFECT) ||
-		(hazard == SP_HAZARD_ERROR && above.reads != READS_SOME && above.is_quiet && of_rest < SP_HAZARD_ERROR);
+	between = Max(above.between, sp_scan_hazard(rest, true, rewrite->stmt));
+	return hazard == SP_HAZARD_NONE || (hazard == SP_HAZARD_SESSION && between < SP_HAZARD_EFFECT) ||
+		(hazard == SP_HAZARD_ERROR && above.reads != READS_SOME && between < SP_HAZARD_ERROR);
 }
 
 /* Nodes that compute a target list, over rows that have passed their filters. */
@@ -350,7 +353,7 @@ feed_aggregate(Agg *agg, Above above, Rewrite *rewrite)
 	if (reads_input_first(&agg->plan))
 	{
 		above.reads = READS_ALL;
-		above.is_quiet = true;
+		above.between = SP_HAZARD_NONE;
 	}
 	above.is_bounded = false;
 	above.is_marked = false;
@@ -380,7 +383,7 @@ static Plan *
 rewrite_plan(Plan *plan, Above above, Rewrite *rewrite)
 {
 	Above		below;
-	Above		beside = {.reads = READS_SOME, .is_marked = IsA(plan, MergeJoin)};
+	Above		beside = {.reads = READS_SOME, .between = SP_HAZARD_EFFECT, .is_marked = IsA(plan, MergeJoin)};
 
 	check_stack_depth();
 	/* others' nodes, and those that read their input again and again or lock its rows */
@@ -453,8 +456,8 @@ bool
 sp_scan_rewrite(PlannedStmt *stmt)
 {
 	Rewrite		rewrite = {.stmt = stmt, .last_node = survey_statement(stmt)};
-	Above		top = {.reads = READS_ALL_OF_RUN, .is_quiet = true};
-	Above		inside = {.reads = READS_SOME};
+	Above		top = {.reads = READS_ALL_OF_RUN, .between = SP_HAZARD_NONE};
+	Above		inside = {.reads = READS_SOME, .between = SP_HAZARD_EFFECT};
 	ListCell   *cell;
 
 	if (rewrite.last_node == 0)

@@ -61,6 +61,16 @@ my $carried = "SELECT max(md5(note || p::text)) FROM (SELECT note || '' AS note,
 is($node->safe_psql('postgres', "SET work_mem = '64kB'; SET smartpouch.batch_size = 4096; $carried"),
     $node->safe_psql('postgres', "LOAD 'smartpouch'; $off; $carried"), 'little work_mem');
 
+# --- instructions that change between two rows of a block: sums of dense layers may have other last digits
+my $dense = read_fixture('onnx_digits_cnn');
+load_fixture($node, $dense);
+import_fixture($node, $dense, 'dense');
+my $digits = sub {
+    my ($how) = @_;
+    return $node->safe_psql('postgres', "LOAD 'smartpouch'; $how; SELECT md5(string_agg(p::text, ' ')) FROM (SELECT p, CASE row_number() OVER () WHEN 40 THEN set_config('smartpouch.simd', 'portable', false) END FROM (SELECT smartpouch.predict_proba('dense:1', r) AS p FROM \"$dense->{name}\" r, generate_series(1, 3) OFFSET 0) q) q");
+};
+is($digits->('SET smartpouch.enable_batch = on'), $digits->($off), 'instructions that change between two rows');
+
 # --- a hot standby
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
