@@ -120,6 +120,12 @@ check_hash(const void *bytes, Size size, const uint8 *expected, uint8 *actual, c
 		refuse_damaged(psprintf("the SHA-256 of %s is another", what));
 }
 
+/*
+ * pglz writes a control byte for eight items, of which none is shorter than three
+ * bytes for 273: what would be more takes no memory.
+ */
+#define MAX_RATIO 88
+
 static void
 read_part(const SpArchivePart *from, const char *name, SpBytes *into)
 {
@@ -135,6 +141,9 @@ read_part(const SpArchivePart *from, const char *name, SpBytes *into)
 				 errmsg("part \"%s\" of the snapshot has " UINT64_FORMAT " bytes, the limit is %d kB",
 						name, from->size, sp_max_model_size),
 				 errhint("An administrator can raise smartpouch.max_model_size.")));
+	if (from->size / MAX_RATIO > from->stored_size)
+		refuse_damaged(psprintf("part \"%s\" is said to have " UINT64_FORMAT " bytes, compressed to " UINT64_FORMAT,
+								name, from->size, from->stored_size));
 	bytes = MemoryContextAllocHuge(CurrentMemoryContext, (Size) from->size + 1);
 	stored = from->stored;
 	for (uint64 i = 0; i * SP_ARCHIVE_PIECE < from->size; i++)

@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(46);
+SELECT plan(47);
 \i tiny.inc
 SELECT smartpouch.import_model('sorted', artifact, labels => ARRAY['no', 'yes'], options =>
 	'{"golden": [{"features": [40, 60], "expected": {"label": "yes"}}], "on_missing": {"age": 33}}')
@@ -110,6 +110,13 @@ SELECT throws_ok(format($$ SELECT smartpouch.import_snapshot(%L) $$,
 	pg_temp.made(jsonb_set(:'content', '{model}', '"no name!"')::text, :'program'::bytea, :'artifact'::bytea)),
 	'22023', NULL, 'a name that is none');
 SELECT is(pg_temp.refused(pg_temp.made(:'content', substr(:'program'::bytea, 1, 100), :'artifact'::bytea)), '22P03', 'half a program');
+-- 900 pieces of a mebibyte, of one byte each
+SELECT throws_ok(format('SELECT smartpouch.import_snapshot(%L)', body || sha256(body)), '22P03',
+	'the snapshot is damaged: part "content.json" is said to have 943718400 bytes, compressed to 4500', 'a part that no compression could make')
+FROM (SELECT '\x89'::bytea || 'SPSNAP' || '\x0a' || pg_temp.le(1, 4) || pg_temp.le(3, 4)
+	|| string_agg(pg_temp.le(length(name), 1) || convert_to(name, 'UTF8') || pg_temp.le(900 * 1048576, 8) || pg_temp.le(4500, 8) || sha256(''), ''::bytea)
+	|| decode(repeat('0100000001', 3 * 900), 'hex') AS body
+	FROM unnest(ARRAY['content.json', 'program', 'artifact']) name) b;
 SET LOCAL smartpouch.max_model_size = '1kB';
 SELECT throws_ok(format($$ SELECT smartpouch.import_snapshot(%L) $$, :'file'::bytea), '54000', NULL, 'a part over the limit');
 RESET smartpouch.max_model_size;
