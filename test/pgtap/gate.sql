@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(46);
+SELECT plan(54);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact, labels => ARRAY['no', 'yes']) FROM tiny WHERE name = 'classifier' \gset
 
@@ -104,9 +104,39 @@ SELECT smartpouch.drop_gate('production') \gset
 SELECT throws_ok($$ SELECT smartpouch.drop_gate('production') $$, '42704', 'stage "production" has no gate');
 SELECT lives_ok($$ SELECT smartpouch.promote('m', 2, 'production') $$, 'without a gate every version passes');
 
+-- a second person is another login, whatever role he takes and whichever way he tries
+CREATE ROLE sp_gina; CREATE ROLE sp_hugo;
+GRANT sp_hugo TO sp_gina;
+GRANT USAGE ON SCHEMA smartpouch TO sp_gina, sp_hugo;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smartpouch TO sp_gina, sp_hugo;
+GRANT SELECT ON tiny TO sp_gina;
+SET LOCAL SESSION AUTHORIZATION sp_gina;
+SELECT count(smartpouch.import_model('hers', artifact, labels => ARRAY['no', 'yes'])) AS done FROM tiny, generate_series(1, 2) WHERE name = 'classifier' \gset
+SELECT smartpouch.grant_model('hers', 'sp_hugo', 'deploy') AS done \gset
+SELECT smartpouch.promote('hers', 2, 'production') AS done \gset
+RESET SESSION AUTHORIZATION;
+SELECT smartpouch.set_gate('production', '{"second_person": true}') \gset
+CREATE FUNCTION by_hugo(call text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN EXECUTE 'SELECT smartpouch.' || call; END $$;
+ALTER FUNCTION by_hugo(text) OWNER TO sp_hugo;
+SET LOCAL SESSION AUTHORIZATION sp_gina;
+SELECT throws_ok($$ SELECT smartpouch.promote('hers', 1, 'production') $$, '55000', NULL, 'not who imported');
+SET LOCAL ROLE sp_hugo;
+SELECT throws_ok($$ SELECT smartpouch.promote('hers', 1, 'production') $$, '55000', NULL, 'not as another role');
+RESET ROLE;
+SELECT throws_ok($$ SELECT by_hugo('promote(''hers'', 1, ''production'')') $$, '55000', NULL, 'not by a function of another role');
+SELECT throws_ok($$ SELECT smartpouch.set_canary('hers', 'production', 1, 100) $$, '55000', NULL, 'not as a canary for all');
+SELECT throws_ok($$ SELECT smartpouch.set_stages(ARRAY['staging', 'production']) $$, '42501', NULL, 'not by another ladder');
+SELECT throws_ok($$ SELECT smartpouch.drop_gate('production') $$, '42501', NULL, 'nor without the gate');
+SET LOCAL SESSION AUTHORIZATION sp_hugo;
+SELECT lives_ok($$ SELECT smartpouch.promote('hers', 1, 'production') $$, 'but somebody else may');
+RESET SESSION AUTHORIZATION;
+SELECT results_eq($$ SELECT evidence, session_role FROM smartpouch.history WHERE model = 'hers' ORDER BY seq DESC LIMIT 1 $$,
+	$$ VALUES ('{"imported_by": "sp_gina"}'::jsonb, 'sp_hugo') $$, 'and the history names both');
+SELECT smartpouch.drop_gate('production') \gset
+
 -- who set and removed them stays known
-SELECT is((SELECT count(*)::integer FROM smartpouch.audit_event WHERE action = 'drop_gate' AND session_role = session_user), 1, 'a gate that was removed is in the audit');
-SELECT results_eq($$ SELECT detail -> 'before' -> 'served', detail -> 'after' FROM smartpouch.audit_event WHERE action = 'set_gate' ORDER BY id DESC LIMIT 1 $$,
+SELECT is((SELECT count(*)::integer FROM smartpouch.audit_event WHERE action = 'drop_gate' AND session_role = session_user), 2, 'a gate that was removed is in the audit');
+SELECT results_eq($$ SELECT detail -> 'before' -> 'served', detail -> 'after' FROM smartpouch.audit_event WHERE action = 'set_gate' ORDER BY id DESC OFFSET 1 LIMIT 1 $$,
 	$$ VALUES ('"1 day"'::jsonb, '{"golden": true}'::jsonb) $$, 'with what it asked before and after');
 SELECT smartpouch.set_stages(ARRAY['lab', 'staging', 'production']) \gset
 SELECT results_eq($$ SELECT detail FROM smartpouch.audit_event WHERE action = 'set_stages' $$,
