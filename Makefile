@@ -140,7 +140,9 @@ KERNEL_OBJS = \
 	src/kernel/sp_kernel_window.o
 
 SERVER_OBJS = \
+	src/server/sp_background_statement.o \
 	src/server/sp_canonical.o \
+	src/server/sp_child_process.o \
 	src/server/sp_error.o \
 	src/server/sp_guc.o \
 	src/server/sp_hash.o \
@@ -200,6 +202,18 @@ AUTH_OBJS = \
 	src/auth/sp_permission.o
 
 OPS_OBJS = \
+	src/ops/sp_backup_artefacts.o \
+	src/ops/sp_backup_file.o \
+	src/ops/sp_backup_folder.o \
+	src/ops/sp_backup_manifest.o \
+	src/ops/sp_backup_marks.o \
+	src/ops/sp_backup_program.o \
+	src/ops/sp_backup_progress.o \
+	src/ops/sp_backup_proof.o \
+	src/ops/sp_backup_rescan.o \
+	src/ops/sp_backup_run.o \
+	src/ops/sp_backup_sql.o \
+	src/ops/sp_backup_status.o \
 	src/ops/sp_health.o \
 	src/ops/sp_health_keys.o \
 	src/ops/sp_health_models.o \
@@ -210,6 +224,7 @@ OPS_OBJS = \
 	src/ops/sp_snapshot_file.o
 
 API_OBJS = \
+	src/api/sp_api_backup.o \
 	src/api/sp_api_cache.o \
 	src/api/sp_api_evaluate.o \
 	src/api/sp_api_gate.o \
@@ -295,6 +310,7 @@ INSTALL_SQL = \
 	sql/install/46_metrics.sql \
 	sql/install/47_health.sql \
 	sql/install/50_operation.sql \
+	sql/install/52_backups.sql \
 	sql/install/55_cache.sql \
 	sql/install/60_replicas.sql \
 	sql/install/70_permissions.sql \
@@ -524,7 +540,7 @@ $(FUSED_OBJS) $(FUSED_OBJS:.o=.bc): override CPPFLAGS += -ffp-contract=fast
 # PostgreSQL 15 does not mark SQL-callable functions as exported, so the two
 # places that define such symbols keep default visibility and the linker's
 # export list cuts everything else.
-$(API_OBJS) src/sp_module.o: override CFLAGS += -fvisibility=default
+$(API_OBJS) src/server/sp_background_statement.o src/sp_module.o: override CFLAGS += -fvisibility=default
 ifeq ($(PORTNAME),linux)
 SHLIB_LINK += -Wl,--version-script=src/smartpouch.map
 $(MODULE_big)$(DLSUFFIX): src/smartpouch.map

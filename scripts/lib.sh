@@ -230,7 +230,8 @@ server_running() {
     [ "$(readlink "/proc/$pid/cwd")" = "$(cd "$1" && pwd -P)" ]
 }
 
-# server_start D CONF: makes the cluster if needed and starts it.  CONF is added
+# server_start D CONF: makes the cluster if needed and starts it; D.backups is its
+# folder of backups.  CONF is added
 # to its settings on every start; only the owner of the socket directory connects.
 server_start() {
     local data=$1 conf=$2 sock made
@@ -249,10 +250,12 @@ server_start() {
         sock=$(as_runner mktemp -d /tmp/smartpouch.XXXXXX)
         printf '%s\n' "$sock" >"$data.socket"
     fi
+    runner_dir "$data.backups"
+    chmod 0700 "$data.backups"
     {
         cat "$conf"
         printf "listen_addresses = ''\nport = %s\nunix_socket_directories = '%s'\n" "$PRIVATE_PORT" "$sock"
-        printf "unix_socket_permissions = 0700\n"
+        printf "unix_socket_permissions = 0700\nsmartpouch.backup_directory = '%s'\n" "$data.backups"
     } >"$data/smartpouch.private.conf"
     # The pid may have gone to another program since a killed run.
     rm -f "$data/postmaster.pid"

@@ -13,6 +13,13 @@
 #error "smartpouch needs PostgreSQL 15, 16, 17 or 18"
 #endif
 
+/* 16 renamed the function that gets a backend's status by its number, from 1 */
+#if PG_VERSION_NUM >= 160000
+#define local_backend_status_compat(i) pgstat_get_local_beentry_by_index(i)
+#else
+#define local_backend_status_compat(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
 /* 17 has named segments of shared memory for libraries that are not preloaded */
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
@@ -58,6 +65,13 @@ named_segment_compat(const char *name, Size size, void (*init) (void *segment))
 #define sp_local_transaction_compat() (MyProc->vxid.lxid)
 #else
 #define sp_local_transaction_compat() (MyProc->lxid)
+#endif
+
+/* 17 lets a resource owner close sets of events */
+#if PG_VERSION_NUM >= 170000
+#define create_wait_set_compat(n) CreateWaitEventSet(CurrentResourceOwner, (n))
+#else
+#define create_wait_set_compat(n) CreateWaitEventSet(CurrentMemoryContext, (n))
 #endif
 
 /* 18 moved the functions that print properties of EXPLAIN */

@@ -11,6 +11,11 @@
 #include "server/sp_guc.h"
 
 char	   *sp_api_key_pepper_file;
+char	   *sp_backup_connection;
+char	   *sp_backup_directory;
+char	   *sp_backup_filter;
+int			sp_backup_lock_timeout;
+char	   *sp_restore_filter;
 char	   *sp_cluster_id_setting;
 int			sp_batch_size;
 bool		sp_enable_batch;
@@ -71,6 +76,41 @@ check_cluster_id(char **value, void **extra, GucSource source)
 		return true;
 	GUC_check_errdetail("It has more than %d bytes.", SP_CLUSTER_ID_SIZE - 1);
 	return false;
+}
+
+/* Folders and programs are named from the root, as the server changes its directory. */
+static bool
+check_absolute(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (**value == '\0' || is_absolute_path(*value))
+		return true;
+	GUC_check_errdetail("It must be an absolute path.");
+	return false;
+}
+
+/* Everybody who may read the settings, or the list of processes, would see a password. */
+static bool
+check_connection(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	for (const char *next = *value; (next = strstr(next, "password")) != NULL;)
+	{
+		next += strlen("password");
+		if (next[strspn(next, " \t\n")] != '=')
+			continue;
+		GUC_check_errdetail("It must not have a password.");
+		GUC_check_errhint("Use a password file, or a service with one.");
+		return false;
+	}
+	if (strstr(*value, "://") != NULL)
+	{
+		GUC_check_errdetail("It must be a list of keywords and values, not a URI.");
+		return false;
+	}
+	return true;
 }
 
 /* Instructions that the processor lacks would end the process. */
@@ -219,13 +259,46 @@ define_keys(void)
 							NULL, NULL, NULL);
 }
 
-/* Alphabetical in each function. */
+static void
+define_backups(void)
+{
+	DefineCustomStringVariable("smartpouch.backup_connection",
+							   "Sets how the programs that make and restore backups connect to this server.",
+							   "Keywords and values as libpq takes them, without database. Empty means this server's socket and port.",
+							   &sp_backup_connection,
+							   "", PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_connection, NULL, NULL);
+	DefineCustomStringVariable("smartpouch.backup_directory",
+							   "Sets the folder that backups are kept in.",
+							   NULL, &sp_backup_directory,
+							   "", PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_absolute, NULL, NULL);
+	DefineCustomStringVariable("smartpouch.backup_filter",
+							   "Sets the command that files of backups are piped through.",
+							   "Words separated by blanks, the first an absolute path; no shell reads it.",
+							   &sp_backup_filter,
+							   "", PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_absolute, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.backup_lock_timeout",
+							"Sets how long a backup waits for a lock.",
+							NULL, &sp_backup_lock_timeout,
+							30 * 1000, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomStringVariable("smartpouch.restore_filter",
+							   "Sets the command that undoes smartpouch.backup_filter.",
+							   NULL, &sp_restore_filter,
+							   "", PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_absolute, NULL, NULL);
+}
+
+/* Alphabetical. */
 void
 sp_guc_init(void)
 {
 	sp_preloaded = process_shared_preload_libraries_in_progress;
 	best_simd = sp_simd_best();
 	define_keys();
+	define_backups();
 	define_limits();
 	define_snapshots();
 	define_operation();

@@ -13,6 +13,11 @@
 #define SP_CLUSTER_ID_SIZE 64
 
 extern char *sp_api_key_pepper_file;	/* empty: there is none; NULL without preload */
+extern char *sp_backup_connection;	/* as libpq takes it; empty: this server's socket */
+extern char *sp_backup_directory;	/* empty: no backups */
+extern char *sp_backup_filter;	/* words of a command; empty: none */
+extern int	sp_backup_lock_timeout;	/* ms that a backup waits for a lock */
+extern char *sp_restore_filter; /* undoes sp_backup_filter */
 extern char *sp_cluster_id_setting;	/* empty: the system identifier */
 extern int	sp_batch_size;		/* rows that a plan gathers for one evaluation */
 extern bool sp_enable_batch;	/* may plans gather rows? */

@@ -15,26 +15,55 @@
 
 StaticAssertDecl(SP_SHA256_SIZE == PG_SHA256_DIGEST_LENGTH, "size of a SHA-256 hash");
 
-void
-sp_sha256(const void *bytes, Size size, uint8 hash[SP_SHA256_SIZE])
+static void SP_NORETURN
+refuse(SpSha256 *state)
 {
-	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
-	const uint8 *next = bytes;
-	bool		good = ctx != NULL && pg_cryptohash_init(ctx) >= 0;
+	elog(ERROR, "could not compute a SHA-256 hash: %s", pg_cryptohash_error(state));
+}
 
-	/* the server's resource owner frees ctx if an interrupt raises */
-	while (good && size > 0)
+/* The server's resource owner frees it when an interrupt raises. */
+SpSha256 *
+sp_sha256_begin(void)
+{
+	SpSha256   *state = pg_cryptohash_create(PG_SHA256);
+
+	if (state == NULL || pg_cryptohash_init(state) < 0)
+		refuse(state);
+	return state;
+}
+
+void
+sp_sha256_add(SpSha256 *state, const void *bytes, Size size)
+{
+	const uint8 *next = bytes;
+
+	while (size > 0)
 	{
 		Size		piece = Min(size, HASH_PIECE);
 
 		CHECK_FOR_INTERRUPTS();
-		good = pg_cryptohash_update(ctx, next, piece) >= 0;
+		if (pg_cryptohash_update(state, next, piece) < 0)
+			refuse(state);
 		next += piece;
 		size -= piece;
 	}
-	if (!good || pg_cryptohash_final(ctx, hash, SP_SHA256_SIZE) < 0)
-		elog(ERROR, "could not compute a SHA-256 hash: %s", pg_cryptohash_error(ctx));
-	pg_cryptohash_free(ctx);
+}
+
+void
+sp_sha256_end(SpSha256 *state, uint8 hash[SP_SHA256_SIZE])
+{
+	if (pg_cryptohash_final(state, hash, SP_SHA256_SIZE) < 0)
+		refuse(state);
+	pg_cryptohash_free(state);
+}
+
+void
+sp_sha256(const void *bytes, Size size, uint8 hash[SP_SHA256_SIZE])
+{
+	SpSha256   *state = sp_sha256_begin();
+
+	sp_sha256_add(state, bytes, size);
+	sp_sha256_end(state, hash);
 }
 
 void

@@ -13,6 +13,13 @@
 /* Interrupts are checked while long inputs are hashed. */
 extern void sp_sha256(const void *bytes, Size size, uint8 hash[SP_SHA256_SIZE]);
 
+/* The same piece by piece; an error in between frees it with the transaction. */
+typedef struct pg_cryptohash_ctx SpSha256;
+
+extern SpSha256 *sp_sha256_begin(void);
+extern void sp_sha256_add(SpSha256 *state, const void *bytes, Size size);
+extern void sp_sha256_end(SpSha256 *state, uint8 hash[SP_SHA256_SIZE]);
+
 /* HMAC-SHA-256 (RFC 2104) */
 extern void sp_hmac_sha256(const void *key, Size key_size, const void *bytes, Size size,
 						   uint8 mac[SP_SHA256_SIZE]);

@@ -9,7 +9,8 @@ use Test::More;
 use Smartpouch;
 
 my $root = source_dir();
-my $node = new_server('docs', conf => "shared_preload_libraries = 'smartpouch'");
+my $node = new_server('docs', conf => "shared_preload_libraries = 'smartpouch'\nsmartpouch.backup_directory = '"
+      . PostgreSQL::Test::Utils::tempdir_short() . "'");
 chdir "$root/test/data/xgb_pouch_softprob" or die "test data: $!";
 
 sub run_script

@@ -1,0 +1,281 @@
+/*
+ * src/ops/sp_backup.h
+ *
+ * Backup sets: folders with a manifest, a dump and proofs, and the artefacts that
+ * sets share.  doc/backup-format.md specifies what is on disk.
+ *
+ * All names of files are made here, never taken from a caller, and every file
+ * is opened relative to an open folder, without following links.
+ */
+#ifndef SP_BACKUP_H
+#define SP_BACKUP_H
+
+#include "server/sp_compat.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+#include "utils/snapshot.h"
+
+#include "server/sp_child_process.h"
+#include "server/sp_hash.h"
+
+/* ---- sp_backup_folder.c: folders ---- */
+
+#define SP_LABEL_SIZE 32		/* 20261123T050500Z-F-x7k2p9, with its zero byte and room */
+#define SP_BACKUP_NAME_SIZE 128
+#define SP_BACKUP_PARTIAL ".partial"
+#define SP_BACKUP_DELETED ".deleted"
+#define SP_BACKUP_ARTEFACTS "artefacts"
+
+/* An open folder; closed with the memory it was opened in, or before. */
+typedef struct SpFolder
+{
+	MemoryContext mcx;
+	MemoryContextCallback callback;
+	int			fd;
+	char	   *path;			/* for messages */
+} SpFolder;
+
+/*
+ * smartpouch.backup_directory: 55000 when it is not set, F0000 when it is no
+ * folder that the server's user alone may write to, or lies in the data directory.
+ */
+extern SpFolder *sp_backup_folder(void);
+
+/* A folder in it; NULL when there is none and missing_ok. */
+extern SpFolder *sp_folder_open(const SpFolder *parent, const char *name, bool missing_ok);
+extern void sp_folder_close(SpFolder *folder);
+
+/* Make one, which must not be there unless exists_ok. */
+extern void sp_folder_make(const SpFolder *parent, const char *name, bool exists_ok);
+extern void sp_folder_sync(const SpFolder *folder);
+extern void sp_folder_rename(const SpFolder *folder, const char *old, const char *new);
+extern bool sp_folder_has(const SpFolder *folder, const char *name);
+
+/* Names in it, without . and .., in no order. */
+extern List *sp_folder_names(const SpFolder *folder);
+
+/* Remove a file, or a folder and the files in it; never raises, false when something is left. */
+extern bool sp_folder_remove(int parent_fd, const char *name);
+extern int64 sp_folder_free_bytes(const SpFolder *folder);
+
+/* What runs that did not end left behind; the caller holds the lock. */
+extern void sp_backup_sweep(const SpFolder *folder);
+
+extern bool sp_backup_is_label(const char *name);
+extern void sp_backup_new_label(char kind, char label[SP_LABEL_SIZE]);
+
+/* ---- sp_backup_file.c: files ---- */
+
+/* A file of a set; "plain" is what was backed up, "stored" what the filter made of it. */
+typedef struct SpBackupFile
+{
+	char		name[SP_BACKUP_NAME_SIZE];
+	int64		plain_bytes;
+	uint8		plain_sha256[SP_SHA256_SIZE];
+	int64		stored_bytes;
+	uint8		stored_sha256[SP_SHA256_SIZE];
+} SpBackupFile;
+
+typedef struct SpFileWriter SpFileWriter;
+
+/*
+ * A new file, through smartpouch.backup_filter if filtered.  Unless it is
+ * finished it goes with the memory it was opened in.
+ */
+extern SpFileWriter *sp_file_create(const SpFolder *folder, const char *name, bool filtered);
+extern void sp_file_append(SpFileWriter *writer, const char *bytes, Size size);
+
+/* To disk, and closed. */
+extern void sp_file_finish(SpFileWriter *writer, SpBackupFile *file);
+
+typedef void (*SpFileTake) (void *arg, const char *bytes, Size size);
+
+/*
+ * Go through a file as it is stored, from disk as far as the system lets us; take
+ * may be NULL.  Fills in the stored facts.  False when it is not there or not a
+ * regular file.
+ */
+extern bool sp_file_read(const SpFolder *folder, const char *name, SpFileTake take, void *arg,
+						 SpBackupFile *file);
+
+/* Go through what was backed up, by smartpouch.restore_filter if filtered; fills in all facts. */
+extern bool sp_file_read_plain(const SpFolder *folder, const char *name, bool filtered, SpFileTake take,
+							   void *arg, SpBackupFile *file);
+
+/* What smartpouch.backup_filter is, in names and manifests: "" for none, else "f" and 16 digits. */
+#define SP_FILTER_ID_SIZE 18
+extern void sp_backup_filter_id(char id[SP_FILTER_ID_SIZE]);
+
+/* ---- sp_backup_program.c: the server's own programs ---- */
+
+/* Start pg_dump, pg_restore or psql with these arguments, the connection to a database first. */
+extern SpChild *sp_backup_program(const char *program, const char *database, List *arguments);
+
+/* What it prints when asked for its version, without the end of the line. */
+extern char *sp_backup_program_version(const char *program);
+
+/* Run a script by psql and hand over what it prints. */
+extern void sp_backup_psql(const char *database, const char *script, SpChildTake take, void *arg);
+
+/* The same, but the reason of a failure is returned, NULL for success. */
+extern char *sp_backup_try_psql(const char *database, const char *script, SpChildTake take, void *arg);
+
+/* A setting's command as an argument vector; NULL when it is empty. */
+extern char **sp_backup_command(const char *setting);
+extern char **sp_backup_environment(void);
+
+/* ---- sp_backup_proof.c: what a restored database must give again ---- */
+
+/* Lines about rows of tables and about constraints; snapshot NULL: as they are now. */
+extern char *sp_backup_tables_script(bool full, const char *snapshot);
+
+/* Lines about predictions. */
+extern char *sp_backup_probes_script(const char *snapshot);
+
+/* ---- sp_backup_manifest.c ---- */
+
+#define SP_BACKUP_FORMAT 1
+#define SP_MANIFEST "manifest.json"
+#define SP_BACKUP_DUMP "db.dump"
+#define SP_BACKUP_TABLES "tables.jsonl"
+#define SP_BACKUP_PROBES "golden.jsonl"
+
+typedef struct SpManifest
+{
+	char		label[SP_LABEL_SIZE];
+	bool		full;
+	char		filter[SP_FILTER_ID_SIZE];
+	char	   *started_at;		/* UTC, ISO 8601 */
+	char	   *finished_at;
+	char	   *database;
+	char	   *encoding;
+	char	   *collate;
+	char	   *ctype;
+	char	   *extension_version;
+	char	   *server_version;
+	char	   *dump_version;	/* of pg_dump */
+	char	   *snapshot;
+	char	   *start_lsn;
+	char	   *end_lsn;
+	uint64		system_identifier;
+	uint32		timeline;
+	List	   *files;			/* SpBackupFile, in the set's folder */
+	List	   *artefacts;		/* SpBackupFile, in SP_BACKUP_ARTEFACTS */
+} SpManifest;
+
+/* The whole file, which ends with the hash of what is before. */
+extern char *sp_manifest_write(const SpManifest *manifest);
+
+/*
+ * Read one; NULL and why (palloc'd) when it is not there, damaged, of another
+ * set or of a newer format.  hash is that of the whole file.
+ */
+extern SpManifest *sp_manifest_read(const SpFolder *set, const char *label, uint8 hash[SP_SHA256_SIZE],
+									char **why);
+
+/* Bytes of these files as they are stored. */
+extern int64 sp_stored_bytes(const List *files);
+
+/* ---- sp_backup_marks.c: what is found out about a set later ---- */
+
+typedef struct SpVerified
+{
+	uint8		manifest[SP_SHA256_SIZE];	/* of what was verified */
+	const char *at;				/* UTC, ISO 8601 */
+	const char *seconds;		/* that the restore took */
+} SpVerified;
+
+extern void sp_set_mark_permanent(const SpFolder *set, bool permanent);
+extern bool sp_set_is_permanent(const SpFolder *set);
+extern void sp_set_mark_verified(const SpFolder *set, const SpVerified *verified);
+
+/* With this manifest; fills in the rest, palloc'd. */
+extern bool sp_set_is_verified(const SpFolder *set, const uint8 manifest[SP_SHA256_SIZE], SpVerified *verified);
+
+/* ---- sp_backup_artefacts.c: what the manifests of a folder name ---- */
+
+typedef struct HTAB SpArtefacts;
+
+/* Of all sets that can be read; the first file of a name counts. */
+extern SpArtefacts *sp_artefacts_of_sets(const SpFolder *folder);
+
+/* NULL for none, also without a list. */
+extern const SpBackupFile *sp_artefacts_find(SpArtefacts *artefacts, const char *name);
+
+/* ---- sp_backup_sql.c ---- */
+
+/* What a statement returned, as texts: row by row, NULL for NULL. */
+typedef struct SpRows
+{
+	uint64		count;
+	uint64		columns;
+	char	  **texts;
+} SpRows;
+
+/*
+ * Run a statement as the owner of the registry, with arguments of type text; the
+ * rows are palloc'd.  read_only: under the active snapshot.
+ */
+extern SpRows sp_backup_sql(const char *sql, bool read_only, int n_args, const char *const *args);
+
+/* ---- sp_backup_status.c: rows, rights, locks ---- */
+
+typedef enum SpBackupLock
+{
+	SP_BACKUP_LOCK_CHANGE = 1,	/* sets come and go */
+	SP_BACKUP_LOCK_VERIFY		/* the scratch database */
+} SpBackupLock;
+
+/*
+ * 42501 unless the caller may run the server's programs; 25001 in a transaction
+ * block, 25006 in recovery.
+ */
+extern void sp_backup_check_caller(const char *what);
+
+/* Until the transaction ends; 55006 when another session of this server has it. */
+extern void sp_backup_lock(SpBackupLock lock);
+
+/* Settle rows that no session is at work on, by what the folder has; the caller holds the lock. */
+extern void sp_backup_status_settle(const SpFolder *folder);
+
+/* Begin a row; returns its id. */
+extern int64 sp_backup_status_begin(const char *label, bool full);
+extern void sp_backup_status_complete(int64 id, const SpManifest *manifest, const uint8 hash[SP_SHA256_SIZE],
+									  int64 new_bytes);
+extern void sp_backup_status_failed(int64 id, const char *reason);
+
+/* ---- sp_backup_rescan.c: rows from the folder ---- */
+
+typedef void (*SpRescanReport) (void *arg, const char *label, const char *change);
+
+/* Make the rows what the folder says; report tells of every change. */
+extern void sp_backup_rescan(SpRescanReport report, void *arg);
+
+/* Mark a set, or take the mark back: 42704, 55000 for one that is not there. */
+extern void sp_backup_keep(int64 id, bool permanent);
+
+/* ---- sp_backup_progress.c ---- */
+
+typedef enum SpBackupPhase
+{
+	SP_PHASE_PREPARING,
+	SP_PHASE_ARTEFACTS,
+	SP_PHASE_DUMP,
+	SP_PHASE_PROOFS,
+	SP_PHASE_READING_BACK,
+	SP_PHASE_RESTORING,
+	SP_PHASE_COMPARING
+} SpBackupPhase;
+
+extern void sp_progress_begin(int64 id, int64 expected_bytes);
+extern void sp_progress_phase(SpBackupPhase phase);
+extern void sp_progress_add(int64 bytes);
+extern void sp_progress_end(void);
+
+/* ---- sp_backup_run.c ---- */
+
+/* Make a set; returns its id. */
+extern int64 sp_backup_run(bool full);
+
+#endif

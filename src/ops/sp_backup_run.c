@@ -1,0 +1,415 @@
+/*
+ * src/ops/sp_backup_run.c
+ *
+ * Making a set.
+ *
+ * Everything is read under the snapshot of the calling statement: the artefacts
+ * by this backend, the rest by programs that import it.  The set grows under a
+ * partial name, is read back from disk, and gets its manifest and its name last.
+ */
+#include "server/sp_compat.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "ops/sp_backup.h"
+#include "registry/sp_registry.h"
+#include "server/sp_guc.h"
+
+#define DUMP_BUFFER (256 * 1024)
+
+typedef struct Blob
+{
+	uint8		sha256[SP_SHA256_SIZE];
+	int64		bytes;
+} Blob;
+
+typedef struct Run
+{
+	SpFolder   *folder;			/* of all sets */
+	SpFolder   *artefacts;
+	SpFolder   *set;			/* under its partial name */
+	char		partial[SP_BACKUP_NAME_SIZE];
+	MemoryContextCallback callback;
+	bool		named;			/* the set has its name */
+	SpManifest	manifest;
+	List	   *blobs;
+	int64		blob_bytes;
+	int64		new_bytes;		/* written to disk */
+	SpArtefacts *earlier;		/* with a filter: what the sets before have */
+} Run;
+
+/* ---- facts about this database ---- */
+
+#define UTC_NOW "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+static void
+describe(Run *run)
+{
+	SpManifest *manifest = &run->manifest;
+	char	  **facts = sp_backup_sql("SELECT " UTC_NOW ", d.datname, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,"
+							" (SELECT extversion FROM pg_extension WHERE extname = 'smartpouch'),"
+							" current_setting('server_version')"
+							" FROM pg_database d WHERE d.datname = current_database()", true, 0, NULL).texts;
+
+	manifest->started_at = facts[0];
+	manifest->database = facts[1];
+	manifest->encoding = facts[2];
+	manifest->collate = facts[3];
+	manifest->ctype = facts[4];
+	manifest->extension_version = facts[5];
+	manifest->server_version = facts[6];
+	manifest->start_lsn = psprintf("%X/%X", LSN_FORMAT_ARGS(GetXLogInsertRecPtr()));
+	manifest->timeline = GetWALInsertionTimeLine();
+	manifest->system_identifier = GetSystemIdentifier();
+	manifest->dump_version = sp_backup_program_version("pg_dump");
+	sp_backup_filter_id(manifest->filter);
+}
+
+/* The bytes by their hash, without reading them. */
+static void
+list_blobs(Run *run)
+{
+	SpRows		rows = sp_backup_sql("SELECT encode(sha256, 'hex'), sum(octet_length(bytes))"
+									 " FROM smartpouch.blob GROUP BY sha256 ORDER BY sha256", true, 0, NULL);
+
+	for (uint64 i = 0; i < rows.count; i++)
+	{
+		Blob	   *blob = palloc(sizeof(Blob));
+
+		(void) hex_decode(rows.texts[2 * i], 2 * SP_SHA256_SIZE, (char *) blob->sha256);
+		blob->bytes = strtoll(rows.texts[2 * i + 1], NULL, 10);
+		run->blobs = lappend(run->blobs, blob);
+		run->blob_bytes += blob->bytes;
+	}
+}
+
+/* ---- room ---- */
+
+static const char *
+artefact_name(const Run *run, const Blob *blob)
+{
+	const char *filter = run->manifest.filter;
+
+	return psprintf("%s%s%s", sp_hash_hex(blob->sha256), *filter ? "." : "", filter);
+}
+
+/*
+ * What the last set of this kind took besides artefacts, and a fifth more; for
+ * the first one the size of what is to be dumped.
+ */
+static int64
+expected_dump_bytes(const Run *run)
+{
+	static const char full[] = "SELECT coalesce((SELECT dump_bytes * 6 / 5 FROM smartpouch.backup"
+		" WHERE kind = 'full' AND dump_bytes IS NOT NULL ORDER BY id DESC LIMIT 1),"
+		" pg_database_size(current_database()) - pg_total_relation_size('smartpouch.blob'))";
+	static const char models[] = "SELECT coalesce((SELECT dump_bytes * 6 / 5 FROM smartpouch.backup"
+		" WHERE kind = 'models' AND dump_bytes IS NOT NULL ORDER BY id DESC LIMIT 1),"
+		" (SELECT sum(pg_total_relation_size(oid)) FROM pg_class"
+		" WHERE relnamespace = 'smartpouch'::regnamespace AND relkind = 'r' AND relname <> 'blob'))";
+
+	return strtoll(sp_backup_sql(run->manifest.full ? full : models, true, 0, NULL).texts[0], NULL, 10);
+}
+
+static int64
+missing_artefact_bytes(const Run *run)
+{
+	int64		bytes = 0;
+	ListCell   *cell;
+
+	foreach(cell, run->blobs)
+	{
+		const Blob *blob = lfirst(cell);
+
+		if (!sp_folder_has(run->artefacts, artefact_name(run, blob)))
+			bytes += blob->bytes;
+	}
+	return bytes;
+}
+
+static void
+check_room(const Run *run, int64 dump_bytes)
+{
+	int64		needed = dump_bytes + missing_artefact_bytes(run);
+	int64		free_bytes = sp_folder_free_bytes(run->folder);
+
+	if (needed > free_bytes)
+		ereport(ERROR,
+				(errcode(ERRCODE_DISK_FULL),
+				 errmsg("there is not enough room for the backup in \"%s\"", run->folder->path),
+				 errdetail("It is expected to need " INT64_FORMAT " bytes, and " INT64_FORMAT " are free.",
+						   needed, free_bytes),
+				 errhint("Expire old backups, or make room.")));
+}
+
+/* ---- parts ---- */
+
+/* What was written must come back from disk before it counts. */
+static void
+read_back(const SpFolder *folder, const SpBackupFile *file)
+{
+	SpBackupFile found;
+
+	if (!sp_file_read(folder, file->name, NULL, NULL, &found) || found.stored_bytes != file->stored_bytes ||
+		memcmp(found.stored_sha256, file->stored_sha256, SP_SHA256_SIZE) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("file \"%s/%s\" does not read back as it was written", folder->path, file->name),
+				 errhint("Check the disk.")));
+}
+
+static void
+write_artefact(Run *run, const Blob *blob, const char *name, SpBackupFile *file)
+{
+	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch artefact", ALLOCSET_SMALL_SIZES);
+	char	   *partial = psprintf("%s" SP_BACKUP_PARTIAL, name);
+	char	   *bytes = sp_registry_blob(blob->sha256, blob->bytes, GetActiveSnapshot(), mcx);
+	SpFileWriter *writer = sp_file_create(run->artefacts, partial, *run->manifest.filter != '\0');
+
+	sp_file_append(writer, bytes, (Size) blob->bytes);
+	sp_file_finish(writer, file);
+	read_back(run->artefacts, file);
+	sp_folder_rename(run->artefacts, partial, name);
+	strlcpy(file->name, name, sizeof(file->name));
+	run->new_bytes += file->stored_bytes;
+	MemoryContextDelete(mcx);
+}
+
+/*
+ * Is the file of an earlier set still good?  Without a filter its name says
+ * what it must hold; a filter need not give the same bytes twice, so there
+ * the earlier set's manifest says it.
+ */
+static bool
+has_artefact(const Run *run, const Blob *blob, const char *name, SpBackupFile *file)
+{
+	const SpBackupFile *earlier = sp_artefacts_find(run->earlier, name);
+	const uint8 *expected = *run->manifest.filter == '\0' ? blob->sha256 :
+		earlier != NULL ? earlier->stored_sha256 : NULL;
+
+	if (expected == NULL || !sp_file_read(run->artefacts, name, NULL, NULL, file) ||
+		memcmp(file->stored_sha256, expected, SP_SHA256_SIZE) != 0)
+		return false;
+	file->plain_bytes = blob->bytes;
+	memcpy(file->plain_sha256, blob->sha256, SP_SHA256_SIZE);
+	sp_progress_add(blob->bytes);
+	return true;
+}
+
+static void
+keep_artefacts(Run *run)
+{
+	ListCell   *cell;
+
+	sp_progress_phase(SP_PHASE_ARTEFACTS);
+	if (*run->manifest.filter != '\0')
+		run->earlier = sp_artefacts_of_sets(run->folder);
+	foreach(cell, run->blobs)
+	{
+		const Blob *blob = lfirst(cell);
+		const char *name = artefact_name(run, blob);
+		SpBackupFile *file = palloc(sizeof(SpBackupFile));
+
+		if (!has_artefact(run, blob, name, file))
+			write_artefact(run, blob, name, file);
+		run->manifest.artefacts = lappend(run->manifest.artefacts, file);
+	}
+	sp_folder_sync(run->artefacts);
+}
+
+/*
+ * Stored bytes are in the artefacts.  Of other schemas the dump of models has
+ * nothing; with a schema named, extensions must be too.
+ */
+static List *
+dump_arguments(const Run *run)
+{
+	List	   *arguments = list_make3("--format=custom", psprintf("--snapshot=%s", run->manifest.snapshot),
+									   psprintf("--lock-wait-timeout=%d", sp_backup_lock_timeout));
+
+	arguments = lappend(arguments, "--exclude-table-data=smartpouch.blob");
+	if (!run->manifest.full)
+	{
+		arguments = lappend(arguments, "--schema=smartpouch");
+		arguments = lappend(arguments, "--extension=smartpouch");
+	}
+	return arguments;
+}
+
+static void
+end_file(Run *run, SpFileWriter *writer)
+{
+	SpBackupFile *file = palloc(sizeof(SpBackupFile));
+
+	sp_file_finish(writer, file);
+	run->manifest.files = lappend(run->manifest.files, file);
+	run->new_bytes += file->stored_bytes;
+}
+
+static void
+dump(Run *run)
+{
+	bool		filtered = *run->manifest.filter != '\0';
+	char	   *buffer = palloc(DUMP_BUFFER);
+	SpFileWriter *writer;
+	SpChild    *child;
+	Size		got;
+
+	sp_progress_phase(SP_PHASE_DUMP);
+	writer = sp_file_create(run->set, SP_BACKUP_DUMP, filtered);
+	child = sp_backup_program("pg_dump", run->manifest.database, dump_arguments(run));
+	while ((got = sp_child_read(child, buffer, DUMP_BUFFER)) > 0)
+		sp_file_append(writer, buffer, got);
+	sp_child_finish(child);
+	end_file(run, writer);
+}
+
+static void
+append(void *writer, const char *bytes, Size size)
+{
+	sp_file_append(writer, bytes, size);
+}
+
+static void
+prove(Run *run, const char *name, const char *script)
+{
+	SpFileWriter *writer = sp_file_create(run->set, name, *run->manifest.filter != '\0');
+
+	sp_progress_phase(SP_PHASE_PROOFS);
+	sp_backup_psql(run->manifest.database, script, append, writer);
+	end_file(run, writer);
+}
+
+static void
+finish_set(Run *run, uint8 hash[SP_SHA256_SIZE])
+{
+	SpManifest *manifest = &run->manifest;
+	SpFileWriter *writer;
+	SpBackupFile file;
+	ListCell   *cell;
+	char	   *text;
+
+	sp_progress_phase(SP_PHASE_READING_BACK);
+	foreach(cell, manifest->files)
+		read_back(run->set, lfirst(cell));
+	manifest->finished_at = sp_backup_sql("SELECT " UTC_NOW, false, 0, NULL).texts[0];
+	manifest->end_lsn = psprintf("%X/%X", LSN_FORMAT_ARGS(GetXLogInsertRecPtr()));
+	text = sp_manifest_write(manifest);
+	writer = sp_file_create(run->set, SP_MANIFEST, false);
+	sp_file_append(writer, text, strlen(text));
+	sp_file_finish(writer, &file);
+	read_back(run->set, &file);
+	memcpy(hash, file.stored_sha256, SP_SHA256_SIZE);
+	run->new_bytes += file.stored_bytes;
+	sp_folder_sync(run->set);
+	sp_folder_rename(run->folder, run->partial, manifest->label);
+	run->named = true;
+}
+
+/* ---- the whole ---- */
+
+/* Without a name it is no set, so nothing of it stays. */
+static void
+release_set(void *arg)
+{
+	Run		   *run = arg;
+
+	if (!run->named)
+		(void) sp_folder_remove(run->folder->fd, run->partial);
+}
+
+static void
+make_set(Run *run, int64 id, uint8 hash[SP_SHA256_SIZE])
+{
+	bool		full = run->manifest.full;
+	const char *snapshot = run->manifest.snapshot;
+	int64		dump_bytes;
+
+	describe(run);
+	sp_backup_sweep(run->folder);
+	sp_folder_make(run->folder, SP_BACKUP_ARTEFACTS, true);
+	run->artefacts = sp_folder_open(run->folder, SP_BACKUP_ARTEFACTS, false);
+	list_blobs(run);
+	dump_bytes = expected_dump_bytes(run);
+	check_room(run, dump_bytes);
+	sp_progress_begin(id, dump_bytes + run->blob_bytes);
+	sp_folder_make(run->folder, run->partial, false);
+	run->callback.func = release_set;
+	run->callback.arg = run;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &run->callback);
+	run->set = sp_folder_open(run->folder, run->partial, false);
+	keep_artefacts(run);
+	dump(run);
+	prove(run, SP_BACKUP_TABLES, sp_backup_tables_script(full, snapshot));
+	prove(run, SP_BACKUP_PROBES, sp_backup_probes_script(snapshot));
+	finish_set(run, hash);
+	sp_progress_end();
+}
+
+/*
+ * In a subtransaction, so that an error leaves a session that can still write
+ * the reason down.  NULL, or the error; everything that was in memory is gone.
+ */
+static ErrorData *
+try_make_set(Run *run, int64 id, uint8 hash[SP_SHA256_SIZE])
+{
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext work = AllocSetContextCreate(outer, "smartpouch backup", ALLOCSET_DEFAULT_SIZES);
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(work);
+	PG_TRY();
+	{
+		make_set(run, id, hash);
+		MemoryContextSwitchTo(outer);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(outer);
+		error = CopyErrorData();
+		FlushErrorState();
+		MemoryContextDelete(work);
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(outer);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+int64
+sp_backup_run(bool full)
+{
+	Run		   *run = palloc0(sizeof(Run));
+	uint8		hash[SP_SHA256_SIZE];
+	ErrorData  *error;
+	int64		id;
+
+	sp_backup_check_caller("backup()");
+	run->folder = sp_backup_folder();
+	sp_backup_lock(SP_BACKUP_LOCK_CHANGE);
+	sp_backup_new_label(full ? 'F' : 'M', run->manifest.label);
+	snprintf(run->partial, sizeof(run->partial), "%s" SP_BACKUP_PARTIAL, run->manifest.label);
+	run->manifest.full = full;
+	/* not from a subtransaction */
+	run->manifest.snapshot = ExportSnapshot(GetActiveSnapshot());
+	sp_backup_status_settle(run->folder);
+	id = sp_backup_status_begin(run->manifest.label, full);
+	error = try_make_set(run, id, hash);
+	if (error != NULL)
+	{
+		sp_backup_status_failed(id, error->detail == NULL ? error->message :
+								psprintf("%s: %s", error->message, error->detail));
+		ReThrowError(error);
+	}
+	sp_backup_status_complete(id, &run->manifest, hash, run->new_bytes);
+	return id;
+}

@@ -1,0 +1,402 @@
+/*
+ * src/server/sp_child_process.c
+ */
+#include "server/sp_compat.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+
+#include "server/sp_child_process.h"
+
+#define TAIL_SIZE 2048			/* bytes that are kept of error messages */
+#define TERM_PATIENCE_MS 3000	/* from SIGTERM to SIGKILL */
+#define EXEC_FAILED 127			/* as shells say it */
+#define N_PIPES 3
+
+struct SpChild
+{
+	MemoryContext mcx;			/* has all of this; its end is the child's */
+	MemoryContextCallback callback;
+	const char *name;
+	pid_t		pid;			/* 0: gone and waited for */
+	int			input;			/* our ends; -1: closed */
+	int			output;
+	int			errors;
+	Size		tail_size;
+	char		tail[TAIL_SIZE];
+};
+
+/* ---- the end ---- */
+
+static void
+close_pipe(int *fd)
+{
+	if (*fd < 0)
+		return;
+	(void) close(*fd);
+	*fd = -1;
+	ReleaseExternalFD();
+}
+
+static bool
+has_ended(SpChild *child, int *status)
+{
+	pid_t		ended = waitpid(child->pid, status, WNOHANG);
+
+	if (ended == 0 || (ended < 0 && errno == EINTR))
+		return false;
+	if (ended < 0)
+		*status = 0;			/* somebody else has waited for it */
+	child->pid = 0;
+	return true;
+}
+
+/* The programs that we run undo what they can on SIGTERM, as in cancelling their query. */
+static void
+kill_group(SpChild *child)
+{
+	pid_t		group = child->pid;
+	int			status;
+
+	(void) killpg(group, SIGTERM);
+	for (int waited = 0; waited < TERM_PATIENCE_MS && !has_ended(child, &status); waited += 10)
+		pg_usleep(10 * 1000L);
+	(void) killpg(group, SIGKILL);
+	while (child->pid != 0 && !has_ended(child, &status))
+		pg_usleep(10 * 1000L);
+}
+
+/* Called when the memory goes. */
+static void
+release(void *arg)
+{
+	SpChild    *child = arg;
+
+	close_pipe(&child->input);
+	close_pipe(&child->output);
+	close_pipe(&child->errors);
+	if (child->pid != 0)
+		kill_group(child);
+}
+
+/* ---- the start ---- */
+
+/* In the new process: only what is safe after a fork, until exec. */
+static void SP_NORETURN
+become(char *const argv[], char *const envp[], const int *ends, pid_t parent)
+{
+	struct sigaction action;
+	sigset_t	none;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = SIG_DFL;
+	for (int number = 1; number < NSIG; number++)
+		(void) sigaction(number, &action, NULL);
+	(void) setpgid(0, 0);
+#ifdef __linux__
+	(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXEC_FAILED);
+#else
+	(void) parent;
+#endif
+	/* ends are above 2, so that none is overwritten */
+	for (int i = 0; i < N_PIPES; i++)
+		if (dup2(ends[i], i) < 0)
+			_exit(EXEC_FAILED);
+#if defined(__linux__) && defined(SYS_close_range)
+	if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0)
+#endif
+		for (long fd = sysconf(_SC_OPEN_MAX) - 1; fd > 2; fd--)
+			(void) close((int) fd);
+	(void) sigemptyset(&none);
+	(void) sigprocmask(SIG_SETMASK, &none, NULL);
+	(void) execve(argv[0], argv, envp);
+	_exit(EXEC_FAILED);
+}
+
+/* One pipe: ours stays here, theirs is for the child, above the standard numbers. */
+static void
+make_pipe(int *ours, int *theirs, bool child_reads)
+{
+	int			ends[2];
+
+	if (pipe(ends) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not make a pipe: %m")));
+	*ours = ends[child_reads ? 1 : 0];
+	*theirs = fcntl(ends[child_reads ? 0 : 1], F_DUPFD, 3);
+	(void) close(ends[child_reads ? 0 : 1]);
+	ReserveExternalFD();
+	if (*theirs < 0 || fcntl(*ours, F_SETFD, FD_CLOEXEC) != 0 || fcntl(*ours, F_SETFL, O_NONBLOCK) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not set up a pipe: %m")));
+}
+
+static void
+fork_child(SpChild *child, char *const argv[], char *const envp[], const int *ends)
+{
+	pid_t		parent = getpid();
+	sigset_t	all;
+	sigset_t	before;
+	pid_t		pid;
+
+	/* a handler of ours must not run in the child: it would set latches of the parent */
+	(void) sigfillset(&all);
+	(void) sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		become(argv, envp, ends, parent);
+	child->pid = pid > 0 ? pid : 0;
+	if (pid > 0)
+		(void) setpgid(pid, pid);	/* so that it is done when we return; fails after its exec */
+	(void) sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not start %s: %m", child->name)));
+}
+
+SpChild *
+sp_child_start(const char *name, char *const argv[], char *const envp[])
+{
+	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch child", ALLOCSET_SMALL_SIZES);
+	SpChild    *child = MemoryContextAllocZero(mcx, sizeof(SpChild));
+	int			ends[N_PIPES] = {-1, -1, -1};
+
+	if (access(argv[0], X_OK) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("cannot execute %s: %m", name),
+				 errdetail("It is expected as \"%s\".", argv[0])));
+	child->mcx = mcx;
+	child->name = MemoryContextStrdup(mcx, name);
+	child->input = child->output = child->errors = -1;
+	child->callback.func = release;
+	child->callback.arg = child;
+	MemoryContextRegisterResetCallback(mcx, &child->callback);
+	PG_TRY();
+	{
+		make_pipe(&child->input, &ends[0], true);
+		make_pipe(&child->output, &ends[1], false);
+		make_pipe(&child->errors, &ends[2], false);
+		fork_child(child, argv, envp, ends);
+	}
+	PG_FINALLY();
+	{
+		for (int i = 0; i < N_PIPES; i++)
+			if (ends[i] >= 0)
+				(void) close(ends[i]);
+	}
+	PG_END_TRY();
+	return child;
+}
+
+/* ---- bytes ---- */
+
+/* Wait until a pipe of these can go on, or for an interrupt. */
+static void
+wait_for(SpChild *child, bool want_input)
+{
+	WaitEventSet *set = create_wait_set_compat(2 + N_PIPES);
+	WaitEvent	event;
+
+	(void) AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	(void) AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	if (want_input && child->input >= 0)
+		(void) AddWaitEventToSet(set, WL_SOCKET_WRITEABLE, child->input, NULL, NULL);
+	if (child->output >= 0)
+		(void) AddWaitEventToSet(set, WL_SOCKET_READABLE, child->output, NULL, NULL);
+	if (child->errors >= 0)
+		(void) AddWaitEventToSet(set, WL_SOCKET_READABLE, child->errors, NULL, NULL);
+	(void) WaitEventSetWait(set, -1, &event, 1, PG_WAIT_EXTENSION);
+	FreeWaitEventSet(set);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* What a pipe has now: -1 nothing yet, 0 its end, which closes it. */
+static ssize_t
+read_some(int *fd, char *bytes, Size size)
+{
+	ssize_t		got;
+
+	do
+		got = read(*fd, bytes, size);
+	while (got < 0 && errno == EINTR);
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return -1;
+	if (got <= 0)
+	{
+		close_pipe(fd);
+		return 0;
+	}
+	return got;
+}
+
+static void
+keep_tail(SpChild *child, const char *bytes, Size size)
+{
+	Size		kept = Min(child->tail_size, TAIL_SIZE - Min(size, TAIL_SIZE));
+
+	memmove(child->tail, child->tail + child->tail_size - kept, kept);
+	size = Min(size, TAIL_SIZE);
+	memcpy(child->tail + kept, bytes, size);
+	child->tail_size = kept + size;
+}
+
+static void
+read_errors(SpChild *child)
+{
+	char		bytes[1024];
+	ssize_t		got;
+
+	while (child->errors >= 0 && (got = read_some(&child->errors, bytes, sizeof(bytes))) > 0)
+		keep_tail(child, bytes, (Size) got);
+}
+
+Size
+sp_child_read(SpChild *child, char *bytes, Size size)
+{
+	while (child->output >= 0)
+	{
+		ssize_t		got = read_some(&child->output, bytes, size);
+
+		if (got >= 0)
+			return (Size) got;
+		read_errors(child);
+		wait_for(child, false);
+	}
+	return 0;
+}
+
+/* Hand over what it has printed; false when there was nothing. */
+static bool
+take_some(SpChild *child, SpChildTake take, void *arg)
+{
+	char		bytes[16 * 1024];
+	ssize_t		got = child->output >= 0 ? read_some(&child->output, bytes, sizeof(bytes)) : -1;
+
+	if (got > 0 && take != NULL)
+		take(arg, bytes, (Size) got);
+	return got > 0;
+}
+
+void
+sp_child_write(SpChild *child, const char *bytes, Size size, SpChildTake take, void *arg)
+{
+	while (size > 0 && child->input >= 0)
+	{
+		ssize_t		done = write(child->input, bytes, size);
+
+		if (done > 0)
+		{
+			bytes += done;
+			size -= (Size) done;
+		}
+		else if (done < 0 && errno == EPIPE)
+			close_pipe(&child->input);
+		else if (done < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not write to %s: %m", child->name)));
+		else
+		{
+			read_errors(child);
+			if (!take_some(child, take, arg))
+				wait_for(child, true);
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+sp_child_drain(SpChild *child, SpChildTake take, void *arg)
+{
+	close_pipe(&child->input);
+	while (child->output >= 0)
+	{
+		read_errors(child);
+		if (!take_some(child, take, arg) && child->output >= 0)
+			wait_for(child, false);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* ---- how it ended ---- */
+
+/* Error messages of programs may be in any encoding, and cut off anywhere. */
+static char *
+safe_tail(SpChild *child)
+{
+	const char *start = child->tail;
+	const char *end = child->tail + child->tail_size;
+	char	   *text = palloc(child->tail_size + 1);
+	char	   *next = text;
+
+	/* the first line may have lost its beginning */
+	if (child->tail_size == TAIL_SIZE)
+		while (start < end && *start++ != '\n')
+			;
+	for (; start < end; start++)
+		*next++ = *start == '\n' || *start == '\t' || (*start >= ' ' && *start < 0x7f) ? *start : '?';
+	while (next > text && next[-1] == '\n')
+		next--;
+	*next = '\0';
+	return text;
+}
+
+char *
+sp_child_end(SpChild *child)
+{
+	char	   *why = NULL;
+	const char *tail;
+	int			status;
+
+	close_pipe(&child->input);
+	close_pipe(&child->output);
+	/* not until its error messages end: something that it left running may have them open */
+	while (!has_ended(child, &status))
+	{
+		read_errors(child);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 2, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	read_errors(child);
+	tail = safe_tail(child);
+	if (WIFSIGNALED(status))
+		why = psprintf("%s was ended by signal %d%s%s", child->name, WTERMSIG(status), *tail ? ": " : "", tail);
+	else if (status != 0)
+		why = psprintf("%s ended with code %d%s%s", child->name, WEXITSTATUS(status), *tail ? ": " : "", tail);
+	MemoryContextDelete(child->mcx);
+	return why;
+}
+
+void
+sp_child_finish(SpChild *child)
+{
+	char	   *name = pstrdup(child->name);
+	char	   *why = sp_child_end(child);
+
+	if (why != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("%s failed", name),
+				 errdetail_internal("%s", why)));
+}
