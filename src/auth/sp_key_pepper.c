@@ -7,7 +7,8 @@
  */
 #include "server/sp_compat.h"
 
-#include <sys/stat.h>
+#include <limits.h>
+#include <stdlib.h>
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -29,8 +30,8 @@ static TimestampTz read_at = 0;
 static void
 check_place(const char *path)
 {
-	char		real[MAXPGPATH];
-	char		data[MAXPGPATH];
+	char		real[PATH_MAX];
+	char		data[PATH_MAX];
 	Size		length;
 
 	if (realpath(path, real) == NULL || realpath(DataDir, data) == NULL)
@@ -101,6 +102,11 @@ sp_key_hash(const char *token, Size size, const char *pepper, uint8 hash[SP_SHA2
 	memcpy(bytes + sizeof(DOMAIN), token, size);
 	if (pepper[0] != '\0')
 		key = find(pepper);
+	if (key == NULL && pepper[0] != '\0')
+		ereport(LOG_SERVER_ONLY,
+				(errmsg("an API key needs the pepper \"%s\", which there is not", pepper),
+				 errhint("Keep it in the file of %s while the view smartpouch.api_keys shows it.", SETTING),
+				 errhidestmt(true), errhidecontext(true)));
 	if (key != NULL)
 		sp_hmac_sha256(key->bytes, key->size, bytes, sizeof(DOMAIN) + size, hash);
 	else
