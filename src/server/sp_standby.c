@@ -14,18 +14,21 @@
 int64
 sp_standby_age(void)
 {
-	TimestampTz known = 0;
+	static TimestampTz known = 0;	/* what was known once stays true when the connection is lost */
 	XLogRecPtr	end;
+	TimestampTz sent;
 	TimestampTz received;
 
 	if (!RecoveryInProgress())
 		return 0;
 	SpinLockAcquire(&WalRcv->mutex);
 	end = WalRcv->latestWalEnd;
+	sent = WalRcv->lastMsgSendTime;
 	received = WalRcv->lastMsgReceiptTime;
 	SpinLockRelease(&WalRcv->mutex);
-	if (received != 0 && end != InvalidXLogRecPtr && GetXLogReplayRecPtr(NULL) >= end)
-		known = received;
+	/* a receiver that starts, also one that then finds no primary, sets both to the same moment */
+	if (received != sent && end != InvalidXLogRecPtr && GetXLogReplayRecPtr(NULL) >= end)
+		known = Max(known, received);
 	known = Max(known, GetLatestXTime());
 	return known == 0 ? PG_INT64_MAX : Max(0, (GetCurrentTimestamp() - known) / 1000);
 }
