@@ -309,6 +309,8 @@ INSTALL_SQL = \
 	sql/install/44_audit.sql \
 	sql/install/46_metrics.sql \
 	sql/install/47_health.sql \
+	sql/install/48_rollups.sql \
+	sql/install/49_jobs.sql \
 	sql/install/50_operation.sql \
 	sql/install/52_backups.sql \
 	sql/install/55_cache.sql \
@@ -316,8 +318,9 @@ INSTALL_SQL = \
 	sql/install/70_permissions.sql \
 	sql/install/80_views.sql \
 	sql/install/81_routing_views.sql \
-	sql/install/82_metrics_views.sql \
 	sql/install/82_api_key_views.sql \
+	sql/install/82_metrics_views.sql \
+	sql/install/83_rollup_views.sql \
 	sql/install/84_access_objects.sql \
 	sql/install/85_access.sql \
 	sql/install/90_grants.sql

@@ -68,16 +68,18 @@ check_golden(SpCheck *check)
 
 /* The cheap ones first, so that they are known whatever the others take. */
 static const SpHealthCheck checks[] = {
-	{"installation:version", "installations", sp_check_installation},
-	{"server:preload", "libraries", sp_check_preload},
-	{"server:minorVersion", "minor version", sp_check_minor},
-	{"standby:replayLag", "s", sp_check_replay},
-	{"cache:shared", "models in shared memory", sp_check_shared},
-	{"registry:triggers", "silent triggers", sp_check_triggers},
-	{"models:owners", "models without an owner", sp_check_owners},
-	{"keys:adoption", "keys that wait", sp_check_keys},
-	{"models:ready", "deployed versions", sp_check_models},
-	{"models:golden", "golden rows", check_golden}
+	{"installation:version", "installations", sp_check_installation, NULL},
+	{"server:preload", "libraries", sp_check_preload, NULL},
+	{"server:minorVersion", "minor version", sp_check_minor, NULL},
+	{"standby:replayLag", "s", sp_check_replay, NULL},
+	{"cache:shared", "models in shared memory", sp_check_shared, NULL},
+	{"registry:triggers", "silent triggers", sp_check_triggers, NULL},
+	{"rollup:lag", "s", sp_check_sql, "smartpouch._check_rollup"},
+	{"jobs:scheduled", "jobs", sp_check_sql, "smartpouch._check_jobs"},
+	{"models:owners", "models without an owner", sp_check_owners, NULL},
+	{"keys:adoption", "keys that wait", sp_check_keys, NULL},
+	{"models:ready", "deployed versions", sp_check_models, NULL},
+	{"models:golden", "golden rows", check_golden, NULL}
 };
 
 /* Shaped like draft-inadarei-api-health-check-06: a list of measurements under each name. */
@@ -155,9 +157,9 @@ Datum
 smartpouch_ready(PG_FUNCTION_ARGS)
 {
 	static const SpHealthCheck needed[] = {
-		{"installation:version", "installations", sp_check_installation},
-		{"standby:replayLag", "s", sp_check_replay},
-		{"models:ready", "deployed versions", sp_check_models}
+		{"installation:version", "installations", sp_check_installation, NULL},
+		{"standby:replayLag", "s", sp_check_replay, NULL},
+		{"models:ready", "deployed versions", sp_check_models, NULL}
 	};
 	SpCheck		results[lengthof(needed)];
 	SpCheck		check = {.argument = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0)};

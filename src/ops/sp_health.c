@@ -4,6 +4,7 @@
 #include "server/sp_compat.h"
 
 #include "access/xact.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/latch.h"
@@ -67,6 +68,37 @@ sp_health_report(SpCheck *check, SpHealth status, const char *format, ...)
 			enlargeStringInfo(&text, needed);
 	} while (needed > 0);
 	check->output = text.data;
+}
+
+static SpHealth
+health_of_name(const char *name)
+{
+	for (SpHealth status = SP_HEALTH_PASS; status < SP_HEALTH_FAIL; status++)
+		if (strcmp(name, sp_health_name(status)) == 0)
+			return status;
+	return SP_HEALTH_FAIL;
+}
+
+void
+sp_check_sql(SpCheck *check)
+{
+	MemoryContext mcx = CurrentMemoryContext;
+	char	   *status;
+	char	   *observed;
+	char	   *output;
+
+	SPI_connect();
+	if (SPI_execute(psprintf("SELECT * FROM %s()", (const char *) check->argument), true, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "%s() gave no row", (const char *) check->argument);
+	status = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	observed = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	output = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
+	check->is_absent = status == NULL;
+	check->status = status ? health_of_name(status) : SP_HEALTH_PASS;
+	check->observed = observed ? strtoi64(observed, NULL, 10) : 0;
+	check->output = output ? MemoryContextStrdup(mcx, output) : NULL;
+	SPI_finish();
 }
 
 /* As a cancellation, which waits for locks and all loops of the server heed. */
@@ -166,6 +198,7 @@ sp_health_run(const SpHealthCheck *checks, int count, SpCheck *results)
 		memset(&results[i], 0, sizeof(results[i]));
 		results[i].name = checks[i].name;
 		results[i].unit = checks[i].unit;
+		results[i].argument = checks[i].argument;
 		if (left < 1)
 			sp_health_report(&results[i], SP_HEALTH_UNKNOWN, "the checks before it took all of smartpouch.health_timeout");
 		else

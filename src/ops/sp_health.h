@@ -32,7 +32,7 @@ typedef struct SpCheck
 	bool		is_absent;		/* there is nothing here that this check is about */
 	int64		observed;
 	const char *output;			/* what is wrong and how to mend it; NULL for pass */
-	const void *argument;		/* of sp_health_try's caller */
+	const void *argument;		/* for its function */
 } SpCheck;
 
 typedef void (*SpCheckFunction) (SpCheck *check);
@@ -42,6 +42,7 @@ typedef struct SpHealthCheck
 	const char *name;
 	const char *unit;
 	SpCheckFunction function;
+	const void *argument;
 } SpHealthCheck;
 
 /* Run the checks in their order; strings are palloc'd.  Returns the worst status. */
@@ -58,6 +59,12 @@ extern double sp_health_time_left(void);
 /* The check is not as it should be; the worst of several stays. */
 extern void sp_health_report(SpCheck *check, SpHealth status, const char *format, ...)
 			__attribute__((format(printf, 3, 4)));
+
+/*
+ * Asks a function of SQL, whose qualified name is the argument, without
+ * arguments: (status text, observed bigint, output text), absent without a status.
+ */
+extern void sp_check_sql(SpCheck *check);
 
 /* ---- sp_health_keys.c ---- */
 extern void sp_check_keys(SpCheck *check);

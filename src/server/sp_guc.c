@@ -212,6 +212,31 @@ define_snapshots(void)
 							 NULL, NULL, NULL);
 }
 
+static int	minute_retention;
+static int	hour_retention;
+static int	day_retention;
+
+/* Of rollups, read by sql/install/48_rollups.sql. */
+static void
+define_retention(void)
+{
+	DefineCustomIntVariable("smartpouch.rollup_day_retention",
+							"Sets the age at which rollups by day are dropped.",
+							NULL, &day_retention,
+							1096 * 24 * 60, 24 * 60, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.rollup_hour_retention",
+							"Sets the age at which rollups and usage by hour are dropped.",
+							NULL, &hour_retention,
+							90 * 24 * 60, 24 * 60, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.rollup_minute_retention",
+							"Sets the age at which rollups by minute are dropped.",
+							NULL, &minute_retention,
+							48 * 60, 60, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+}
+
 static void
 define_operation(void)
 {
@@ -302,6 +327,7 @@ sp_guc_init(void)
 	define_limits();
 	define_snapshots();
 	define_operation();
+	define_retention();
 	DefineCustomIntVariable("smartpouch.batch_size",
 							"Sets the maximum number of rows that a plan gathers for one evaluation of a model.",
 							NULL, &sp_batch_size,

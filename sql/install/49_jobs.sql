@@ -1,0 +1,149 @@
+-- Jobs of pg_cron, which this extension does not depend on: its objects are only named in text.
+
+-- What there is to do regularly, with schedules in pg_cron's (and cron's) five fields.
+CREATE FUNCTION smartpouch._jobs(OUT job text, OUT schedule text, OUT command text)
+	RETURNS SETOF record LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 5
+	SET search_path = pg_catalog, pg_temp AS $$ VALUES
+	('rollup', '* * * * *', 'SELECT smartpouch.rollup()')
+$$;
+COMMENT ON FUNCTION smartpouch._jobs() IS 'what is to be done regularly, and when unless options say otherwise';
+
+-- Names of jobs are of the whole server, so they say which database they are about.
+CREATE FUNCTION smartpouch._job_name(job text)
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT format('smartpouch %s in %s', job, current_database()) $$;
+COMMENT ON FUNCTION smartpouch._job_name(text) IS 'name of a job for pg_cron';
+
+CREATE FUNCTION smartpouch._cron_is_here()
+	RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') $$;
+COMMENT ON FUNCTION smartpouch._cron_is_here() IS 'is pg_cron an extension of this database';
+
+-- A word of sh in a crontab, where a percent sign would end the line.
+CREATE FUNCTION smartpouch._shell_word(word text)
+	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT replace('''' || replace(word, '''', '''\''''') || '''', '%', '\%') $$;
+COMMENT ON FUNCTION smartpouch._shell_word(text) IS 'a quoted word for a line of a crontab';
+
+CREATE FUNCTION smartpouch.schedule_jobs(options jsonb DEFAULT '{}', OUT job text, OUT schedule text, OUT command text,
+	OUT scheduled boolean, OUT statement text)
+	RETURNS SETOF record LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 5
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	is_here boolean := smartpouch._cron_is_here();
+	cron_database text := current_setting('cron.database_name', true);
+	bad text;
+BEGIN
+	IF options IS NULL OR jsonb_typeof(options) <> 'object' THEN
+		RAISE EXCEPTION 'options must be a JSON object of schedules by job' USING ERRCODE = '22023';
+	END IF;
+	SELECT o.key INTO bad FROM jsonb_each(options) o WHERE o.key NOT IN (SELECT j.job FROM smartpouch._jobs() j) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'there is no job "%"', bad USING ERRCODE = '22023',
+			DETAIL = 'The jobs are ' || (SELECT string_agg(j.job, ', ') FROM smartpouch._jobs() j) || '.';
+	END IF;
+	SELECT o.key INTO bad FROM jsonb_each(options) o
+	WHERE o.value <> 'null' AND COALESCE(options ->> o.key !~ '^ *([0-9*/,-]+ +){4}[0-9*/,$-]+ *$', true) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'the schedule of job "%" must be five fields, or null for no job', bad USING ERRCODE = '22023',
+			HINT = 'Minute, hour, day of the month, month and day of the week, such as 30 2 * * 0.';
+	END IF;
+	IF is_here THEN
+		NULL;
+	ELSIF cron_database IS NULL THEN
+		RAISE NOTICE 'pg_cron is not loaded by this server'
+			USING HINT = 'The lines in column statement are for the crontab of a user who may connect, or add pg_cron to shared_preload_libraries.';
+	ELSIF cron_database = current_database() THEN
+		RAISE NOTICE 'pg_cron is loaded, but is no extension of this database'
+			USING HINT = 'Run CREATE EXTENSION pg_cron, and this function again.';
+	ELSE
+		RAISE NOTICE 'pg_cron is in database "%"', cron_database
+			USING HINT = 'Run the statements in column statement there.';
+	END IF;
+	FOR job, schedule, command IN
+		SELECT j.job, CASE WHEN options ? j.job THEN options ->> j.job ELSE j.schedule END, j.command
+		FROM smartpouch._jobs() j
+	LOOP
+		scheduled := is_here AND schedule IS NOT NULL;
+		statement := NULL;
+		IF scheduled THEN
+			EXECUTE 'SELECT cron.schedule($1, $2, $3)' USING smartpouch._job_name(job), schedule, command;
+		ELSIF is_here THEN
+			EXECUTE 'SELECT count(cron.unschedule(jobid)) FROM cron.job WHERE jobname = $1 AND username = current_user'
+				USING smartpouch._job_name(job);
+		ELSIF schedule IS NOT NULL AND cron_database = current_database() THEN
+			statement := format('SELECT cron.schedule(%L, %L, %L)', smartpouch._job_name(job), schedule, command);
+		ELSIF schedule IS NOT NULL AND cron_database IS NOT NULL THEN
+			statement := format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
+				smartpouch._job_name(job), schedule, command, current_database());
+		ELSIF schedule IS NOT NULL THEN
+			statement := format('%s psql -XqAt -d %s -c %s', schedule, smartpouch._shell_word(current_database()),
+				smartpouch._shell_word(command));
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION smartpouch.schedule_jobs(jsonb) IS
+	'let pg_cron do what is to be done regularly, or say how it, or cron, can be told to';
+
+CREATE FUNCTION smartpouch.unschedule_jobs()
+	RETURNS integer LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	removed integer;
+BEGIN
+	IF NOT smartpouch._cron_is_here() THEN
+		RAISE NOTICE 'pg_cron is no extension of this database';
+		RETURN 0;
+	END IF;
+	EXECUTE 'SELECT count(cron.unschedule(c.jobid)) FROM cron.job c JOIN smartpouch._jobs() j'
+		' ON c.jobname = smartpouch._job_name(j.job)' INTO removed;
+	RETURN removed;
+END $$;
+COMMENT ON FUNCTION smartpouch.unschedule_jobs() IS 'remove the jobs that schedule_jobs() has made; returns how many';
+
+-- For health(): status, what was observed, and what is wrong.
+
+-- By what rollup() wrote, not by what the scheduler says.
+CREATE FUNCTION smartpouch._check_rollup(OUT status text, OUT observed bigint, OUT output text)
+	RETURNS record LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	done_at timestamptz;
+BEGIN
+	SELECT s.done_at INTO done_at FROM smartpouch.rollup_state s WHERE s.level = 'minute';
+	IF FOUND THEN
+		observed := greatest(0, extract(epoch FROM clock_timestamp() - done_at));
+		status := CASE WHEN observed > 3600 THEN 'fail' WHEN observed > 180 THEN 'warn' ELSE 'pass' END;
+		IF status <> 'pass' THEN
+			output := 'nothing was rolled up since: is SELECT smartpouch.rollup() run every minute? See schedule_jobs()';
+		END IF;
+	END IF;
+END $$;
+COMMENT ON FUNCTION smartpouch._check_rollup() IS 'seconds since the last rollup; absent before the first';
+
+-- The last run of each job, if pg_cron keeps them (cron.log_run).
+CREATE FUNCTION smartpouch._check_jobs(OUT status text, OUT observed bigint, OUT output text)
+	RETURNS record LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT smartpouch._cron_is_here() THEN
+		RETURN;
+	END IF;
+	EXECUTE $sql$
+		SELECT count(*), string_agg(format('job "%s": %s', c.jobname, CASE WHEN NOT c.active THEN 'is not active'
+			ELSE 'failed: ' || COALESCE(d.return_message, '') END), '; ' ORDER BY c.jobname)
+			FILTER (WHERE NOT c.active OR d.status = 'failed')
+		FROM cron.job c JOIN smartpouch._jobs() j ON c.jobname = smartpouch._job_name(j.job)
+			LEFT JOIN LATERAL (SELECT r.status, r.return_message FROM cron.job_run_details r
+				WHERE r.jobid = c.jobid AND r.status IN ('succeeded', 'failed') ORDER BY r.runid DESC LIMIT 1) d ON true
+		$sql$ INTO observed, output;
+	status := CASE WHEN output IS NULL THEN 'pass' ELSE 'warn' END;
+	IF observed = 0 THEN
+		status := NULL;
+	END IF;
+END $$;
+COMMENT ON FUNCTION smartpouch._check_jobs() IS 'jobs of pg_cron, and what went wrong with the last run of each';
