@@ -294,7 +294,7 @@ def test_converters_of_trees_are_only_replaced_for_a_while() -> None:
 
     name = "SklearnDecisionTreeRegressor"
     before = registration.get_converter(name)._fct
-    with converters.replaced():
+    with converters.replaced(None):
         assert registration.get_converter(name)._fct is not before
     assert registration.get_converter(name)._fct is before
 

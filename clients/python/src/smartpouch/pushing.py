@@ -108,10 +108,7 @@ class _Upload:
         except psycopg.Error as error:
             if error.sqlstate not in _REFUSAL_STATES:
                 raise
-            found = error.diag
-            raise ModelRefused(
-                found.message_primary or str(error), error.sqlstate, found.message_detail, found.message_hint
-            ) from error
+            raise _refused(error) from error
 
     def _send(self, conn: Connection, upload: int, chunk_size: int, progress: bool) -> None:
         data = memoryview(self.converted.data)
@@ -136,6 +133,13 @@ class _Upload:
         return given if _ITERATIONS & given.keys() else {**self.converted.options, **given}
 
 
+def _refused(error: psycopg.Error) -> ModelRefused:
+    found = error.diag
+    return ModelRefused(
+        found.message_primary or str(error), error.sqlstate, found.message_detail, found.message_hint
+    )
+
+
 _ITERATIONS = {"start_iteration", "iterations", "best_iteration"}
 
 _IMPORT = "SELECT smartpouch.import_upload(%s, NULL, %s::text[], %s::text[], %s::jsonb)"
@@ -155,7 +159,11 @@ def _check_golden(conn: Connection, converted: Converted, ref: str, sample: Any,
     if converted.categories_as_codes:
         rows = category_codes(rows, keep=_with_categories(conn, ref))
     # By position: names may have been replaced by the caller's.
-    got = calls.predict_json(conn, ref, rows, by_name=False)
+    try:
+        got = calls.predict_json(conn, ref, rows, by_name=False)
+    except psycopg.errors.NullValueNotAllowed as error:
+        # The live model answered: the library has a rule for this missing value, and the file has none.
+        raise _refused(error) from error
     labels = calls.labels_of(conn, got[0]) if got else []
     ordered = [answers.in_label_order(answer, labels) for answer in got]
     # Compared here too, although the server does: with its outputs at hand the error says more.

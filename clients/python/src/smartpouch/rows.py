@@ -26,8 +26,20 @@ def column_names(rows: Any) -> list[str] | None:
 
 
 def table(rows: Any) -> Any:
-    """The same rows; a Series of pandas or polars, which is one column, as a data frame."""
-    return rows.to_frame() if hasattr(rows, "to_frame") and not hasattr(rows, "columns") else rows
+    """The same rows; a Series of pandas or polars, which is one column, as a data frame.
+
+    Raises InvalidRows for a data frame with two columns of one name, which no feature could be told by.
+    """
+    if hasattr(rows, "to_frame") and not hasattr(rows, "columns"):
+        return rows.to_frame()
+    names = column_names(rows) or []
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise InvalidRows(
+            f"the data frame has several columns named {', '.join(map(repr, twice))}; "
+            "give each column a name of its own, as text (1 and '1' are one name), or pass an array"
+        )
+    return rows
 
 
 def is_polars(rows: Any) -> bool:

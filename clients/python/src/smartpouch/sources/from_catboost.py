@@ -16,20 +16,21 @@ def convert(model: Any, sample: Any) -> Converted:
     """The JSON form of a fitted model."""
     if not model.is_fitted():
         raise UnsupportedModel("the model is not fitted", "Call fit() first")
-    loss = _loss(model)
+    trained = loss(model)
     labels = None
-    if loss in _CLASSIFIERS:
+    if trained in _CLASSIFIERS:
         labels = [plain_label(label) for label in model.classes_]
     return Converted(
-        _json(model),
+        json_of(model),
         feature_names=[str(name) for name in model.feature_names_],
         labels=labels,
         tolerance=FLOAT64,
-        reference=lambda rows: _answers(model, loss, numeric(rows)),
+        reference=lambda rows: _answers(model, trained, numeric(rows)),
     )
 
 
-def _json(model: Any) -> bytes:
+def json_of(model: Any) -> bytes:
+    """The JSON form."""
     # The library writes files only.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.json")
@@ -44,7 +45,7 @@ _LABELS = {"MultiLogloss", "MultiCrossEntropy"}
 _KINDS = {"Poisson": "Exponent", "Tweedie": "Exponent", "RMSEWithUncertainty": "RMSEWithUncertainty"}
 
 
-def _loss(model: Any) -> str:
+def loss(model: Any) -> str:
     """The loss function without its parameters."""
     return str(model.get_all_params().get("loss_function", "RMSE")).partition(":")[0]
 

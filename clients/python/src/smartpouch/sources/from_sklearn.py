@@ -15,12 +15,13 @@ from typing import Any
 from smartpouch.answers import Answers, plain_label
 from smartpouch.errors import UnsupportedModel
 from smartpouch.rows import column_names, polars_kind
-from smartpouch.sources import converters, float_types, trees
+from smartpouch.sources import boosters, converters, float_types, refusals, steps, texts
 from smartpouch.sources.converted import FLOAT32, Converted
 
 
 def convert(model: Any, sample: Any) -> Converted:
     """The ONNX form of a fitted estimator or pipeline."""
+    refusals.check(model)
     per_column = _needs_columns(model, sample)
     return Converted(
         _convert_columns(model, sample) if per_column else _convert_tensor(model, sample),
@@ -28,7 +29,14 @@ def convert(model: Any, sample: Any) -> Converted:
         feature_names=column_names(sample) if per_column else _feature_names(model, sample),
         tolerance=FLOAT32,
         reference=lambda rows: _answers(model, rows),
+        options=_text_options(model, sample) if per_column else {},
     )
+
+
+def _text_options(model: Any, sample: Any) -> dict[str, Any]:
+    names = column_names(sample) or []
+    strings = [name for name, dtype in zip(names, sample.dtypes, strict=True) if _kind(dtype) == "string"]
+    return texts.import_options(model, names, strings)
 
 
 def _convert_columns(model: Any, sample: Any) -> bytes:
@@ -79,17 +87,14 @@ def is_float64(data: bytes) -> bool:
 
 def _to_onnx(model: Any, inputs: list[Any]) -> bytes:
     skl2onnx = _skl2onnx()
-    _register_boosters()
+    boosters.register()
     try:
-        with _convertible(model), converters.replaced():
+        with _convertible(model), converters.replaced(model):
             converted = _convert(skl2onnx, model, inputs)
     except UnsupportedModel:
         raise
     except Exception as error:  # skl2onnx raises many kinds, and each means: not this one
-        raise UnsupportedModel(
-            f"skl2onnx cannot convert this {type(model).__name__}: {error}",
-            "See the list of what it converts in its documentation, or replace that step",
-        ) from error
+        raise refusals.of(model, error) from error
     _apply_log_link(model, converted)
     float_types.settle(converted)
     data: bytes = converted.SerializeToString()
@@ -110,7 +115,7 @@ def _convert(skl2onnx: Any, model: Any, inputs: list[Any]) -> Any:
 
 def _apply_log_link(model: Any, converted: Any) -> None:
     """Exp at the end of histogram boosting with a log link, which skl2onnx (1.20) leaves out."""
-    final = _steps(model)[-1] if hasattr(model, "steps") else model
+    final = model.steps[-1][1] if hasattr(model, "steps") else model
     is_log = getattr(final, "loss", None) in ("poisson", "gamma") and hasattr(final, "_predictors")
     graph = converted.graph
     if not is_log or any(node.op_type == "Exp" for node in graph.node):
@@ -128,23 +133,26 @@ def _apply_log_link(model: Any, converted: Any) -> None:
 @contextmanager
 def _convertible(model: Any) -> Iterator[None]:
     """With settings that skl2onnx takes in place of those that it refuses, where no prediction changes."""
-    before = [(step, name, getattr(step, name)) for step in _steps(model) for name in _replacements(step)]
+    changes = [(step, _replacements(step)) for step in steps.inside(model)]
+    before = [(step, {name: vars(step)[name] for name in changed}) for step, changed in changes]
     try:
-        for step, _, _ in before:
-            vars(step).update(_replacements(step))
+        for step, changed in changes:
+            vars(step).update(changed)
         yield
     finally:
-        for step, name, value in before:
-            setattr(step, name, value)
+        for step, kept in before:
+            vars(step).update(kept)
 
 
 def _replacements(step: Any) -> dict[str, Any]:
     import numpy as np
 
-    found: dict[str, Any] = {}
+    found = texts.replacements(step)
     if getattr(step, "flatten_transform", False):
         found["flatten_transform"] = False
-    if type(step).__name__.startswith("Voting") and isinstance(step.weights, list):
+    if getattr(getattr(vars(step).get("classes_"), "dtype", None), "kind", "") == "b":
+        found["classes_"] = step.classes_.astype(np.int64)
+    if type(step).__name__ == "VotingRegressor" and isinstance(step.weights, list):
         found["weights"] = np.array(step.weights)
     return found
 
@@ -188,22 +196,11 @@ def _width(model: Any, sample: Any) -> int:
     )
 
 
-def _steps(model: Any) -> list[Any]:
-    """The estimator and everything in it, flat."""
-    found = [model]
-    for _, step in getattr(model, "steps", None) or ():
-        found += _steps(step)
-    for transformer in getattr(model, "transformers_", None) or ():
-        found += _steps(transformer[1])
-    inner = getattr(model, "best_estimator_", None)
-    return found + (_steps(inner) if inner is not None else [])
-
-
 def _needs_columns(model: Any, sample: Any) -> bool:
     """One input for each column: where columns differ in type, or a step picks them by name."""
     if column_names(sample) is None:
         return False
-    by_name = any(hasattr(step, "transformers_") for step in _steps(model))
+    by_name = any(hasattr(step, "transformers_") for step in steps.inside(model))
     return by_name or any(_kind(dtype) == "string" for dtype in sample.dtypes)
 
 
@@ -241,54 +238,15 @@ def _rounds_itself(model: Any) -> bool:
     return type(inner).__module__.startswith(_ROUND_THEMSELVES)
 
 
-def _register_boosters() -> None:
-    """Lets pipelines end in a model of XGBoost or LightGBM, if their converters are installed."""
-    import sys
-
-    for library, wanted in (("xgboost", _register_xgboost), ("lightgbm", _register_lightgbm)):
-        # A pipeline that holds such a model has imported its library.
-        if library in sys.modules:
-            try:
-                wanted()
-            except ImportError:
-                continue
-
-
-_NAMES_AND_ZIPMAP = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
-
-
-def _register_xgboost() -> None:
-    import xgboost
-    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
-    from skl2onnx import update_registered_converter as update
-    from skl2onnx.common import shape_calculator as shapes
-
-    classifier = shapes.calculate_linear_classifier_output_shapes
-    regressor = shapes.calculate_linear_regressor_output_shapes
-    convert = trees.on_float32(convert_xgboost)
-    update(xgboost.XGBClassifier, "XGBoostXGBClassifier", classifier, convert, options=_NAMES_AND_ZIPMAP)
-    update(xgboost.XGBRegressor, "XGBoostXGBRegressor", regressor, convert)
-
-
-def _register_lightgbm() -> None:
-    import lightgbm
-    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
-    from skl2onnx import update_registered_converter as update
-    from skl2onnx.common import shape_calculator as shapes
-
-    classifier = shapes.calculate_linear_classifier_output_shapes
-    regressor = shapes.calculate_linear_regressor_output_shapes
-    convert = trees.on_float64(convert_lightgbm)
-    update(lightgbm.LGBMClassifier, "LightGbmLGBMClassifier", classifier, convert, options=_NAMES_AND_ZIPMAP)
-    update(lightgbm.LGBMRegressor, "LightGbmLGBMRegressor", regressor, convert, options={"split": None})
-
-
 def _answers(model: Any, rows: Any) -> Answers:
     if _selects(model):
         return Answers(value=model.transform(rows))
     if not hasattr(model, "predict"):
-        return Answers(value=model.transform(rows))
+        found = model.transform(rows)
+        return Answers(value=found.toarray() if hasattr(found, "toarray") else found)
     answer = model.predict(rows)
+    if getattr(answer, "ndim", 1) == 2 and answer.shape[1] == 1:  # CatBoost's labels of several classes
+        answer = answer.ravel()
     if getattr(answer, "ndim", 1) == 2:  # several targets: their labels are numbers side by side, as their values are
         return Answers(value=answer)
     return _one_target(model, rows, answer)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from smartpouch.errors import UnsupportedModel
+from smartpouch.sources.nodes import Nodes, best_label
 
 Converter = Callable[[Any, Any, Any], None]
 
@@ -29,9 +30,89 @@ def on_float64(convert: Converter) -> Converter:
     from skl2onnx.common.data_types import DoubleTensorType
 
     def exact_convert(scope: Any, operator: Any, container: Any) -> None:
-        convert(scope, operator, _DoubleThresholds(container))
+        convert(scope, operator, _Trees(container, _with_doubles))
 
     return _with_rows(exact_convert, DoubleTensorType)
+
+
+def _with_missing(convert: Converter) -> Converter:
+    """on_float32, with the way that a missing value takes at each split, which skl2onnx leaves out.
+
+    scikit-learn's trees have one for every split, also where no value was missing in training: it leads to
+    the child with more rows.
+    """
+
+    def directed(scope: Any, operator: Any, container: Any) -> None:
+        convert(scope, operator, _Trees(container, _Directions(operator.raw_operator)))
+
+    rounded = on_float32(directed)
+
+    def converted(scope: Any, operator: Any, container: Any) -> None:
+        from sklearn.utils import get_tags
+
+        takes_missing = get_tags(operator.raw_operator).input_tags.allow_nan
+        (rounded if takes_missing else on_float32(convert))(scope, operator, container)
+
+    return converted
+
+
+def with_counted_votes(convert: Converter) -> Converter:
+    """_with_missing, for a forest of classifiers inside another estimator: shares of its trees, not rounded.
+
+    Others take sums of them or compare them with thresholds, and a share that is off by the last digit of
+    float32 is on another side.  So the trees' own shares are added up, and the sum divided in float64.
+    """
+
+    def counted(scope: Any, operator: Any, container: Any) -> None:
+        model = operator.raw_operator
+        if getattr(model, "n_outputs_", 1) == 1:
+            container = _Votes(scope, container, model)
+        convert(scope, operator, container)
+
+    return _with_missing(counted)
+
+
+class _Votes:
+    """A container of nodes in which a forest sums shares and divides the sum by the number of its trees."""
+
+    def __init__(self, scope: Any, container: Any, model: Any) -> None:
+        self._scope, self._container, self._classes = scope, container, model.classes_
+        self._values = [each.tree_.value[:, 0, :] for each in model.estimators_]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def add_node(self, op_type: str, inputs: Any, outputs: Any, **attributes: Any) -> None:
+        """As skl2onnx's own."""
+        import numpy as np
+
+        if op_type != "TreeEnsembleClassifier":
+            self._container.add_node(op_type, inputs, outputs, **attributes)
+            return
+        # Of two classes it would have one; so it is the trees of numbers, one for each class.
+        kept = {name: each for name, each in attributes.items() if not name.startswith("class")}
+        total = self._scope.get_unique_variable_name("votes")
+        self._container.add_node(
+            "TreeEnsembleRegressor", inputs, total, **kept, **self._shares(attributes), n_targets=len(self._classes)
+        )
+        nodes = Nodes(self._scope, self._container)
+        exact = nodes.add("Cast", [total], 13, to=11)
+        nodes.add("Div", [exact, nodes.constant(np.array([float(len(self._values))]))], 14, output=outputs[1])
+        best_label(nodes, outputs[1], self._classes, outputs[0])
+
+    def _shares(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """The attributes of targets: the shares of all classes at every leaf."""
+        import numpy as np
+
+        leaves = dict.fromkeys(zip(attributes["class_treeids"], attributes["class_nodeids"], strict=True))
+        found = [(*leaf, *each) for leaf in leaves for each in enumerate(self._values[leaf[0]][leaf[1]].tolist())]
+        treeids, nodeids, ids, weights = zip(*found, strict=True)
+        return {
+            "target_treeids": list(treeids),
+            "target_nodeids": list(nodeids),
+            "target_ids": list(ids),
+            "target_weights": np.array(weights, dtype=np.float32),
+        }
 
 
 def _histograms(convert: Callable[..., None]) -> Converter:
@@ -89,11 +170,12 @@ def _add_cast(scope: Any, rows: str, output: str, to: int, container: Any) -> No
     container.add_node("Cast", rows, output, name=scope.get_unique_operator_name("Cast"), to=to, op_version=13)
 
 
-class _DoubleThresholds:
-    """A container of nodes whose trees keep their float64 numbers, which plain attributes would round."""
+class _Trees:
+    """A container of nodes that gives trees other attributes."""
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         self._container = container
+        self._change = change
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._container, name)
@@ -101,9 +183,34 @@ class _DoubleThresholds:
     def add_node(self, op_type: str, *rest: Any, **attributes: Any) -> None:
         """As skl2onnx's own."""
         if op_type.startswith("TreeEnsemble"):
-            attributes = {**attributes, **_as_tensors(attributes), "op_version": 3}
-            attributes = {name: each for name, each in attributes.items() if name not in _NUMBERS}
+            attributes = self._change(attributes)
         self._container.add_node(op_type, *rest, **attributes)
+
+
+class _Directions:
+    """The attributes of trees with nodes_missing_value_tracks_true: 1 if a missing value goes left."""
+
+    def __init__(self, model: Any) -> None:
+        members = model.estimators_ if hasattr(model, "estimators_") else [model]
+        self._left = [each.tree_.missing_go_to_left for each in members]
+        self._seen = 0
+
+    def __call__(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        trees = attributes["nodes_treeids"]
+        # An isolation forest has an operator for each tree.
+        first = self._seen
+        self._seen += 1 + max(trees)
+        ways = [
+            int(mode != "LEAF" and self._left[first + tree][node])
+            for tree, node, mode in zip(trees, attributes["nodes_nodeids"], attributes["nodes_modes"], strict=True)
+        ]
+        return {**attributes, "nodes_missing_value_tracks_true": ways}
+
+
+def _with_doubles(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes with their numbers in float64, which plain ones would round."""
+    kept = {name: each for name, each in attributes.items() if name not in _NUMBERS}
+    return {**kept, **_as_tensors(attributes), "op_version": 3}
 
 
 _NUMBERS = ("nodes_values", "nodes_hitrates", "class_weights", "target_weights", "base_values")
@@ -118,11 +225,12 @@ def _as_tensors(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 _KINDS = ("Classifier", "Regressor")
-_FLOAT32 = ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees", "GradientBoosting")
+_WITH_MISSING = ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees")
 
 REPLACEMENTS: dict[str, Callable[[Converter], Converter]] = {
-    **{f"Sklearn{name}{kind}": on_float32 for name in _FLOAT32 for kind in _KINDS},
-    "SklearnIsolationForest": on_float32,
+    **{f"Sklearn{name}{kind}": _with_missing for name in _WITH_MISSING for kind in _KINDS},
+    "SklearnIsolationForest": _with_missing,
+    **{f"SklearnGradientBoosting{kind}": on_float32 for kind in _KINDS},
     # Its own converter mixes both types; its trees would round each by itself.
     "SklearnAdaBoostClassifier": on_float32,
     **{f"SklearnHistGradientBoosting{kind}": _histograms for kind in _KINDS},
