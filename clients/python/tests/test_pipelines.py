@@ -368,3 +368,41 @@ def test_words_are_refused_before_anything_is_sent() -> None:
     model = pipeline.make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()).fit(words, [0, 1] * 10)
     with pytest.raises(UnsupportedModel, match="TfidfVectorizer"):
         convert(model, words.to_frame("words"))
+
+
+def test_functions_are_refused_by_name() -> None:
+    X = np.abs(np.random.default_rng(1).normal(size=(20, 2)))
+    model = pipeline.make_pipeline(preprocessing.FunctionTransformer(np.log1p), linear_model.Ridge()).fit(X, X[:, 0])
+    with pytest.raises(UnsupportedModel, match="holds log1p"):
+        convert(model, X)
+
+
+def test_dates_are_refused_with_a_way_out() -> None:
+    X = pandas.DataFrame({"at": pandas.date_range("2024-01-01", periods=20), "size": range(20)})
+    columns = compose.ColumnTransformer([("n", preprocessing.StandardScaler(), ["size"])])
+    model = pipeline.make_pipeline(columns, linear_model.Ridge()).fit(X, X["size"])
+    with pytest.raises(UnsupportedModel, match="column 'at' holds dates or times") as caught:
+        convert(model, X)
+    assert "doc/formats.md" in caught.value.mend
+
+
+def test_calendars_of_python_and_of_sql_are_one(conn: Connection) -> None:
+    seconds = np.random.default_rng(1).integers(0, 6 * 365 * 86400, 400)
+    at = pandas.Series(pandas.Timestamp("2020-01-01") + pandas.to_timedelta(seconds, unit="s"))
+    at[:4] = [pandas.Timestamp(f"2024-02-29 {time}") for time in ("00:00", "23:59:59", "12:00", "00:01")]
+    X = pandas.DataFrame(
+        {
+            "day": (at.dt.normalize() - pandas.Timestamp("2020-01-01")).dt.days,
+            "weekday": at.dt.dayofweek,
+            "minute": 60 * at.dt.hour + at.dt.minute,
+        }
+    )
+    model = tree.DecisionTreeRegressor(random_state=1).fit(X, X["day"] * 2000 + X["minute"])
+    smartpouch.push(model, "pipeline_test", X, conn, progress=False)
+    query = """SELECT smartpouch.predict('pipeline_test:1', m) FROM (SELECT "at"::date - date '2020-01-01' AS day,
+        extract(isodow FROM "at")::int - 1 AS weekday,
+        60 * extract(hour FROM "at")::int + extract(minute FROM "at")::int AS minute
+        FROM unnest(%s::timestamp[]) AS v ("at")) AS m"""
+    got = conn.execute(query, ([each.to_pydatetime() for each in at],)).fetchall()
+    # Each row has a leaf of its own.
+    assert [row[0] for row in got] == pytest.approx(model.predict(X), rel=1e-6)

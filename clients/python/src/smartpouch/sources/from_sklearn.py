@@ -219,6 +219,11 @@ def _columns(sample: Any) -> list[tuple[str, Any]]:
     types = {"integer": Int64TensorType, "string": StringTensorType}
     inputs = []
     for name, dtype in zip(column_names(sample) or (), sample.dtypes, strict=True):
+        if str(dtype).lower().startswith(("datetime", "date", "time", "duration", "period")):
+            raise UnsupportedModel(
+                f"column {name!r} holds dates or times ({dtype}), which no ONNX file knows",
+                "Make numbers of it before training and in SQL, as doc/formats.md shows, or drop it if nothing uses it",
+            )
         is_single = str(dtype) == "Float32" or getattr(dtype, "itemsize", 8) == 4
         floats = FloatTensorType if is_single else DoubleTensorType
         inputs.append((name, types.get(_kind(dtype), floats)([None, 1])))

@@ -27,6 +27,12 @@ def check(model: Any) -> None:
     """Raise UnsupportedModel for a step that no ONNX file can hold for the server."""
     for each in steps.inside(model):
         kind = type(each).__name__
+        if kind == "FunctionTransformer" and each.func is not None:
+            name = getattr(each.func, "__name__", repr(each.func))
+            raise UnsupportedModel(
+                f"a FunctionTransformer holds {name}, a function of Python, which no file can",
+                "Compute its columns in SQL and before training, and leave the step out",
+            )
         if kind in _INSTEAD:
             raise UnsupportedModel(f"a {kind} has no form that the server takes", _INSTEAD[kind])
 
