@@ -69,8 +69,9 @@ smartpouch_set_shadow(PG_FUNCTION_ARGS)
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 	char	   *stage = sp_name_argument(fcinfo, 1, "stage", "stage");
 
-	require_shared_memory();
 	sp_registry_set_beside(SP_SHADOW, model, stage, PG_GETARG_INT32(2), PG_GETARG_FLOAT8(3), NULL);
+	/* last: what the caller may not do is no matter of the server's configuration */
+	require_shared_memory();
 	PG_RETURN_VOID();
 }
 

@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(44);
+SELECT plan(48);
 \i tiny.inc
 SELECT smartpouch.import_model('sorted', artifact, labels => ARRAY['no', 'yes']) FROM tiny WHERE name = 'classifier' \gset
 SELECT smartpouch.import_model('number', artifact) FROM tiny WHERE name = 'regression' \gset
@@ -96,6 +96,12 @@ SELECT throws_ok($$ SELECT smartpouch.evaluate('number', 'SELECT 1; SELECT 2') $
 	'22023', 'the query must be one statement that returns rows');
 SELECT throws_ok($$ SELECT smartpouch.evaluate('number', 'SELECT age, 1 AS truth FROM person') $$, '22023', NULL,
 	'features are bound as by predict()');
+
+-- recall of each label and their mean
+SELECT is(smartpouch.recall_score(t, p, 'macro'), 0.75::float8, 'recall: the mean of 1/2 and 1') FROM (VALUES ('a', 'a'), ('a', 'b'), ('b', 'b')) v (t, p);
+SELECT is(smartpouch.balanced_accuracy(t, p), 0.75::float8, 'which is the balanced accuracy') FROM (VALUES ('a', 'a'), ('a', 'b'), ('b', 'b')) v (t, p);
+SELECT is(smartpouch.balanced_accuracy(t, p), 0.5::float8, 'a label that is only predicted does not count') FROM (VALUES ('a', 'a'), ('a', 'b')) v (t, p);
+SELECT is(smartpouch.balanced_accuracy(t, p), NULL, 'of nothing there is none') FROM (VALUES ('a', 'a')) v (t, p) WHERE false;
 
 -- with the caller's rights
 CREATE ROLE sp_carol;
