@@ -12,13 +12,13 @@ COMMENT ON FUNCTION smartpouch.inspect_model(bytea, text) IS
 	'what import_model would make of a file; stores nothing';
 
 CREATE FUNCTION smartpouch.upload_begin(name text)
-	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_upload_begin';
 COMMENT ON FUNCTION smartpouch.upload_begin(text) IS
 	'begin the upload of a model file in pieces';
 
 CREATE FUNCTION smartpouch.upload_chunk(id bigint, seq integer, bytes bytea)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_upload_chunk';
 COMMENT ON FUNCTION smartpouch.upload_chunk(bigint, integer, bytea) IS
 	'add piece number seq (1, 2, ...) to an upload';
@@ -37,17 +37,17 @@ COMMENT ON FUNCTION smartpouch.model_artifact(text) IS
 	'the model file as it was imported, byte for byte';
 
 CREATE FUNCTION smartpouch.rename_model(old text, new text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_rename_model';
 COMMENT ON FUNCTION smartpouch.rename_model(text, text) IS 'rename a model';
 
 CREATE FUNCTION smartpouch.set_owner(model text, role regrole)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_set_owner';
 COMMENT ON FUNCTION smartpouch.set_owner(text, regrole) IS 'give a model to another role';
 
 CREATE FUNCTION smartpouch.reassign_models("from" regrole, "to" regrole)
-	RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_reassign_models';
 COMMENT ON FUNCTION smartpouch.reassign_models(regrole, regrole) IS
 	'give all models of one role to another; returns how many';
@@ -77,24 +77,24 @@ COMMENT ON FUNCTION smartpouch.set_stages(text[]) IS
 	'change the ladder of stages, lowest first';
 
 CREATE FUNCTION smartpouch.set_alias(model text, alias text, version integer)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_set_alias';
 COMMENT ON FUNCTION smartpouch.set_alias(text, text, integer) IS
 	'give a version a name of its own, or move that name to it';
 
 CREATE FUNCTION smartpouch.drop_alias(model text, alias text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_alias';
 COMMENT ON FUNCTION smartpouch.drop_alias(text, text) IS 'remove a name given by set_alias';
 
 CREATE FUNCTION smartpouch.drop_version(ref text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_version';
 COMMENT ON FUNCTION smartpouch.drop_version(text) IS
 	'remove a version that no stage or alias serves';
 
 CREATE FUNCTION smartpouch.drop_model(name text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_model';
 COMMENT ON FUNCTION smartpouch.drop_model(text) IS
 	'remove a model that serves no stage or alias; its history stays';

@@ -21,7 +21,7 @@ ALTER TABLE smartpouch.event ENABLE ALWAYS TRIGGER refuse_removal;
 
 CREATE FUNCTION smartpouch.expire_history(model text, older_than interval DEFAULT '5 years',
 	dry_run boolean DEFAULT true)
-	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_expire_history';
 COMMENT ON FUNCTION smartpouch.expire_history(text, interval, boolean) IS
 	'remove old events of a model''s history, keeping the chain whole; returns how many';

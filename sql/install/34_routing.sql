@@ -1,24 +1,24 @@
 -- Versions beside the one that a stage serves.
 CREATE FUNCTION smartpouch.set_canary(model text, stage text, version integer, percent double precision)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_set_canary';
 COMMENT ON FUNCTION smartpouch.set_canary(text, text, integer, double precision) IS
 	'let a version answer a share of the routing keys of a stage';
 
 CREATE FUNCTION smartpouch.drop_canary(model text, stage text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_canary';
 COMMENT ON FUNCTION smartpouch.drop_canary(text, text) IS
 	'let the version that serves a stage answer all keys again';
 
 CREATE FUNCTION smartpouch.set_shadow(model text, stage text, version integer, sample_percent double precision)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_set_shadow';
 COMMENT ON FUNCTION smartpouch.set_shadow(text, text, integer, double precision) IS
 	'compare a version with the one that serves a stage, on a share of its calls';
 
 CREATE FUNCTION smartpouch.drop_shadow(model text, stage text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_shadow';
 COMMENT ON FUNCTION smartpouch.drop_shadow(text, text) IS 'compare no version with the one that serves a stage';
 

@@ -15,13 +15,13 @@ SELECT pg_catalog.pg_extension_config_dump('smartpouch.golden', '');
 
 CREATE FUNCTION smartpouch.add_golden(ref text, features jsonb, expected jsonb,
 	tolerance double precision DEFAULT 1e-6)
-	RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_add_golden';
 COMMENT ON FUNCTION smartpouch.add_golden(text, jsonb, jsonb, double precision) IS
 	'keep a row with its known answer; refused if the version answers otherwise';
 
 CREATE FUNCTION smartpouch.drop_golden(ref text, seq integer)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_golden';
 COMMENT ON FUNCTION smartpouch.drop_golden(text, integer) IS 'remove a row added by add_golden';
 

@@ -17,13 +17,13 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON smartpouch.evaluation
 ALTER TABLE smartpouch.evaluation ENABLE ALWAYS TRIGGER refuse_change;
 
 CREATE FUNCTION smartpouch.evaluate(ref text, query text)
-	RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT COST 100000
+	RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT COST 100000
 	AS 'MODULE_PATHNAME', 'smartpouch_evaluate';
 COMMENT ON FUNCTION smartpouch.evaluate(text, text) IS
 	'compare the predictions of a version with column truth of a query';
 
 CREATE FUNCTION smartpouch.record_evaluation(ref text, dataset text, metrics jsonb)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_record_evaluation';
 COMMENT ON FUNCTION smartpouch.record_evaluation(text, text, jsonb) IS
 	'keep what was measured of a version on a data set';

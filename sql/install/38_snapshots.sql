@@ -32,7 +32,7 @@ COMMENT ON FUNCTION smartpouch.snapshot_model(text, text) IS
 	'keep what a version is now, with its golden rows, evaluations and history; returns the id';
 
 CREATE FUNCTION smartpouch.drop_snapshot(id bigint)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_snapshot';
 COMMENT ON FUNCTION smartpouch.drop_snapshot(bigint) IS 'remove a snapshot, and bytes that nothing else needs';
 
@@ -48,13 +48,13 @@ COMMENT ON FUNCTION smartpouch.import_snapshot(bytea, text, text) IS
 	'add the version in a file of export_snapshot to a model; returns its number';
 
 CREATE FUNCTION smartpouch.restore_snapshot(id bigint)
-	RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_restore_snapshot';
 COMMENT ON FUNCTION smartpouch.restore_snapshot(bigint) IS
 	'add a version that is what the snapshot holds; returns its number';
 
 CREATE FUNCTION smartpouch.sign_snapshot(id bigint)
-	RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_sign_snapshot';
 COMMENT ON FUNCTION smartpouch.sign_snapshot(bigint) IS
 	'sign a snapshot with the first key of smartpouch.snapshot_key_file; returns the signature';

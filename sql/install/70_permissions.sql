@@ -12,25 +12,25 @@ CREATE FUNCTION smartpouch._cluster_id()
 COMMENT ON FUNCTION smartpouch._cluster_id() IS 'name of this cluster in stored roles';
 
 CREATE FUNCTION smartpouch.grant_model(model text, role regrole, privilege text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_grant_model';
 COMMENT ON FUNCTION smartpouch.grant_model(text, regrole, text) IS
 	'let a role predict with a model, read its file, or deploy it';
 
 CREATE FUNCTION smartpouch.revoke_model(model text, role regrole, privilege text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_revoke_model';
 COMMENT ON FUNCTION smartpouch.revoke_model(text, regrole, text) IS
 	'take back what grant_model gave';
 
 CREATE FUNCTION smartpouch.grant_access(role regrole, level text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_grant_access';
 COMMENT ON FUNCTION smartpouch.grant_access(regrole, text) IS
 	'let a role use the functions and views of a level: predictor, deployer, monitor or admin';
 
 CREATE FUNCTION smartpouch.revoke_access(role regrole, level text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_revoke_access';
 COMMENT ON FUNCTION smartpouch.revoke_access(regrole, text) IS
 	'take back what grant_access gave';

@@ -154,6 +154,8 @@ evaluate(SpCallSite *site, const char *query)
 Datum
 smartpouch_evaluate(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	SpCallSite *site = sp_call_site_own(fcinfo, SP_EVALUATE_ROWS);
 
 	sp_call_site_use(site, PG_GETARG_TEXT_PP(0));
@@ -163,6 +165,8 @@ smartpouch_evaluate(PG_FUNCTION_ARGS)
 Datum
 smartpouch_record_evaluation(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	text	   *ref = PG_GETARG_TEXT_PP(0);
 	char	   *dataset = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	Jsonb	   *metrics = PG_GETARG_JSONB_P(2);

@@ -19,6 +19,8 @@ PG_FUNCTION_INFO_V1(smartpouch_promote);
 Datum
 smartpouch_set_gate(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *stage = sp_name_argument(fcinfo, 0, "stage", "stage");
 	Jsonb	   *rule = PG_GETARG_JSONB_P(1);
 
@@ -30,6 +32,8 @@ smartpouch_set_gate(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_gate(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	sp_registry_drop_gate(sp_name_argument(fcinfo, 0, "stage", "stage"));
 	PG_RETURN_VOID();
 }

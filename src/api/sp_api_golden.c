@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "api/sp_arguments.h"
 #include "api/sp_call_site.h"
 #include "api/sp_golden.h"
 #include "api/sp_model_ref.h"
@@ -25,6 +26,8 @@ PG_FUNCTION_INFO_V1(smartpouch_check_golden);
 Datum
 smartpouch_add_golden(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	SpCallSite *site = sp_call_site_own(fcinfo, 1);
 	SpGoldenRow golden = {
 		.features = PG_GETARG_JSONB_P(1),
@@ -49,6 +52,8 @@ smartpouch_add_golden(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_golden(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	text	   *ref = PG_GETARG_TEXT_PP(0);
 	SpResolved	resolved;
 

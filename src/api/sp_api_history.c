@@ -155,6 +155,8 @@ smartpouch_registry_digest(PG_FUNCTION_ARGS)
 Datum
 smartpouch_expire_history(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 	Interval   *older_than = PG_GETARG_INTERVAL_P(1);
 	Datum		before = DirectFunctionCall2(timestamptz_mi_interval,

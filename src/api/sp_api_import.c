@@ -215,12 +215,16 @@ smartpouch_import_model(PG_FUNCTION_ARGS)
 Datum
 smartpouch_upload_begin(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	PG_RETURN_INT64(sp_registry_upload_begin(sp_name_argument(fcinfo, 0, "name", "model")));
 }
 
 Datum
 smartpouch_upload_chunk(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	sp_registry_upload_chunk(PG_GETARG_INT64(0), PG_GETARG_INT32(1), PG_GETARG_DATUM(2));
 	PG_RETURN_VOID();
 }

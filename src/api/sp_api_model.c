@@ -58,6 +58,8 @@ smartpouch_model_artifact(PG_FUNCTION_ARGS)
 Datum
 smartpouch_rename_model(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *old = sp_name_argument(fcinfo, 0, "old", "model");
 	char	   *new = sp_name_argument(fcinfo, 1, "new", "model");
 
@@ -68,6 +70,8 @@ smartpouch_rename_model(PG_FUNCTION_ARGS)
 Datum
 smartpouch_set_owner(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	sp_registry_set_owner(sp_name_argument(fcinfo, 0, "model", "model"), PG_GETARG_OID(1));
 	PG_RETURN_VOID();
 }
@@ -75,6 +79,8 @@ smartpouch_set_owner(PG_FUNCTION_ARGS)
 Datum
 smartpouch_reassign_models(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	PG_RETURN_INT32(sp_registry_reassign(PG_GETARG_OID(0), PG_GETARG_OID(1)));
 }
 
@@ -117,6 +123,8 @@ smartpouch_set_stages(PG_FUNCTION_ARGS)
 Datum
 smartpouch_set_alias(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 	char	   *alias = sp_name_argument(fcinfo, 1, "alias", "alias");
 
@@ -127,6 +135,8 @@ smartpouch_set_alias(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_alias(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 	char	   *alias = sp_name_argument(fcinfo, 1, "alias", "alias");
 
@@ -137,6 +147,8 @@ smartpouch_drop_alias(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_version(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	text	   *ref = PG_GETARG_TEXT_PP(0);
 	SpResolved	resolved;
 
@@ -148,6 +160,8 @@ smartpouch_drop_version(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_model(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	sp_registry_drop_model(sp_name_argument(fcinfo, 0, "name", "model"));
 	PG_RETURN_VOID();
 }

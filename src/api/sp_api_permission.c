@@ -42,6 +42,8 @@ smartpouch_cluster_id(PG_FUNCTION_ARGS)
 Datum
 smartpouch_grant_model(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 
 	sp_registry_grant_model(model, PG_GETARG_OID(1), text_to_cstring(PG_GETARG_TEXT_PP(2)));
@@ -51,6 +53,8 @@ smartpouch_grant_model(PG_FUNCTION_ARGS)
 Datum
 smartpouch_revoke_model(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 
 	sp_registry_revoke_model(model, PG_GETARG_OID(1), text_to_cstring(PG_GETARG_TEXT_PP(2)));
@@ -60,6 +64,8 @@ smartpouch_revoke_model(PG_FUNCTION_ARGS)
 Datum
 smartpouch_grant_access(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	sp_registry_grant_access(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }
@@ -67,6 +73,8 @@ smartpouch_grant_access(PG_FUNCTION_ARGS)
 Datum
 smartpouch_revoke_access(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	sp_registry_revoke_access(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }

@@ -33,6 +33,8 @@ PG_FUNCTION_INFO_V1(smartpouch_shadow_differences);
 Datum
 smartpouch_set_canary(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 	char	   *stage = sp_name_argument(fcinfo, 1, "stage", "stage");
 	int32		version = PG_GETARG_INT32(2);
@@ -48,6 +50,8 @@ smartpouch_set_canary(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_canary(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	sp_registry_drop_beside(SP_CANARY, sp_name_argument(fcinfo, 0, "model", "model"),
 							sp_name_argument(fcinfo, 1, "stage", "stage"));
 	PG_RETURN_VOID();
@@ -66,6 +70,8 @@ require_shared_memory(void)
 Datum
 smartpouch_set_shadow(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	char	   *model = sp_name_argument(fcinfo, 0, "model", "model");
 	char	   *stage = sp_name_argument(fcinfo, 1, "stage", "stage");
 
@@ -78,6 +84,8 @@ smartpouch_set_shadow(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_shadow(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	sp_registry_drop_beside(SP_SHADOW, sp_name_argument(fcinfo, 0, "model", "model"),
 							sp_name_argument(fcinfo, 1, "stage", "stage"));
 	PG_RETURN_VOID();

@@ -100,6 +100,8 @@ smartpouch_export_snapshot(PG_FUNCTION_ARGS)
 Datum
 smartpouch_drop_snapshot(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	SpSnapshotRow row;
 
 	find_snapshot(fcinfo, SP_MAY_OWN, &row);
@@ -110,6 +112,8 @@ smartpouch_drop_snapshot(PG_FUNCTION_ARGS)
 Datum
 smartpouch_sign_snapshot(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	SpSnapshotRow row;
 	char	   *signature;
 
@@ -239,6 +243,8 @@ origin_of(Jsonb *content, const uint8 identity[SP_SHA256_SIZE])
 Datum
 smartpouch_restore_snapshot(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
+
 	SpSnapshotRow row;
 	SpSnapshotParts parts;
 

@@ -13,6 +13,12 @@
 /* 22004 if argument number arg is NULL. */
 extern void sp_require_argument(FunctionCallInfo fcinfo, int arg, const char *name);
 
+/*
+ * 22004 if any is: for functions that change something, which must not look done
+ * when nothing was.  Their names come from the catalog.
+ */
+extern void sp_require_arguments(FunctionCallInfo fcinfo);
+
 /* The text argument called name, which must be the name of a kind ("model", "stage", "alias"): 22004, 22023. */
 extern char *sp_name_argument(FunctionCallInfo fcinfo, int arg, const char *name, const char *kind);
 

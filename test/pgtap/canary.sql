@@ -28,7 +28,7 @@ FROM (VALUES
 SELECT throws_ok($$ SELECT smartpouch.drop_canary('m', 'production') $$, '42704',
 	'stage "production" of model "m" has no canary', 'no canary to drop');
 SELECT throws_ok($$ SELECT smartpouch.drop_canary('m', 'nowhere') $$, '42704', NULL, 'nor such a stage');
-SELECT is(smartpouch.set_canary('m', 'production', 2, NULL)::text, NULL, 'NULL sets nothing');
+SELECT throws_ok($$ SELECT smartpouch.set_canary('m', 'production', 2, NULL) $$, '22004', 'argument "percent" must not be null');
 SELECT is_empty('SELECT * FROM smartpouch.canaries', 'so there is none');
 
 -- rights

@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(15);
+SELECT plan(17);
 \i tiny.inc
 SELECT count(smartpouch.import_model('m', artifact)) AS done FROM tiny, generate_series(1, 3) WHERE name = 'regression' \gset
 SELECT smartpouch.promote('m', 1, 'production'), smartpouch.promote('m', 2, 'production') \gset
@@ -69,6 +69,15 @@ SELECT is((SELECT string_agg(left(call, 150) || ': ' || outcome, E'\n') FROM (SE
 SELECT is((SELECT string_agg(left(call, 150) || ': ' || outcome, E'\n') FROM result
 	WHERE outcome ~ '^42601' AND function NOT IN ('evaluate', 'set_baseline')), NULL, 'nothing of an argument is read as SQL but a query');
 SELECT is((SELECT count(*) FROM smartpouch.models), 1::bigint, 'and all is there');
+
+-- what changes something does not pass a NULL over in silence: it is no revocation
+SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE pronamespace = 'smartpouch'::regnamespace
+	AND lanname = 'c' AND provolatile = 'v' AND proisstrict AND prorettype IN ('void'::regtype, 'integer'::regtype) AND pronargs > 0 AND proname !~ '^_' $$,
+	'no function that changes something is STRICT');
+SELECT is((SELECT string_agg(DISTINCT outcome(format('SELECT smartpouch.%s', c)), E'\n') FROM unnest(ARRAY['revoke_model(NULL, ''sp_h'', ''predict'')',
+	'revoke_model(''m'', NULL, ''predict'')', 'revoke_model(''m'', ''sp_h'', NULL)', 'revoke_access(NULL, ''monitor'')', 'revoke_access(''sp_h'', NULL)',
+	'drop_model(NULL)', 'drop_version(NULL)', 'drop_gate(NULL)', 'drop_canary(''m'', NULL)', 'set_owner(''m'', NULL)']) c
+	WHERE outcome(format('SELECT smartpouch.%s', c)) !~ '^22004 argument "(model|role|privilege|level|name|ref|stage)" must not be null$'), NULL, 'and says which argument is NULL');
 
 -- those who have no rights get nothing, whatever they ask
 GRANT USAGE ON SCHEMA smartpouch TO sp_h;
