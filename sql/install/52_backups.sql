@@ -132,7 +132,7 @@ COMMENT ON FUNCTION smartpouch.rescan_backups() IS
 	'make the list of backups what the folder has; returns what was another';
 
 CREATE FUNCTION smartpouch.keep_backup(id bigint, permanent boolean DEFAULT true)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_keep_backup';
 COMMENT ON FUNCTION smartpouch.keep_backup(bigint, boolean) IS 'keep a backup for ever, or no longer';
 

@@ -57,6 +57,7 @@ smartpouch_rescan_backups(PG_FUNCTION_ARGS)
 Datum
 smartpouch_keep_backup(PG_FUNCTION_ARGS)
 {
+	sp_require_arguments(fcinfo);
 	sp_backup_keep(PG_GETARG_INT64(0), PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }
