@@ -26,6 +26,7 @@ BASE_OBJS = \
 	src/base/sp_archive.o \
 	src/base/sp_bytes.o \
 	src/base/sp_city_hash.o \
+	src/base/sp_gcra.o \
 	src/base/sp_key_scope.o \
 	src/base/sp_key_token.o \
 	src/base/sp_mask.o \
@@ -192,13 +193,18 @@ CACHE_OBJS = \
 
 AUTH_OBJS = \
 	src/auth/sp_audit.o \
+	src/auth/sp_audit_flush.o \
 	src/auth/sp_audit_refusal.o \
+	src/auth/sp_audit_ring.o \
 	src/auth/sp_key_identity.o \
 	src/auth/sp_key_permission.o \
 	src/auth/sp_key_pepper.o \
 	src/auth/sp_key_verify.o \
 	src/auth/sp_key_write.o \
 	src/auth/sp_limit.o \
+	src/auth/sp_limit_counts.o \
+	src/auth/sp_limit_flush.o \
+	src/auth/sp_limit_rules.o \
 	src/auth/sp_permission.o
 
 OPS_OBJS = \
@@ -221,9 +227,11 @@ OPS_OBJS = \
 	src/ops/sp_score_errors.o \
 	src/ops/sp_score_labels.o \
 	src/ops/sp_score_ranking.o \
-	src/ops/sp_snapshot_file.o
+	src/ops/sp_snapshot_file.o \
+	src/ops/sp_worker.o
 
 API_OBJS = \
+	src/api/sp_api_audit.o \
 	src/api/sp_api_backup.o \
 	src/api/sp_api_cache.o \
 	src/api/sp_api_evaluate.o \
@@ -236,6 +244,7 @@ API_OBJS = \
 	src/api/sp_api_infer.o \
 	src/api/sp_api_key.o \
 	src/api/sp_api_key_life.o \
+	src/api/sp_api_limit.o \
 	src/api/sp_api_model.o \
 	src/api/sp_api_operation.o \
 	src/api/sp_api_permission.o \
@@ -305,6 +314,7 @@ INSTALL_SQL = \
 	sql/install/38_snapshots.sql \
 	sql/install/39_gates.sql \
 	sql/install/40_predict.sql \
+	sql/install/41_limits.sql \
 	sql/install/42_api_keys.sql \
 	sql/install/44_audit.sql \
 	sql/install/46_metrics.sql \

@@ -10,7 +10,10 @@
 #include "api/sp_call_count.h"
 #include "auth/sp_audit.h"
 #include "auth/sp_key_identity.h"
+#include "auth/sp_audit_ring.h"
+#include "auth/sp_limit_counts.h"
 #include "cache/sp_model_cache.h"
+#include "ops/sp_worker.h"
 #include "registry/sp_registry.h"
 #include "scan/sp_scan.h"
 #include "server/sp_guc.h"
@@ -31,7 +34,10 @@ _PG_init(void)
 	sp_registry_init();
 	sp_key_identity_init();
 	sp_audit_init();
+	sp_audit_ring_init();
+	sp_counted_init();
 	sp_model_cache_init();
 	sp_call_count_init();
+	sp_worker_init();
 	sp_scan_init();
 }

@@ -19,6 +19,7 @@
 #include "server/sp_compat.h"
 
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 #include "base/sp_key_token.h"
 #include "registry/sp_registry_internal.h"
@@ -39,6 +40,18 @@ typedef struct SpAuditEvent
 
 /* Between sp_write_begin and sp_write_end: add a row. */
 extern void sp_audit_event(const SpWrite *write, const SpAuditEvent *event);
+
+/* Events younger than this stay, whatever is asked for. */
+#define SP_AUDIT_KEPT_DAYS 30
+
+/*
+ * Remove the events before a time and add one that says so; returns how many,
+ * or would be.  42501 unless the caller administers the extension.
+ */
+extern int64 sp_audit_expire(TimestampTz before, bool dry_run);
+
+/* Is sp_audit_expire removing rows now? For the trigger that refuses all others. */
+extern bool sp_audit_expiring(void);
 
 /* ---- sp_audit_refusal.c: refusals ---- */
 
@@ -81,5 +94,11 @@ extern void sp_audit_refusal(const SpRefusal *refusal);
 
 /* malformed, unknown, expired, not_yet_valid, revoked, ... */
 extern const char *sp_refusal_name(SpRefusalReason reason);
+
+/* ---- sp_audit_flush.c: for the background worker ---- */
+
+/* Bring the refusals of this database to its table; then, after the commit, forget them. */
+extern void sp_audit_write(const SpWrite *write);
+extern void sp_audit_written(void);
 
 #endif

@@ -1,13 +1,24 @@
 /*
  * src/auth/sp_audit_refusal.c
+ *
+ * A refusal: to the log, to the ring, and to the counts of its key.
  */
 #include "server/sp_compat.h"
 
-#include "auth/sp_audit.h"
-#include "base/sp_mask.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 
-/* What is kept of a text that a caller has a say in. */
-#define TEXT_SIZE 128
+#include "auth/sp_audit.h"
+#include "auth/sp_audit_ring.h"
+#include "auth/sp_limit_counts.h"
+#include "base/sp_mask.h"
+#include "server/sp_role.h"
 
 const char *
 sp_refusal_name(SpRefusalReason reason)
@@ -31,31 +42,103 @@ sp_refusal_name(SpRefusalReason reason)
 	return names[reason];
 }
 
+/* Cut at a character; masked before, as what is left of a token would be no less secret. */
 static void
-copy_masked(char target[TEXT_SIZE], const char *text)
+put_text(char *target, Size size, const char *text)
 {
-	strlcpy(target, text != NULL ? text : "", TEXT_SIZE);
-	(void) sp_mask_tokens(target, strlen(target));
+	Size		length = text != NULL ? strlen(text) : 0;
+
+	if (length >= size)
+		length = (Size) pg_mbcliplen(text, (int) Min(length, 4 * size), (int) size - 1);
+	if (length > 0)
+		memcpy(target, text, length);
+	target[length] = '\0';
+	(void) sp_mask_tokens(target, length);
+}
+
+static void
+put_role(char target[NAMEDATALEN], Oid role)
+{
+	put_text(target, NAMEDATALEN, GetUserNameFromId(role, true));
+}
+
+static void
+put_client_address(char *target, Size size)
+{
+	bool		isnull;
+	Datum		address = sp_client_address(&isnull);
+
+	put_text(target, size, isnull ? NULL : DatumGetCString(DirectFunctionCall1(inet_out, address)));
+}
+
+/* What is no id would not fit the table. */
+static void
+put_key_id(char target[SP_KEY_ID_SIZE], const char *key_id)
+{
+	static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+	target[0] = '\0';
+	if (key_id != NULL && strlen(key_id) == SP_KEY_ID_SIZE - 1 && strspn(key_id, base62) == SP_KEY_ID_SIZE - 1)
+		strlcpy(target, key_id, SP_KEY_ID_SIZE);
+}
+
+static void
+make_entry(SpAuditEntry *entry, const SpRefusal *refusal)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->at = GetCurrentTimestamp();
+	entry->database = MyDatabaseId;
+	entry->reason = refusal->reason;
+	put_key_id(entry->key_id, refusal->key_id);
+	put_text(entry->owner, sizeof(entry->owner), refusal->owner);
+	put_text(entry->action, sizeof(entry->action), refusal->action);
+	put_text(entry->resource, sizeof(entry->resource), refusal->resource);
+	put_text(entry->application_name, sizeof(entry->application_name), application_name);
+	if (!IsTransactionState())
+		return;
+	put_role(entry->session_role, GetSessionUserId());
+	put_role(entry->acting_role, GetUserId());
+	put_client_address(entry->client_address, sizeof(entry->client_address));
 }
 
 /* The statement may have the token as a literal. */
 static void
-write_log(const SpRefusal *refusal)
+write_log(const SpAuditEntry *entry)
 {
-	char		action[TEXT_SIZE];
-	char		resource[TEXT_SIZE];
-
-	copy_masked(action, refusal->action);
-	copy_masked(resource, refusal->resource);
 	ereport(LOG_SERVER_ONLY,
-			(errmsg("refused API key %s: %s", refusal->key_id != NULL ? refusal->key_id : "(none)",
-					sp_refusal_name(refusal->reason)),
-			 action[0] != '\0' ? errdetail_log("It asked for %s:%s.", action, resource) : 0,
+			(errmsg("smartpouch refused API key %s: %s", entry->key_id[0] != '\0' ? entry->key_id : "(none)",
+					sp_refusal_name(entry->reason)),
+			 entry->action[0] != '\0' ? errdetail_log("It asked for %s:%s.", entry->action, entry->resource) : 0,
 			 errhidestmt(true), errhidecontext(true)));
+}
+
+static void
+count(const SpRefusal *refusal)
+{
+	SpCountedId id;
+	LWLock	   *lock;
+	SpCounted  *counted;
+
+	if (!refusal->key_exists || !sp_counted_available() || !sp_counted_id(&id, SP_COUNTED_KEY, refusal->key_id))
+		return;
+	counted = sp_counted_lock(&id, true, &lock);
+	if (counted == NULL)
+	{
+		sp_counted_missed();
+		return;
+	}
+	pg_atomic_fetch_add_u32(&counted->refused[refusal->reason], 1);
+	LWLockRelease(lock);
 }
 
 void
 sp_audit_refusal(const SpRefusal *refusal)
 {
-	write_log(refusal);
+	SpAuditEntry entry;
+
+	make_entry(&entry, refusal);
+	write_log(&entry);
+	count(refusal);
+	if (sp_audit_ring_available() && !RecoveryInProgress())
+		sp_audit_ring_put(&entry);
 }

@@ -1,14 +1,43 @@
 /*
  * src/auth/sp_limit.c
+ *
+ * Taking calls from the limits that they are under: those of the key (its chain of
+ * rotations), then those of its owner.  A limit that refuses gives back what the
+ * ones before it have taken.
  */
 #include "server/sp_compat.h"
 
+#include <time.h>
+
+#include "miscadmin.h"
+#include "utils/datetime.h"
+
 #include "auth/sp_limit.h"
+#include "auth/sp_limit_counts.h"
+#include "base/sp_gcra.h"
+
+#define NO_ROOM_WAIT_MS 1000
+
+/* One entry that a call takes from. */
+typedef struct Take
+{
+	SpCountedId id;
+	SpLimitRule rule;
+	bool		counts;			/* the call itself, for the key that was used */
+} Take;
+
+typedef struct Moment
+{
+	uint64		clock;
+	TimestampTz now;
+	uint32		month;
+	TimestampTz month_end;
+} Moment;
 
 bool
 sp_limit_available(void)
 {
-	return false;
+	return sp_counted_available();
 }
 
 void
@@ -21,35 +50,238 @@ sp_limit_require(void)
 				 errhint("Add smartpouch to shared_preload_libraries and restart the server.")));
 }
 
+uint64
+sp_limit_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64) now.tv_sec * 1000000000 + (uint64) now.tv_nsec;
+}
+
+static TimestampTz
+month_begin(int month)
+{
+	return (TimestampTz) (date2j(month / 12, month % 12 + 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+uint32
+sp_limit_month(TimestampTz now, TimestampTz *end)
+{
+	static int	month;			/* the one of the last call, most often */
+	static TimestampTz begins = 0;
+	static TimestampTz ends = 0;
+	int			year;
+	int			of_year;
+	int			day;
+
+	if (now < begins || now >= ends)
+	{
+		j2date((int) (now / USECS_PER_DAY) + POSTGRES_EPOCH_JDATE, &year, &of_year, &day);
+		month = year * 12 + of_year - 1;
+		begins = month_begin(month);
+		ends = month_begin(month + 1);
+	}
+	*end = ends;
+	return (uint32) month;
+}
+
 static bool
 has_limit(const SpLimitRule *rule)
 {
 	return rule != NULL && (rule->rate > 0 || rule->quota > 0);
 }
 
+static SpGcra
+gcra_of(const SpLimitRule *rule)
+{
+	return sp_gcra_make((uint32) rule->rate, (uint32) (rule->burst > 0 ? rule->burst : rule->rate));
+}
+
+/* The entry, locked, with the month's quota known if there is one; NULL for lack of room. */
+static SpCounted *
+lock_entry(const Take *take, uint32 month, LWLock **lock)
+{
+	SpCounted  *counted = sp_counted_lock(&take->id, true, lock);
+	uint64		unknown = 0;
+	int64		used;
+
+	if (counted == NULL || take->rule.quota == 0 || pg_atomic_read_u64(&counted->quota) != 0)
+		return counted;
+	LWLockRelease(*lock);
+	used = sp_limit_used(take->id.kind, take->id.name, month);
+	counted = sp_counted_lock(&take->id, true, lock);
+	if (counted != NULL)
+		(void) pg_atomic_compare_exchange_u64(&counted->quota, &unknown,
+											  sp_quota_word(month, Min((uint64) used, SP_QUOTA_MOST)));
+	return counted;
+}
+
+/* 0, or the time to wait in ns. */
+static uint64
+take_rate(SpCounted *counted, const SpLimitRule *rule, uint64 clock)
+{
+	SpGcra		limit = gcra_of(rule);
+	uint64		arrival = pg_atomic_read_u64(&counted->arrival);
+	uint64		next;
+
+	do
+	{
+		uint64		wait = sp_gcra_take(&limit, arrival, clock, &next);
+
+		if (wait > 0)
+			return wait;
+	} while (!pg_atomic_compare_exchange_u64(&counted->arrival, &arrival, next));
+	return 0;
+}
+
+static bool
+take_quota(SpCounted *counted, const SpLimitRule *rule, uint32 month)
+{
+	uint64		word = pg_atomic_read_u64(&counted->quota);
+	uint64		next;
+
+	do
+	{
+		next = sp_quota_take(word, month, (uint64) rule->quota);
+		if (next == 0)
+			return false;
+	} while (!pg_atomic_compare_exchange_u64(&counted->quota, &word, next));
+	return true;
+}
+
+static void
+give_back_rate(SpCounted *counted, const SpLimitRule *rule)
+{
+	pg_atomic_fetch_sub_u64(&counted->arrival, gcra_of(rule).interval);
+}
+
+static void
+give_back_quota(SpCounted *counted, uint32 month)
+{
+	uint64		word = pg_atomic_read_u64(&counted->quota);
+
+	while (sp_quota_month(word) == month && sp_quota_used(word) > 0 &&
+		   !pg_atomic_compare_exchange_u64(&counted->quota, &word, word - 1));
+}
+
+static void
+take_one(const Take *take, const Moment *moment, SpLimitVerdict *verdict)
+{
+	LWLock	   *lock;
+	SpCounted  *counted = lock_entry(take, moment->month, &lock);
+	uint64		wait;
+
+	if (counted == NULL)
+	{
+		sp_counted_missed();
+		if (has_limit(&take->rule))
+			*verdict = (SpLimitVerdict) {.outcome = SP_LIMIT_NO_ROOM, .wait_ms = NO_ROOM_WAIT_MS};
+		return;
+	}
+	if (take->rule.rate > 0 && (wait = take_rate(counted, &take->rule, moment->clock)) > 0)
+		*verdict = (SpLimitVerdict) {.outcome = SP_LIMIT_RATE, .wait_ms = (int64) ((wait + 999999) / 1000000)};
+	else if (take->rule.quota > 0 && !take_quota(counted, &take->rule, moment->month))
+	{
+		if (take->rule.rate > 0)
+			give_back_rate(counted, &take->rule);
+		*verdict = (SpLimitVerdict) {
+			.outcome = SP_LIMIT_QUOTA, .wait_ms = (moment->month_end - moment->now) / 1000 + 1
+		};
+	}
+	else
+	{
+		pg_atomic_write_u64(&counted->last_call, (uint64) moment->now);
+		if (take->counts)
+			pg_atomic_fetch_add_u64(&counted->calls, 1);
+	}
+	verdict->of_owner = verdict->outcome != SP_LIMIT_OK && take->id.kind == SP_COUNTED_OWNER;
+	LWLockRelease(lock);
+}
+
+static void
+give_back(const Take *take, const Moment *moment)
+{
+	LWLock	   *lock;
+	SpCounted  *counted = sp_counted_lock(&take->id, false, &lock);
+
+	if (counted == NULL)
+		return;
+	if (take->rule.rate > 0)
+		give_back_rate(counted, &take->rule);
+	if (take->rule.quota > 0)
+		give_back_quota(counted, moment->month);
+	if (take->counts)
+		pg_atomic_fetch_sub_u64(&counted->calls, 1);
+	LWLockRelease(lock);
+}
+
+static void
+add_take(Take *takes, int *count, char kind, const char *name, const SpLimitRule *rule, bool counts)
+{
+	Take	   *take = &takes[(*count)++];
+
+	if (!sp_counted_id(&take->id, kind, name))
+		elog(ERROR, "name of a limit has more than %d bytes", SP_COUNTED_NAME - 1);
+	take->rule = has_limit(rule) ? *rule : (SpLimitRule) {0};
+	take->counts = counts;
+}
+
 SpLimitVerdict
 sp_limit_take(const char *key_id, const char *chain, const SpLimitRule *rule, const char *owner)
 {
-	(void) key_id;
-	(void) chain;
-	(void) owner;
-	if (has_limit(rule))
-		sp_limit_require();
-	return (SpLimitVerdict) {.outcome = SP_LIMIT_OK};
+	SpLimitRule owner_rule = sp_limit_of_owner(owner);
+	SpLimitVerdict verdict = {.outcome = SP_LIMIT_OK};
+	Moment		moment;
+	Take		takes[3];
+	int			count = 0;
+
+	if (!sp_limit_available())
+	{
+		if (has_limit(rule) || has_limit(&owner_rule))
+			sp_limit_require();
+		return verdict;
+	}
+	moment.clock = sp_limit_clock();
+	moment.now = GetCurrentTimestamp();
+	moment.month = sp_limit_month(moment.now, &moment.month_end);
+	add_take(takes, &count, SP_COUNTED_KEY, key_id, strcmp(chain, key_id) == 0 ? rule : NULL, true);
+	if (strcmp(chain, key_id) != 0 && has_limit(rule))
+		add_take(takes, &count, SP_COUNTED_KEY, chain, rule, false);
+	if (has_limit(&owner_rule))
+		add_take(takes, &count, SP_COUNTED_OWNER, owner, &owner_rule, false);
+	for (int i = 0; i < count; i++)
+	{
+		take_one(&takes[i], &moment, &verdict);
+		if (verdict.outcome == SP_LIMIT_OK)
+			continue;
+		while (i-- > 0)
+			give_back(&takes[i], &moment);
+		break;
+	}
+	return verdict;
 }
 
 void
 sp_limit_raise(const SpLimitVerdict *verdict, const char *key_id)
 {
 	const char *whose = verdict->of_owner ? "the owner of " : "";
+	int			code = ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
 
 	if (verdict->outcome == SP_LIMIT_QUOTA)
 		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				(errcode(code),
 				 errmsg("the month's quota of %sAPI key \"%s\" is used up", whose, key_id),
-				 errdetail("It begins anew in %lld ms.", (long long) verdict->wait_ms)));
+				 errdetail("The next month begins in %lld ms.", (long long) verdict->wait_ms)));
+	if (verdict->outcome == SP_LIMIT_NO_ROOM)
+		ereport(ERROR,
+				(errcode(code),
+				 errmsg("there is no room to count calls with API key \"%s\"", key_id),
+				 errdetail("The server has no room for the limits of so many keys and owners at a time; try again in %lld ms.",
+						   (long long) verdict->wait_ms),
+				 errhint("Raise smartpouch.max_tracked_keys and restart the server.")));
 	ereport(ERROR,
-			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			(errcode(code),
 			 errmsg("too many requests with %sAPI key \"%s\"", whose, key_id),
-			 errdetail("The next one passes in %lld ms.", (long long) verdict->wait_ms)));
+			 errdetail("The next one may pass in %lld ms.", (long long) verdict->wait_ms)));
 }

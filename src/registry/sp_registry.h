@@ -40,10 +40,12 @@ typedef enum SpTable
 	SP_TABLE_SNAPSHOT,
 	SP_TABLE_EVENT_HEAD,
 	SP_TABLE_CLUSTER,
-	SP_TABLE_API_KEY
+	SP_TABLE_API_KEY,
+	SP_TABLE_OWNER_LIMIT,
+	SP_TABLE_QUOTA_USE
 } SpTable;
 
-#define SP_N_TABLES 15
+#define SP_N_TABLES (SP_TABLE_QUOTA_USE + 1)
 
 typedef enum SpIndex
 {
@@ -67,10 +69,12 @@ typedef enum SpIndex
 	SP_INDEX_SNAPSHOT_ARTIFACT,
 	SP_INDEX_EVENT_HEAD,
 	SP_INDEX_CLUSTER,
-	SP_INDEX_API_KEY
+	SP_INDEX_API_KEY,
+	SP_INDEX_OWNER_LIMIT,
+	SP_INDEX_QUOTA_USE
 } SpIndex;
 
-#define SP_N_INDEXES 21
+#define SP_N_INDEXES (SP_INDEX_QUOTA_USE + 1)
 
 /*
  * Grows whenever a registry table, a role or the members of one may have

@@ -8,9 +8,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "registry/sp_registry_history.h"
@@ -67,16 +65,6 @@ put_version(Datum *values, bool *nulls, int column, int32 version)
 }
 
 static void
-put_client_address(Datum *values, bool *nulls, int column)
-{
-	LOCAL_FCINFO(fcinfo, 0);
-
-	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
-	values[column] = inet_client_addr(fcinfo);
-	nulls[column] = fcinfo->isnull;
-}
-
-static void
 insert_event(const Datum *values, const bool *isnull, const uint8 *link)
 {
 	Oid			types[SP_EVENT_COLUMNS + 1];
@@ -121,7 +109,7 @@ sp_write_event(const SpWrite *write, const SpLockedModel *model, const SpEvent *
 	put_text(values, nulls, SP_EVENT_SESSION_ROLE, write->session_role);
 	put_text(values, nulls, SP_EVENT_ACTING_ROLE, write->acting_role);
 	put_text(values, nulls, SP_EVENT_API_KEY_ID, write->api_key_id);
-	put_client_address(values, nulls, SP_EVENT_CLIENT_ADDRESS);
+	values[SP_EVENT_CLIENT_ADDRESS] = sp_client_address(&nulls[SP_EVENT_CLIENT_ADDRESS]);
 
 	sp_event_link(values, nulls, link, link);
 	insert_event(values, nulls, link);

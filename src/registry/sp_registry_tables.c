@@ -55,7 +55,9 @@ static const struct
 	[SP_TABLE_SNAPSHOT] = {"snapshot", false},
 	[SP_TABLE_EVENT_HEAD] = {"event_head", false},
 	[SP_TABLE_CLUSTER] = {"cluster", true},
-	[SP_TABLE_API_KEY] = {"api_key", true}
+	[SP_TABLE_API_KEY] = {"api_key", true},
+	[SP_TABLE_OWNER_LIMIT] = {"owner_limit", true},
+	[SP_TABLE_QUOTA_USE] = {"quota_use", false}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -79,7 +81,9 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_SNAPSHOT_ARTIFACT] = "snapshot_artifact_idx",
 	[SP_INDEX_EVENT_HEAD] = "event_head_pkey",
 	[SP_INDEX_CLUSTER] = "cluster_pkey",
-	[SP_INDEX_API_KEY] = "api_key_pkey"
+	[SP_INDEX_API_KEY] = "api_key_pkey",
+	[SP_INDEX_OWNER_LIMIT] = "owner_limit_pkey",
+	[SP_INDEX_QUOTA_USE] = "quota_use_pkey"
 };
 
 uint64		sp_registry_generation = 1;

@@ -46,6 +46,13 @@ named_segment_compat(const char *name, Size size, void (*init) (void *segment))
 #include "varatt.h"
 #endif
 
+/* From 16 on PGDLLEXPORT makes symbols visible that -fvisibility hides */
+#if PG_VERSION_NUM >= 160000
+#define SP_EXPORT PGDLLEXPORT
+#else
+#define SP_EXPORT __attribute__((visibility("default")))
+#endif
+
 /* 16 tells membership from the right to SET ROLE */
 #if PG_VERSION_NUM >= 160000
 #define check_can_set_role_compat(member, role) check_can_set_role(member, role)

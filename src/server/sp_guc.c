@@ -19,6 +19,7 @@ char	   *sp_restore_filter;
 char	   *sp_cluster_id_setting;
 int			sp_batch_size;
 bool		sp_enable_batch;
+int			sp_flush_interval;
 int			sp_health_timeout;
 int			sp_import_memory_multiple;
 int			sp_model_memory;
@@ -28,6 +29,7 @@ int			sp_max_model_size;
 int			sp_max_replay_lag;
 int			sp_max_score_labels;
 int			sp_max_series;
+int			sp_max_tracked_keys;
 bool		sp_require_snapshot_signature;
 double		sp_shadow_timeout;
 int			sp_shared_model_memory;
@@ -184,6 +186,13 @@ define_limits(void)
 							NULL, &max_string_length,
 							1024, 1, 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE,
 							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_tracked_keys",
+							"Sets the number of API keys and owners that are counted at a time.",
+							"Each takes about 500 bytes of shared memory.",
+							&sp_max_tracked_keys,
+							5000, 100, 100000,
+							sp_preloaded ? PGC_POSTMASTER : PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_tree_depth",
 							"Sets the maximum number of splits on one path through a tree.",
 							NULL, &max_tree_depth,
@@ -338,6 +347,12 @@ sp_guc_init(void)
 							 NULL, &sp_enable_batch,
 							 true, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.flush_interval",
+							"Sets the time between two writes of the background worker to tables.",
+							"A crash or restart forgets what was counted since the last one.",
+							&sp_flush_interval,
+							10, 1, 3600, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.import_memory_multiple",
 							"Sets how many times the size of a model file its import may take in memory.",
 							"64 MB more are allowed to every file.",

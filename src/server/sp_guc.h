@@ -22,6 +22,7 @@ extern char *sp_cluster_id_setting;	/* empty: the system identifier */
 extern int	sp_batch_size;		/* rows that a plan gathers for one evaluation */
 extern bool sp_enable_batch;	/* may plans gather rows? */
 extern int	sp_health_timeout;	/* ms that all checks of health() may take together */
+extern int	sp_flush_interval;	/* seconds between the background worker's writes */
 extern int	sp_import_memory_multiple;	/* see sp_context_bound */
 extern int	sp_model_memory;	/* kB that a backend keeps loaded models in */
 extern int	sp_max_api_key_lifetime;	/* minutes */
@@ -30,6 +31,7 @@ extern int	sp_max_model_size;	/* kB of one model file */
 extern int	sp_max_series;		/* of each kind, that are counted one by one; fixed at the start */
 extern int	sp_max_score_labels;	/* different labels in one comparison with the truth */
 extern int	sp_max_replay_lag;	/* seconds; 0: any */
+extern int	sp_max_tracked_keys;	/* API keys and owners that are counted at a time */
 extern bool sp_require_snapshot_signature;
 extern double sp_shadow_timeout;	/* ms that the evaluation of a shadow may take */
 extern int	sp_shared_model_memory;	/* kB that the server keeps models in for all sessions */

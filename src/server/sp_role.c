@@ -4,8 +4,10 @@
 #include "server/sp_compat.h"
 
 #include "access/xlog.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 
 #include "server/sp_guc.h"
@@ -58,4 +60,16 @@ sp_identity_end(const SpIdentity *saved)
 {
 	AtEOXact_GUC(false, saved->guc_level);
 	SetUserIdAndSecContext(saved->user, saved->security_context);
+}
+
+Datum
+sp_client_address(bool *isnull)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+	Datum		address;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	address = inet_client_addr(fcinfo);
+	*isnull = fcinfo->isnull;
+	return address;
 }

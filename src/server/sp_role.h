@@ -39,4 +39,7 @@ typedef struct SpIdentity
 extern void sp_identity_begin(SpIdentity *saved, Oid owner);
 extern void sp_identity_end(const SpIdentity *saved);
 
+/* Where this session comes from, as inet; *isnull over a local socket and without a client. */
+extern Datum sp_client_address(bool *isnull);
+
 #endif

@@ -34,9 +34,12 @@ start_memory(void)
 	{
 		bool		found;
 
-		area->block = ShmemInitStruct(area->name, area->size(), &found);
-		if (!found)
+		if (area->init)
+			area->block = ShmemInitStruct(area->name, area->size(), &found);
+		if (area->init && !found)
 			area->init(area->block);
+		if (area->start)
+			area->start();
 	}
 	LWLockRelease(AddinShmemInitLock);
 }

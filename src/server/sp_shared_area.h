@@ -13,7 +13,8 @@ typedef struct SpSharedArea
 {
 	const char *name;			/* unique on the server */
 	Size		(*size) (void); /* asked when all settings are known */
-	void		(*init) (void *block);	/* fills new memory, under AddinShmemInitLock */
+	void		(*init) (void *block);	/* fills new memory, under AddinShmemInitLock; NULL: there is no block */
+	void		(*start) (void);	/* or NULL: after that, under that lock; takes what there is no block for */
 	void	   *block;			/* NULL without preload */
 	struct SpSharedArea *next;
 } SpSharedArea;

@@ -1,0 +1,344 @@
+/*
+ * src/auth/sp_limit_counts.c
+ *
+ * A hash table of the server's, in partitions.
+ */
+#include "server/sp_compat.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/shmem.h"
+#include "utils/hsearch.h"
+#include "utils/timestamp.h"
+
+#include "auth/sp_limit.h"
+#include "auth/sp_limit_counts.h"
+#include "server/sp_guc.h"
+#include "server/sp_shared_area.h"
+
+/* An entry that a session has just made is not taken away before it is used. */
+#define IDLE_US (10 * USECS_PER_SEC)
+
+/* Looking for room takes all locks. */
+#define ROOM_PAUSE_NS UINT64CONST(100000000)
+
+typedef struct Control
+{
+	int			tranche;
+	pg_atomic_uint64 missed;
+	pg_atomic_uint64 room_made; /* on sp_limit_clock */
+	LWLockPadded locks[SP_COUNTED_PARTITIONS];
+} Control;
+
+static HTAB *table = NULL;
+
+static uint32
+hash_id(const void *key, Size size)
+{
+	const SpCountedId *id = key;
+
+	(void) size;
+	return hash_combine(hash_bytes((const unsigned char *) id->name, (int) strlen(id->name)),
+						hash_combine(id->database, (uint32) id->kind));
+}
+
+static int
+compare_ids(const void *key, const void *other, Size size)
+{
+	const SpCountedId *a = key;
+	const SpCountedId *b = other;
+
+	(void) size;
+	return a->database != b->database || a->kind != b->kind || strcmp(a->name, b->name) != 0;
+}
+
+static void *
+copy_id(void *target, const void *key, Size size)
+{
+	const SpCountedId *id = key;
+	SpCountedId *copy = target;
+
+	(void) size;
+	copy->database = id->database;
+	copy->kind = id->kind;
+	strlcpy(copy->name, id->name, sizeof(copy->name));
+	return target;
+}
+
+static Size
+size_of_control(void)
+{
+	return sizeof(Control);
+}
+
+static void
+init_control(void *block)
+{
+	Control    *control = block;
+
+	control->tranche = LWLockNewTrancheId();
+	pg_atomic_init_u64(&control->missed, 0);
+	pg_atomic_init_u64(&control->room_made, 0);
+	for (int i = 0; i < SP_COUNTED_PARTITIONS; i++)
+		LWLockInitialize(&control->locks[i].lock, control->tranche);
+}
+
+static SpSharedArea control_area = {
+	.name = "smartpouch counts", .size = size_of_control, .init = init_control
+};
+
+static Control *
+control(void)
+{
+	return control_area.block;
+}
+
+static Size
+size_of_table(void)
+{
+	return hash_estimate_size(sp_max_tracked_keys, sizeof(SpCounted));
+}
+
+static void
+start_table(void)
+{
+	HASHCTL		info = {
+		.num_partitions = SP_COUNTED_PARTITIONS, .keysize = sizeof(SpCountedId), .entrysize = sizeof(SpCounted),
+		.hash = hash_id, .match = compare_ids, .keycopy = copy_id
+	};
+
+	table = ShmemInitHash("smartpouch counts of keys", sp_max_tracked_keys, sp_max_tracked_keys, &info,
+						  HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_KEYCOPY | HASH_PARTITION | HASH_FIXED_SIZE);
+	LWLockRegisterTranche(control()->tranche, "smartpouch_counts");
+}
+
+static SpSharedArea table_area = {
+	.name = "smartpouch counts of keys", .size = size_of_table, .start = start_table
+};
+
+/* The last that is asked for is made first. */
+void
+sp_counted_init(void)
+{
+	sp_shared_area_request(&table_area);
+	sp_shared_area_request(&control_area);
+}
+
+bool
+sp_counted_available(void)
+{
+	return control() != NULL;
+}
+
+bool
+sp_counted_id(SpCountedId *id, char kind, const char *name)
+{
+	id->database = MyDatabaseId;
+	id->kind = kind;
+	return strlcpy(id->name, name, sizeof(id->name)) < sizeof(id->name);
+}
+
+static LWLock *
+partition(uint32 hash)
+{
+	return &control()->locks[hash % SP_COUNTED_PARTITIONS].lock;
+}
+
+static void
+lock_all(LWLockMode mode)
+{
+	for (int i = 0; i < SP_COUNTED_PARTITIONS; i++)
+		LWLockAcquire(&control()->locks[i].lock, mode);
+}
+
+static void
+unlock_all(void)
+{
+	for (int i = SP_COUNTED_PARTITIONS; i-- > 0;)
+		LWLockRelease(&control()->locks[i].lock);
+}
+
+static bool
+is_written(SpCounted *counted)
+{
+	if (pg_atomic_read_u64(&counted->quota) != counted->written_quota ||
+		pg_atomic_read_u64(&counted->calls) != counted->written_calls)
+		return false;
+	for (int i = 0; i < SP_N_REFUSALS; i++)
+		if (pg_atomic_read_u32(&counted->refused[i]) != counted->written_refused[i])
+			return false;
+	return true;
+}
+
+static bool
+is_idle(SpCounted *counted, TimestampTz now, uint64 clock)
+{
+	return (TimestampTz) pg_atomic_read_u64(&counted->last_call) + IDLE_US < now &&
+		pg_atomic_read_u64(&counted->arrival) <= clock;
+}
+
+/* Some, if any may go and that was not tried a moment ago. */
+static void
+make_room(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	uint64		clock = sp_limit_clock();
+	HASH_SEQ_STATUS status;
+	SpCounted  *counted;
+
+	if (clock - pg_atomic_read_u64(&control()->room_made) < ROOM_PAUSE_NS)
+		return;
+	pg_atomic_write_u64(&control()->room_made, clock);
+	lock_all(LW_EXCLUSIVE);
+	hash_seq_init(&status, table);
+	while ((counted = hash_seq_search(&status)) != NULL)
+		if (is_written(counted) && is_idle(counted, now, clock))
+			hash_search(table, &counted->id, HASH_REMOVE, NULL);
+	unlock_all();
+}
+
+static void
+enter(const SpCountedId *id, uint32 hash)
+{
+	LWLock	   *lock = partition(hash);
+	bool		found;
+	SpCounted  *counted;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	counted = hash_search_with_hash_value(table, id, hash, HASH_ENTER_NULL, &found);
+	if (counted != NULL && !found)
+	{
+		pg_atomic_init_u64(&counted->arrival, 0);
+		pg_atomic_init_u64(&counted->quota, 0);
+		pg_atomic_init_u64(&counted->calls, 0);
+		pg_atomic_init_u64(&counted->last_call, (uint64) GetCurrentTimestamp());
+		for (int i = 0; i < SP_N_REFUSALS; i++)
+			pg_atomic_init_u32(&counted->refused[i], 0);
+		counted->written_quota = 0;
+		counted->written_calls = 0;
+		memset(counted->written_refused, 0, sizeof(counted->written_refused));
+	}
+	LWLockRelease(lock);
+}
+
+static SpCounted *
+find(const SpCountedId *id, uint32 hash, LWLock **lock)
+{
+	SpCounted  *counted;
+
+	*lock = partition(hash);
+	LWLockAcquire(*lock, LW_SHARED);
+	counted = hash_search_with_hash_value(table, id, hash, HASH_FIND, NULL);
+	if (counted == NULL)
+		LWLockRelease(*lock);
+	return counted;
+}
+
+SpCounted *
+sp_counted_lock(const SpCountedId *id, bool make, LWLock **lock)
+{
+	uint32		hash = get_hash_value(table, id);
+	SpCounted  *counted = find(id, hash, lock);
+
+	if (counted != NULL || !make)
+		return counted;
+	enter(id, hash);
+	counted = find(id, hash, lock);
+	if (counted != NULL)
+		return counted;
+	make_room();
+	enter(id, hash);
+	return find(id, hash, lock);
+}
+
+void
+sp_counted_missed(void)
+{
+	pg_atomic_fetch_add_u64(&control()->missed, 1);
+}
+
+void
+sp_counted_facts(int64 *entries, int64 *most, uint64 *missed)
+{
+	*entries = hash_get_num_entries(table);
+	*most = sp_max_tracked_keys;
+	*missed = pg_atomic_read_u64(&control()->missed);
+}
+
+static bool
+has(const Oid *databases, int count, Oid database)
+{
+	for (int i = 0; i < count; i++)
+		if (databases[i] == database)
+			return true;
+	return false;
+}
+
+int
+sp_counted_databases(Oid *databases, int room)
+{
+	HASH_SEQ_STATUS status;
+	SpCounted  *counted;
+	int			count = 0;
+
+	lock_all(LW_SHARED);
+	hash_seq_init(&status, table);
+	while ((counted = hash_seq_search(&status)) != NULL)
+		if (count < room && !is_written(counted) && !has(databases, count, counted->id.database))
+			databases[count++] = counted->id.database;
+	unlock_all();
+	return count;
+}
+
+/* Memory first: nothing may raise under the locks. */
+SpCounted *
+sp_counted_unwritten(int *count)
+{
+	SpCounted  *rows = palloc_extended(mul_size(sp_max_tracked_keys, sizeof(SpCounted)), MCXT_ALLOC_HUGE);
+	HASH_SEQ_STATUS status;
+	SpCounted  *counted;
+
+	*count = 0;
+	lock_all(LW_SHARED);
+	hash_seq_init(&status, table);
+	while ((counted = hash_seq_search(&status)) != NULL)
+		if (counted->id.database == MyDatabaseId && !is_written(counted) && *count < sp_max_tracked_keys)
+			memcpy(&rows[(*count)++], counted, sizeof(SpCounted));
+	unlock_all();
+	return rows;
+}
+
+void
+sp_counted_written(const SpCounted *rows, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		/* the copy's atomic words are plain numbers */
+		SpCounted	row = rows[i];
+		LWLock	   *lock;
+		SpCounted  *counted = sp_counted_lock(&row.id, false, &lock);
+
+		if (counted == NULL)
+			continue;
+		counted->written_quota = pg_atomic_read_u64(&row.quota);
+		counted->written_calls = pg_atomic_read_u64(&row.calls);
+		for (int r = 0; r < SP_N_REFUSALS; r++)
+			counted->written_refused[r] = pg_atomic_read_u32(&row.refused[r]);
+		LWLockRelease(lock);
+	}
+}
+
+void
+sp_counted_discard(Oid database)
+{
+	HASH_SEQ_STATUS status;
+	SpCounted  *counted;
+
+	lock_all(LW_EXCLUSIVE);
+	hash_seq_init(&status, table);
+	while ((counted = hash_seq_search(&status)) != NULL)
+		if (counted->id.database == database)
+			hash_search(table, &counted->id, HASH_REMOVE, NULL);
+	unlock_all();
+}
