@@ -6,6 +6,9 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/hsearch.h"
@@ -31,7 +34,9 @@ static uint64 seen_changes = 0;
 static uint64 database_generation = 1;
 static uint64 swept_generation = 0;
 static uint64 swept_changes = 0;
-static bool registry_changed = false;	/* by the transaction */
+static bool registry_changed = false;	/* by the transaction, */
+static bool extension_dropped = false;	/* and this */
+static object_access_hook_type next_access_hook = NULL;
 
 static void
 make_table(void)
@@ -81,7 +86,10 @@ at_transaction_end(XactEvent event, void *argument)
 	/* other sessions see the change by now */
 	if (event == XACT_EVENT_COMMIT && registry_changed)
 		sp_shared_registry_changed();
+	if (event == XACT_EVENT_COMMIT && extension_dropped)
+		sp_shared_forget(MyDatabaseId);
 	registry_changed &= event == XACT_EVENT_PRE_COMMIT;
+	extension_dropped &= event == XACT_EVENT_PRE_COMMIT;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 		drop_evicted();
 }
@@ -91,6 +99,19 @@ sp_model_cache_registry_changed(void)
 {
 	(void) sp_shared_available();
 	registry_changed = true;
+}
+
+/* The tables of a dropped extension fire no triggers.  Should the drop be undone, images are loaded again. */
+static void
+object_accessed(ObjectAccessType access, Oid class, Oid object, int part, void *argument)
+{
+	if (next_access_hook)
+		next_access_hook(access, class, object, part, argument);
+	if (access == OAT_DROP && class == ExtensionRelationId && object == get_extension_oid("smartpouch", true))
+	{
+		(void) sp_shared_available();
+		extension_dropped = true;
+	}
 }
 
 /* Databases come and go without a change of our registry. */
@@ -108,6 +129,8 @@ sp_model_cache_init(void)
 {
 	sp_shared_init();
 	RegisterXactCallback(at_transaction_end, NULL);
+	next_access_hook = object_access_hook;
+	object_access_hook = object_accessed;
 	CacheRegisterSyscacheCallback(DATABASEOID, database_changed, (Datum) 0);
 }
 

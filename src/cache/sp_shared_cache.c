@@ -319,3 +319,22 @@ sp_shared_evict(Oid database, const uint8 *program)
 		sp_shared_changed(freed);
 	return result;
 }
+
+/* What is pinned goes with the first look at all images after the pins; see sweep() in sp_model_cache.c. */
+void
+sp_shared_forget(Oid database)
+{
+	for (int i = 0; sp_shared.control != NULL && !sp_shared.exiting && i < SP_SHARED_SLOTS; i++)
+	{
+		SpSharedSlot *slot = &sp_shared.control->slots[i];
+		dsm_handle	freed = DSM_HANDLE_INVALID;
+
+		LWLockAcquire(&sp_shared.control->lock, LW_EXCLUSIVE);
+		if (slot->phase != SP_SLOT_FREE && slot->database == database && !sp_shared_free_slot(slot, &freed))
+			slot->database = InvalidOid;
+		LWLockRelease(&sp_shared.control->lock);
+		if (freed != DSM_HANDLE_INVALID)
+			sp_shared_changed(freed);
+	}
+	sp_shared_registry_changed();
+}

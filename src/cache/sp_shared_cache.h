@@ -62,6 +62,12 @@ typedef enum SpSharedEvicted
 
 extern SpSharedEvicted sp_shared_evict(Oid database, const uint8 *program);
 
+/*
+ * The registry of the database is gone: nobody finds its images any more, and
+ * the memory of pinned ones is freed later.  Also while a transaction commits.
+ */
+extern void sp_shared_forget(Oid database);
+
 /* ---- sp_shared_fill.c ---- */
 
 /* Copy the image into the claimed slot and pin it; false when it has no place there, which ends the claim. */

@@ -18,8 +18,11 @@
 #include "utils/resowner.h"
 #include "utils/wait_event.h"
 
+#include "base/sp_room.h"
 #include "cache/sp_shared_cache.h"
 #include "server/sp_shared_area.h"
+
+#define POSIX_SEGMENTS "/dev/shm"	/* where shm_open has them on Linux */
 
 static void *block = NULL;
 static Size block_size;
@@ -55,9 +58,6 @@ sp_shared_control_request(Size size, void (*init) (void *block))
  * interrupts held off there is no attempt.  Raising has set the count of
  * holds to 0, which it was before.
  */
-#define POSIX_SEGMENTS "/dev/shm"	/* where shm_open has them on Linux */
-#define MOST_RESERVED (UINT64CONST(64) * 1024 * 1024)
-
 typedef void *(*Attempt) (void *argument);
 
 static void *
@@ -114,14 +114,10 @@ static bool
 leaves_room(Size size)
 {
 	struct statvfs facts;
-	uint64		available;
-	uint64		reserve;
 
 	if (dynamic_shared_memory_type != DSM_IMPL_POSIX || statvfs(POSIX_SEGMENTS, &facts) != 0)
 		return true;
-	available = (uint64) facts.f_bavail * facts.f_frsize;
-	reserve = Min((uint64) facts.f_blocks * facts.f_frsize / 4, MOST_RESERVED);
-	return available >= size && available - size >= reserve;
+	return sp_leaves_room(size, (uint64) facts.f_bavail * facts.f_frsize, (uint64) facts.f_blocks * facts.f_frsize);
 }
 
 dsm_segment *

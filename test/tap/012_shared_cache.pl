@@ -7,7 +7,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-use Smartpouch;
+use Smartpouch qw(:DEFAULT session ask bye);
 
 my $conf    = "shared_preload_libraries = 'smartpouch'\nautovacuum = off\n";
 my $fixture = read_fixture('xgb_diabetes_squarederror');
@@ -17,30 +17,7 @@ my $table   = qq("$fixture->{name}");
 my $n       = scalar @{ $fixture->{feature_names} };
 my $one     = 'array_fill(0.1::real, ARRAY[' . $n . '])';
 
-# A session that stays: ask() runs SQL and returns its output.
-sub session
-{
-    my ($node, $database) = @_;
-    my $s = { in => '', out => '', err => '' };
-    $s->{psql} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($database // 'postgres') ],
-        '<', \$s->{in}, '>', \$s->{out}, '2>', \$s->{err}, IPC::Run::timeout(60));
-    return $s;
-}
-
-sub ask
-{
-    my ($s, $sql) = @_;
-    $s->{out} = '';
-    $s->{in} .= "$sql;\n\\echo done\n";
-    IPC::Run::pump($s->{psql}) until $s->{out} =~ /done\n/;
-    (my $out = $s->{out}) =~ s/done\n//;
-    chomp $out;
-    return $out;
-}
-
 sub glob_count { my ($pattern) = @_; my @files = glob($pattern); return scalar @files }
-
-sub bye { my ($s) = @_; $s->{in} .= "\\q\n"; IPC::Run::finish($s->{psql}); return }
 
 # What the view says to a session that has loaded nothing itself.
 sub cache { my ($node, $what, $database) = @_; return $node->safe_psql($database // 'postgres', "SELECT $what FROM smartpouch.model_cache") }

@@ -5,12 +5,14 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter 'import';
+use IPC::Run ();
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(@initdb_options source_dir new_server fixtures read_fixture load_fixture import_fixture
   fixture_arrays mismatches all_predictions prepare_changes);
+our @EXPORT_OK = qw(session ask bye);
 
 # whatever the environment says, which may be nothing
 our @initdb_options = ('--encoding=UTF8', '--locale=C');
@@ -193,5 +195,28 @@ SELECT smartpouch.import_model(m, based(1)) FROM unnest(ARRAY['a', 'b', 'c']) m;
 SQL
     return;
 }
+
+# A session that stays: ask() runs SQL and returns its output.
+sub session
+{
+    my ($node, $database) = @_;
+    my $s = { in => '', out => '', err => '' };
+    $s->{psql} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($database // 'postgres') ],
+        '<', \$s->{in}, '>', \$s->{out}, '2>', \$s->{err}, IPC::Run::timeout(60));
+    return $s;
+}
+
+sub ask
+{
+    my ($s, $sql) = @_;
+    $s->{out} = '';
+    $s->{in} .= "$sql;\n\\echo done\n";
+    IPC::Run::pump($s->{psql}) until $s->{out} =~ /done\n/;
+    (my $out = $s->{out}) =~ s/done\n//;
+    chomp $out;
+    return $out;
+}
+
+sub bye { my ($s) = @_; $s->{in} .= "\\q\n"; IPC::Run::finish($s->{psql}); return }
 
 1;
