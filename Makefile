@@ -331,6 +331,7 @@ INSTALL_SQL = \
 	sql/install/82_api_key_views.sql \
 	sql/install/82_metrics_views.sql \
 	sql/install/83_rollup_views.sql \
+	sql/install/83_prometheus.sql \
 	sql/install/84_access_objects.sql \
 	sql/install/85_access.sql \
 	sql/install/90_grants.sql

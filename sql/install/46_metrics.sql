@@ -14,7 +14,7 @@ CREATE FUNCTION smartpouch._database_counts(OUT counter text, OUT detail text, O
 COMMENT ON FUNCTION smartpouch._database_counts() IS 'what is counted of this database as a whole';
 
 CREATE FUNCTION smartpouch.metrics_info(OUT boot_id uuid, OUT started_at timestamptz, OUT series integer,
-	OUT max_series integer, OUT dropped bigint)
+	OUT max_series integer, OUT dropped bigint, OUT simd text)
 	RETURNS record LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'smartpouch_metrics_info';
 COMMENT ON FUNCTION smartpouch.metrics_info() IS 'since when this server counts, and the room that it has';

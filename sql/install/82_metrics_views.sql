@@ -27,3 +27,10 @@ FROM smartpouch._call_counts('usage') c
 	LEFT JOIN smartpouch.model m ON m.id = c.model_id
 WHERE c.model_id IS NULL OR smartpouch._can_see(c.model_id, m.owner_oid, m.owner_cluster);
 COMMENT ON VIEW smartpouch.usage IS 'predictions by model and by who asked for them, on this server since it started';
+
+CREATE VIEW smartpouch.model_loads WITH (security_barrier) AS
+SELECT m.name AS model, c.version, c.calls - c.errors[5] AS loads, c.errors[5] AS failures,
+	c.busy_ns / 1e9::float8 AS load_seconds, c.latencies, c.since, c.last_at, c.is_other, c.model_id
+FROM smartpouch._call_counts('load') c LEFT JOIN smartpouch.model m ON m.id = c.model_id
+WHERE c.model_id IS NULL OR smartpouch._can_see(c.model_id, m.owner_oid, m.owner_cluster);
+COMMENT ON VIEW smartpouch.model_loads IS 'loads of versions into memory, on this server since it started';

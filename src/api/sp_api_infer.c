@@ -45,10 +45,12 @@ predict_for_caller(FunctionCallInfo fcinfo)
 {
 	const SpApiKeyRow *row = caller;
 	text	   *ref = PG_GETARG_TEXT_PP(1);
-	SpCallSite *site = sp_route_key(fcinfo, ref, row->owner, strlen(row->owner));
+	SpCallSite *site;
 	char		resource[RESOURCE_SIZE];
 	Datum		answer;
 
+	sp_count_owner(row->owner);
+	site = sp_route_key(fcinfo, ref, row->owner, strlen(row->owner));
 	if (!sp_key_creator_may(row, action, &site->resolved.rows.model))
 	{
 		name_resource(ref, resource);

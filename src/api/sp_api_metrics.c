@@ -66,10 +66,10 @@ put_series(const ReturnSetInfo *result, const SpSeries *series)
 	values[3] = CStringGetTextDatum(key->name);
 	nulls[3] = key->name[0] == '\0';
 	values[4] = BoolGetDatum(series->is_overflow);
-	values[5] = Int64GetDatum((int64) series->cells[SP_CELL_CALLS]);
+	values[5] = Int64GetDatum((int64) sp_cells_calls(series));
 	values[6] = Int64GetDatum((int64) series->cells[SP_CELL_ROWS]);
 	values[7] = Int64GetDatum((int64) series->cells[SP_CELL_BUSY]);
-	values[8] = Int64GetDatum((int64) series->cells[SP_CELL_CPU]);
+	values[8] = Int64GetDatum((int64) sp_cells_cpu(series));
 	values[9] = array_of(&series->cells[SP_CELL_ERRORS], SP_N_REASONS);
 	values[10] = array_of(&series->cells[SP_CELL_LATENCIES], SP_N_LATENCY_BUCKETS);
 	values[11] = TimestampTzGetDatum(series->since);
@@ -155,8 +155,8 @@ smartpouch_metrics_info(PG_FUNCTION_ARGS)
 {
 	SpSeriesFacts facts;
 	TupleDesc	columns;
-	Datum		values[5];
-	bool		nulls[5] = {false};
+	Datum		values[6];
+	bool		nulls[6] = {false};
 	int			series = 0;
 	int			max_series = 0;
 
@@ -174,6 +174,7 @@ smartpouch_metrics_info(PG_FUNCTION_ARGS)
 	values[2] = Int32GetDatum(series);
 	values[3] = Int32GetDatum(max_series);
 	values[4] = Int64GetDatum((int64) facts.dropped);
+	values[5] = CStringGetTextDatum(sp_simd_name(sp_guc_simd()));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
 }
 

@@ -24,15 +24,21 @@ typedef struct Execution
 	MemoryContext mcx;
 	MemoryContextCallback release;
 	SpTally    *tallies;
+	SpTally		first;			/* most have no more */
 } Execution;
 
+#define MAX_SPARE 8
+
 static Execution *executions = NULL;
+static Execution *spare = NULL; /* some that are over, for the next */
+static int	n_spare = 0;
 
 /* What the function that is being called has told. */
 static struct
 {
 	MemoryContext execution;	/* NULL while no function is counted */
 	SpCallSite *site;			/* it serves this call; NULL while there is none */
+	const char *owner;			/* of the API key that was shown, or NULL */
 	uint64		rows;
 	uint64		measured;		/* ns of evaluations that were timed by both clocks, */
 	uint64		cpu;			/* and their CPU time */
@@ -53,8 +59,7 @@ static void
 count_call(SpWorkerCount *count)
 {
 	count->seen.calls = 1;
-	sp_metrics_observed(&count->version, &count->seen);
-	sp_metrics_observed(&count->usage, &count->seen);
+	sp_metrics_predicted(&count->counted, &count->seen);
 }
 
 static void
@@ -80,6 +85,14 @@ end_execution(void *arg)
 	while (*link != execution)
 		link = &(*link)->next;
 	*link = execution->next;
+	if (n_spare == MAX_SPARE)
+	{
+		pfree(execution);
+		return;
+	}
+	execution->next = spare;
+	spare = execution;
+	n_spare++;
 }
 
 static void
@@ -95,12 +108,25 @@ at_transaction_end(XactEvent event, void *arg)
 	/* of statements that have failed */
 	while (!IsParallelWorker() && sp_worker_counts_take(&left))
 		count_call(&left);
+	sp_metrics_count_hits();
 }
 
 void
 sp_call_count_init(void)
 {
 	RegisterXactCallback(at_transaction_end, NULL);
+}
+
+static Execution *
+new_execution(void)
+{
+	Execution  *execution = spare;
+
+	if (execution == NULL)
+		return MemoryContextAlloc(TopMemoryContext, sizeof(Execution));
+	spare = execution->next;
+	n_spare--;
+	return execution;
 }
 
 static Execution *
@@ -112,8 +138,9 @@ execution_of(MemoryContext mcx)
 		execution = execution->next;
 	if (execution != NULL)
 		return execution;
-	execution = MemoryContextAllocZero(mcx, sizeof(Execution));
+	execution = new_execution();
 	execution->mcx = mcx;
+	execution->tallies = NULL;
 	execution->release.func = end_execution;
 	execution->release.arg = execution;
 	execution->next = executions;
@@ -123,18 +150,17 @@ execution_of(MemoryContext mcx)
 }
 
 static SpTally *
-tally_of(Execution *execution, const SpSeriesKey *version, const SpSeriesKey *usage)
+tally_of(Execution *execution, const SpCounted *counted)
 {
 	SpTally    *tally = execution->tallies;
 
-	while (tally != NULL && (memcmp(&tally->count.version, version, sizeof(*version)) != 0 ||
-							 memcmp(&tally->count.usage, usage, sizeof(*usage)) != 0))
+	while (tally != NULL && !sp_counted_same(&tally->count.counted, counted))
 		tally = tally->next;
 	if (tally != NULL)
 		return tally;
-	tally = MemoryContextAllocZero(execution->mcx, sizeof(SpTally));
-	tally->count.version = *version;
-	tally->count.usage = *usage;
+	tally = execution->tallies == NULL ? &execution->first : MemoryContextAlloc(execution->mcx, sizeof(SpTally));
+	tally->count.counted = *counted;
+	memset(&tally->count.seen, 0, sizeof(tally->count.seen));
 	tally->next = execution->tallies;
 	execution->tallies = tally;
 	return tally;
@@ -146,7 +172,7 @@ sp_count_workers(MemoryContext execution)
 	SpWorkerCount given;
 
 	while (sp_worker_counts_take(&given))
-		sp_observation_add(&tally_of(execution_of(execution), &given.version, &given.usage)->count.seen, &given.seen);
+		sp_observation_add(&tally_of(execution_of(execution), &given.counted)->count.seen, &given.seen);
 }
 
 /*
@@ -158,23 +184,32 @@ find_tally(SpCallSite *site)
 {
 	const SpFoundRows *rows = &site->resolved.rows;
 	const SpCallSite *main = site->beside != NULL ? site->beside : site;
-	SpSeriesKey version;
-	SpSeriesKey usage;
 
 	site->tally = NULL;
 	if (current.execution == NULL)
 		return;
-	sp_metrics_prediction_key(&version, &rows->model.id, rows->version.version, main->resolved.rows.target);
-	sp_metrics_usage_key(&usage, &rows->model.id, site->user, NULL);
-	site->tally = tally_of(execution_of(current.execution), &version, &usage);
+	if (!site->is_counted)
+		sp_counted_version(&site->counted, &rows->model.id, rows->version.version, main->resolved.rows.target);
+	if (!site->is_counted || !sp_counted_is_owner(&site->counted, site->user, current.owner))
+		sp_counted_owner(&site->counted, &rows->model.id, site->user, current.owner);
+	site->is_counted = true;
+	sp_series_look_up(&site->counted.version);
+	sp_series_look_up(&site->counted.usage);
+	site->tally = tally_of(execution_of(current.execution), &site->counted);
 }
 
 void
 sp_count_site(SpCallSite *site)
 {
 	current.site = site;
-	if (unlikely(site->tally == NULL))
+	if (unlikely(site->tally == NULL || current.owner != NULL))
 		find_tally(site);
+}
+
+void
+sp_count_owner(const char *owner)
+{
+	current.owner = owner;
 }
 
 void
@@ -223,8 +258,7 @@ static void
 count_error(int sqlerrcode)
 {
 	SpErrorReason reason = sp_error_reason(sqlerrcode);
-	SpObservation failed = {.calls = 1};
-	SpSeriesKey key;
+	SpWorkerCount failed;
 
 	current.execution = NULL;
 	if (current.site != NULL && current.site->tally != NULL)
@@ -232,11 +266,11 @@ count_error(int sqlerrcode)
 		current.site->tally->count.seen.errors[reason]++;
 		return;
 	}
-	failed.errors[reason] = 1;
-	sp_metrics_prediction_key(&key, NULL, 0, NULL);
-	sp_metrics_observed(&key, &failed);
-	sp_metrics_usage_key(&key, NULL, GetUserId(), NULL);
-	sp_metrics_observed(&key, &failed);
+	memset(&failed, 0, sizeof(failed));
+	failed.seen.errors[reason] = 1;
+	sp_counted_version(&failed.counted, NULL, 0, NULL);
+	sp_counted_owner(&failed.counted, NULL, GetUserId(), current.owner);
+	count_call(&failed);
 }
 
 static pg_noinline Datum

@@ -50,6 +50,9 @@ extern void sp_call_count_init(void);
 extern Datum sp_counted(FunctionCallInfo fcinfo, PGFunction body);
 extern Datum sp_counted_batch(FunctionCallInfo fcinfo, PGFunction body);
 extern void sp_count_site(struct SpCallSite *site);
+
+/* Before the site: the call is for this owner of an API key, not for the role.  The text must outlive the call. */
+extern void sp_count_owner(const char *owner);
 extern void sp_count_rows(uint64 rows);
 
 /* Evaluate a block for answers that others give, who add to tally->count.seen.rows; as sp_call_site_run. */

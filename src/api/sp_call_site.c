@@ -235,6 +235,7 @@ move_to(SpCallSite *site, const SpResolved *resolved)
 		release_model(site);
 	site->resolved = *resolved;
 	site->tally = NULL;
+	site->is_counted = false;
 	if (!same)
 		serve(site);
 }

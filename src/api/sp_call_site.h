@@ -19,6 +19,7 @@
 
 #include "api/sp_features.h"
 #include "cache/sp_resolve.h"
+#include "server/sp_metrics.h"
 
 /* One more site, for another version of the model that a site serves (sp_routing.h). */
 typedef struct SpBesideSite
@@ -51,6 +52,8 @@ typedef struct SpCallSite
 	uint32		outputs;		/* mask that was last checked against the model */
 	uint32		last_label;		/* that sp_call_site_label found */
 	struct SpTally *tally;		/* where answers are counted; NULL until it is looked up, or if they are not */
+	bool		is_counted;		/* the next is filled, for what is resolved */
+	SpCounted	counted;
 	const struct SpCallSite *beside;	/* the site that this one is the canary or shadow of, or NULL */
 	SpBesideSite canary;
 	SpBesideSite shadow;

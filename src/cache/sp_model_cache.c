@@ -151,7 +151,7 @@ make_room(void)
 		if (oldest == NULL)
 			break;
 		drop(oldest);
-		sp_metrics_cache(SP_CELL_CACHE_EVICTIONS);
+		sp_metrics_cache_eviction();
 	}
 }
 
@@ -220,7 +220,7 @@ load_counted(const SpVersionRow *version, Snapshot snapshot, MemoryContext mcx)
 	instr_time	began;
 	instr_time	ended;
 
-	sp_metrics_cache(SP_CELL_CACHE_MISSES);
+	sp_metrics_cache_miss();
 	INSTR_TIME_SET_CURRENT(began);
 	PG_TRY();
 	{
@@ -329,7 +329,7 @@ load(const SpVersionRow *version, Snapshot snapshot)
 		switch (sp_shared_find(version->program, version->program_bytes, true, &shared))
 		{
 			case SP_SHARED_FOUND:
-				sp_metrics_cache(SP_CELL_CACHE_HITS);
+				sp_metrics_cache_hit();
 				return add_shared(version->program, &shared);
 			case SP_SHARED_CLAIMED:
 				return load_claimed(version, snapshot);
@@ -448,7 +448,7 @@ sp_model_pin(const SpVersionRow *version, Snapshot snapshot)
 	drop_evicted();
 	model = find(version->program);
 	if (model != NULL)
-		sp_metrics_cache(SP_CELL_CACHE_HITS);
+		sp_metrics_cache_hit();
 	else
 		model = load(version, snapshot);
 	count_pin(model);
@@ -463,7 +463,7 @@ sp_model_pin_again(SpLoadedModel **model)
 	drop_evicted();
 	if (*model == NULL || !is_usable(*model))
 		return false;
-	sp_metrics_cache(SP_CELL_CACHE_HITS);
+	sp_metrics_cache_hit();
 	count_pin(*model);
 	return true;
 }

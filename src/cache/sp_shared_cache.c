@@ -215,7 +215,7 @@ sp_shared_changed(dsm_handle freed)
 	if (freed != DSM_HANDLE_INVALID)
 	{
 		dsm_unpin_segment(freed);
-		sp_metrics_cache(SP_CELL_CACHE_EVICTIONS);
+		sp_metrics_cache_eviction();
 	}
 	pg_atomic_fetch_add_u64(&sp_shared.control->changes, 1);
 }

@@ -3,6 +3,7 @@
  */
 #include "server/sp_compat.h"
 
+#include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
@@ -10,6 +11,7 @@
 
 #define US UINT64CONST(1000)
 #define MS UINT64CONST(1000000)
+#define HASH_DIGITS 16
 
 const uint64 sp_latency_bounds[SP_N_LATENCY_BOUNDS] = {
 	10 * US, 25 * US, 50 * US, 100 * US, 250 * US, 500 * US,
@@ -23,33 +25,71 @@ StaticAssertDecl((int) SP_N_CALL_CELLS <= SP_SERIES_LAST_AT && (int) SP_N_DATABA
 				 "a series has enough cells");
 
 static void
-begin_key(SpSeriesKey *key, SpSeriesKind kind)
+begin_ref(SpSeriesRef *ref, SpSeriesKind kind)
 {
-	memset(key, 0, sizeof(*key));
-	key->kind = kind;
-	key->database = MyDatabaseId;
+	memset(ref, 0, sizeof(*ref));
+	ref->key.kind = kind;
+	ref->key.database = MyDatabaseId;
 }
 
 void
-sp_metrics_prediction_key(SpSeriesKey *key, const pg_uuid_t *model_id, int32 version, const char *stage)
+sp_counted_version(SpCounted *counted, const pg_uuid_t *model_id, int32 version, const char *stage)
 {
-	begin_key(key, SP_SERIES_PREDICTION);
+	SpSeriesRef *ref = &counted->version;
+
+	begin_ref(ref, SP_SERIES_PREDICTION);
 	if (model_id == NULL)
 		return;
-	key->model_id = *model_id;
-	key->version = version;
-	strlcpy(key->name, stage, sizeof(key->name));
+	ref->key.model_id = *model_id;
+	ref->key.version = version;
+	strlcpy(ref->key.name, stage, sizeof(ref->key.name));
+}
+
+/* The owner, or the beginning of a long one and a hash of it, so that no two share a name by accident. */
+static void
+name_owner(char name[SP_SERIES_NAME], const char *owner)
+{
+	int			size = (int) strlen(owner);
+	int			clipped;
+
+	if (size < SP_SERIES_NAME)
+	{
+		memcpy(name, owner, (Size) size);
+		return;
+	}
+	clipped = pg_mbcliplen(owner, size, SP_SERIES_NAME - HASH_DIGITS - 2);
+	memcpy(name, owner, (Size) clipped);
+	snprintf(name + clipped, HASH_DIGITS + 2, "~%016" INT64_MODIFIER "x",
+			 hash_bytes_extended((const unsigned char *) owner, size, 0));
 }
 
 void
-sp_metrics_usage_key(SpSeriesKey *key, const pg_uuid_t *model_id, Oid role, const char *owner)
+sp_counted_owner(SpCounted *counted, const pg_uuid_t *model_id, Oid role, const char *owner)
 {
-	begin_key(key, SP_SERIES_USAGE);
+	SpSeriesRef *ref = &counted->usage;
+
+	begin_ref(ref, SP_SERIES_USAGE);
 	if (model_id != NULL)
-		key->model_id = *model_id;
-	key->role = owner == NULL ? role : InvalidOid;
-	if (owner != NULL)
-		memcpy(key->name, owner, (Size) pg_mbcliplen(owner, (int) strlen(owner), (int) sizeof(key->name) - 1));
+		ref->key.model_id = *model_id;
+	if (owner == NULL)
+		ref->key.role = role;
+	else
+		name_owner(ref->key.name, owner);
+}
+
+bool
+sp_counted_is_owner(const SpCounted *counted, Oid role, const char *owner)
+{
+	const SpSeriesKey *key = &counted->usage.key;
+
+	return owner == NULL ? key->role == role : !OidIsValid(key->role) && strcmp(key->name, owner) == 0;
+}
+
+bool
+sp_counted_same(const SpCounted *a, const SpCounted *b)
+{
+	return memcmp(&a->version.key, &b->version.key, sizeof(a->version.key)) == 0 &&
+		memcmp(&a->usage.key, &b->usage.key, sizeof(a->usage.key)) == 0;
 }
 
 static int
@@ -62,23 +102,68 @@ latency_bucket(uint64 ns)
 	return i;
 }
 
-void
-sp_metrics_observed(const SpSeriesKey *key, const SpObservation *observation)
+uint64
+sp_cells_calls(const SpSeries *series)
 {
-	pg_atomic_uint64 *cells = sp_series_begin(key);
+	uint64		calls = series->cells[SP_CELL_CALLS];
 
-	if (cells == NULL)
-		return;
-	sp_series_add(cells, SP_CELL_CALLS, observation->calls);
-	sp_series_add(cells, SP_CELL_ROWS, observation->rows);
-	sp_series_add(cells, SP_CELL_BUSY, observation->busy);
-	sp_series_add(cells, SP_CELL_CPU, observation->cpu);
+	for (int i = 0; i < SP_N_LATENCY_BUCKETS; i++)
+		calls += series->cells[SP_CELL_LATENCIES + i];
+	return calls;
+}
+
+uint64
+sp_cells_cpu(const SpSeries *series)
+{
+	return series->cells[SP_CELL_BUSY] - Min(series->cells[SP_CELL_BUSY], series->cells[SP_CELL_WAITED]);
+}
+
+static void
+add_common(pg_atomic_uint64 *cells, const SpObservation *seen)
+{
+	sp_series_add(cells, SP_CELL_ROWS, seen->rows);
+	sp_series_add(cells, SP_CELL_BUSY, seen->busy);
 	for (int reason = 0; reason < SP_N_REASONS; reason++)
-		sp_series_add(cells, SP_CELL_ERRORS + reason, observation->errors[reason]);
-	if (observation->calls > 0)
-		sp_series_add(cells, SP_CELL_LATENCIES + latency_bucket(observation->busy / observation->calls),
-					  observation->calls);
+		sp_series_add(cells, SP_CELL_ERRORS + reason, seen->errors[reason]);
+}
+
+static void
+add_latencies(pg_atomic_uint64 *cells, const SpObservation *seen)
+{
+	sp_series_add(cells, SP_CELL_WAITED, seen->busy - Min(seen->busy, seen->cpu));
+	if (seen->calls > 0)
+		sp_series_add(cells, SP_CELL_LATENCIES + latency_bucket(seen->busy / seen->calls), seen->calls);
+}
+
+/* The series of this database as a whole. */
+static SpSeriesRef *
+database_ref(void)
+{
+	static SpSeriesRef ref;
+
+	if (unlikely(ref.key.database != MyDatabaseId))
+		begin_ref(&ref, SP_SERIES_DATABASE);
+	return &ref;
+}
+
+static uint64 kept_hits = 0;
+
+void
+sp_metrics_predicted(SpCounted *counted, const SpObservation *seen)
+{
+	SpSeriesRef *refs[3] = {&counted->version, &counted->usage, database_ref()};
+	pg_atomic_uint64 *cells[3];
+
+	if (!sp_series_begin(refs, kept_hits > 0 ? 3 : 2, cells))
+		return;
+	add_common(cells[0], seen);
+	add_latencies(cells[0], seen);
+	add_common(cells[1], seen);
+	sp_series_add(cells[1], SP_CELL_CALLS, seen->calls);
+	if (kept_hits > 0)
+		sp_series_add(cells[2], SP_CELL_CACHE_HITS, kept_hits);
 	sp_series_end();
+	kept_hits = 0;
 }
 
 SpErrorReason
@@ -92,6 +177,7 @@ sp_error_reason(int sqlerrcode)
 		case ERRCODE_QUERY_CANCELED:
 			return SP_REASON_TIMEOUT;
 		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+		case ERRCODE_CONFIGURATION_LIMIT_EXCEEDED:	/* the limit of an API key */
 			return SP_REASON_DENIED;
 	}
 	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
@@ -114,40 +200,70 @@ sp_error_reason_name(SpErrorReason reason)
 }
 
 static void
-count_one(int cell)
+add_to_database(int cell, uint64 n)
 {
-	SpSeriesKey key;
+	SpSeriesRef *ref = database_ref();
 	pg_atomic_uint64 *cells;
 
-	if (!sp_metrics_on())
+	if (!sp_series_begin(&ref, 1, &cells))
 		return;
-	begin_key(&key, SP_SERIES_DATABASE);
-	cells = sp_series_begin(&key);
-	if (cells == NULL)
-		return;
-	sp_series_add(cells, cell, 1);
+	sp_series_add(cells, cell, n);
 	sp_series_end();
 }
 
-void
-sp_metrics_cache(SpDatabaseCell cell)
+static void
+count_one(int cell)
 {
-	count_one(cell);
+	if (sp_metrics_on())
+		add_to_database(cell, 1);
+}
+
+void
+sp_metrics_cache_hit(void)
+{
+	if (sp_metrics_on())
+		kept_hits++;
+}
+
+void
+sp_metrics_count_hits(void)
+{
+	if (kept_hits > 0)
+		add_to_database(SP_CELL_CACHE_HITS, kept_hits);
+	kept_hits = 0;
+}
+
+void
+sp_metrics_cache_miss(void)
+{
+	count_one(SP_CELL_CACHE_MISSES);
+}
+
+void
+sp_metrics_cache_eviction(void)
+{
+	count_one(SP_CELL_CACHE_EVICTIONS);
 }
 
 void
 sp_metrics_loaded(const pg_uuid_t *model_id, int32 version, uint64 ns, bool succeeded)
 {
-	SpObservation observation = {.calls = 1, .busy = ns};
-	SpSeriesKey key;
+	SpObservation seen = {.calls = 1, .busy = ns, .cpu = ns};
+	SpSeriesRef ref;
+	SpSeriesRef *refs[1] = {&ref};
+	pg_atomic_uint64 *cells;
 
 	if (!sp_metrics_on())
 		return;
-	begin_key(&key, SP_SERIES_LOAD);
-	key.model_id = *model_id;
-	key.version = version;
-	observation.errors[SP_REASON_INTERNAL] = succeeded ? 0 : 1;
-	sp_metrics_observed(&key, &observation);
+	begin_ref(&ref, SP_SERIES_LOAD);
+	ref.key.model_id = *model_id;
+	ref.key.version = version;
+	seen.errors[SP_REASON_INTERNAL] = succeeded ? 0 : 1;
+	if (!sp_series_begin(refs, 1, &cells))
+		return;
+	add_common(cells, &seen);
+	add_latencies(cells, &seen);
+	sp_series_end();
 }
 
 void

@@ -32,13 +32,13 @@ typedef enum SpErrorReason
 #define SP_N_LATENCY_BUCKETS (SP_N_LATENCY_BOUNDS + 1)
 extern const uint64 sp_latency_bounds[SP_N_LATENCY_BOUNDS]; /* ns */
 
-/* Cells of series that count calls: of versions, loads and owners. */
+/* Cells of series that count calls: of versions, loads and owners.  As few are added to for a call as can be. */
 typedef enum SpCallCell
 {
-	SP_CELL_CALLS,
+	SP_CELL_CALLS,				/* of owners, who have no latencies */
 	SP_CELL_ROWS,
 	SP_CELL_BUSY,				/* ns */
-	SP_CELL_CPU,				/* ns */
+	SP_CELL_WAITED,				/* ns of that in which the CPU was not used */
 	SP_CELL_ERRORS,				/* SP_N_REASONS */
 	SP_CELL_LATENCIES = SP_CELL_ERRORS + SP_N_REASONS,	/* SP_N_LATENCY_BUCKETS */
 	SP_N_CALL_CELLS = SP_CELL_LATENCIES + SP_N_LATENCY_BUCKETS
@@ -71,6 +71,10 @@ typedef struct SpObservation
 /* While it is above 0 nothing is counted; for the planner's hook. */
 extern int	sp_metrics_planning;
 
+/* What was counted, from the cells of a series of calls: calls, busy and cpu time in ns. */
+extern uint64 sp_cells_calls(const SpSeries *series);
+extern uint64 sp_cells_cpu(const SpSeries *series);
+
 /* Is anything counted now? */
 static inline bool
 sp_metrics_on(void)
@@ -78,22 +82,37 @@ sp_metrics_on(void)
 	return sp_track != SP_TRACK_OFF && sp_metrics_planning == 0 && sp_series_available();
 }
 
-/* The keys of this database; model_id NULL stands for calls that found no version. */
-extern void sp_metrics_prediction_key(SpSeriesKey *key, const pg_uuid_t *model_id, int32 version, const char *stage);
+/* The two series that a prediction counts in. */
+typedef struct SpCounted
+{
+	SpSeriesRef version;
+	SpSeriesRef usage;
+} SpCounted;
 
-/* The owner is a role, or the owner of API keys if owner is not NULL. */
-extern void sp_metrics_usage_key(SpSeriesKey *key, const pg_uuid_t *model_id, Oid role, const char *owner);
+/*
+ * Series of this database.  model_id NULL stands for calls that found no version;
+ * the owner is a role, or the owner of API keys if owner is not NULL.
+ */
+extern void sp_counted_version(SpCounted *counted, const pg_uuid_t *model_id, int32 version, const char *stage);
+extern void sp_counted_owner(SpCounted *counted, const pg_uuid_t *model_id, Oid role, const char *owner);
+
+/* Is it of that owner? False may also mean that the owner's name is long. */
+extern bool sp_counted_is_owner(const SpCounted *counted, Oid role, const char *owner);
+extern bool sp_counted_same(const SpCounted *a, const SpCounted *b);
 
 /* Each call counts in one bucket, with the mean of the calls' busy time. */
-extern void sp_metrics_observed(const SpSeriesKey *key, const SpObservation *observation);
+extern void sp_metrics_predicted(SpCounted *counted, const SpObservation *seen);
 
 extern SpErrorReason sp_error_reason(int sqlerrcode);
 extern const char *sp_error_reason_name(SpErrorReason reason);
 
 /* ---- loaded models ---- */
 
-/* cell is one of SP_CELL_CACHE_... */
-extern void sp_metrics_cache(SpDatabaseCell cell);
+/* Hits are kept back, and counted with the next prediction or at the transaction's end. */
+extern void sp_metrics_cache_hit(void);
+extern void sp_metrics_cache_miss(void);
+extern void sp_metrics_cache_eviction(void);
+extern void sp_metrics_count_hits(void);
 
 /* An attempt to load a version took ns. */
 extern void sp_metrics_loaded(const pg_uuid_t *model_id, int32 version, uint64 ns, bool succeeded);

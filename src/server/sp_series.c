@@ -62,17 +62,6 @@ typedef struct Store
 
 typedef pg_atomic_uint64 Cells[SP_SERIES_CELLS];
 
-/* What this process has looked up; by hash, one for each remainder. */
-typedef struct Remembered
-{
-	SpSeriesKey key;
-	uint32		epoch;			/* 0: nothing */
-	int			place;
-} Remembered;
-
-#define N_REMEMBERED 64
-
-static Remembered remembered[N_REMEMBERED];
 static Stripe *stripe = NULL;	/* of this process, */
 static Cells *stripe_cells;		/* and its copies of all series */
 
@@ -281,48 +270,68 @@ make_place(const SpSeriesKey *key, uint32 hash)
 }
 
 static void
-look_up(const SpSeriesKey *key, uint32 hash, Remembered *entry)
+look_up(SpSeriesRef *ref)
 {
+	uint32		hash = hash_bytes((const unsigned char *) &ref->key, sizeof(ref->key));
+
 	LWLockAcquire(&store()->lock, LW_SHARED);
-	entry->place = find_place(key, hash);
-	entry->epoch = pg_atomic_read_u32(&store()->epoch);
+	ref->place = find_place(&ref->key, hash);
+	ref->epoch = pg_atomic_read_u32(&store()->epoch);
 	LWLockRelease(&store()->lock);
-	if (entry->place < 0)
-	{
-		LWLockAcquire(&store()->lock, LW_EXCLUSIVE);
-		entry->place = find_place(key, hash);
-		if (entry->place < 0)
-			entry->place = make_place(key, hash);
-		entry->epoch = pg_atomic_read_u32(&store()->epoch);
-		LWLockRelease(&store()->lock);
-	}
-	entry->key = *key;
+	if (ref->place >= 0)
+		return;
+	LWLockAcquire(&store()->lock, LW_EXCLUSIVE);
+	ref->place = find_place(&ref->key, hash);
+	if (ref->place < 0)
+		ref->place = make_place(&ref->key, hash);
+	ref->epoch = pg_atomic_read_u32(&store()->epoch);
+	LWLockRelease(&store()->lock);
 }
 
-pg_atomic_uint64 *
-sp_series_begin(const SpSeriesKey *key)
+void
+sp_series_look_up(SpSeriesRef *ref)
 {
-	uint32		hash;
-	Remembered *entry;
-	pg_atomic_uint64 *cells;
+	if (attach() && unlikely(ref->epoch != pg_atomic_read_u32(&store()->epoch)))
+		look_up(ref);
+}
+
+/* One whose epoch is over: making a place for a later one may do that to an earlier one. */
+static SpSeriesRef *
+outdated(SpSeriesRef *const refs[], int count)
+{
+	uint32		epoch = pg_atomic_read_u32(&store()->epoch);
+
+	for (int i = 0; i < count; i++)
+		if (unlikely(refs[i]->epoch != epoch))
+			return refs[i];
+	return NULL;
+}
+
+bool
+sp_series_begin(SpSeriesRef *const refs[], int count, pg_atomic_uint64 *cells[])
+{
+	SpSeriesRef *old;
+	uint64		now;
 
 	if (!attach())
-		return NULL;
-	hash = hash_bytes((const unsigned char *) key, sizeof(*key));
-	entry = &remembered[hash % N_REMEMBERED];
+		return false;
 	for (;;)
 	{
-		if (unlikely(entry->epoch != pg_atomic_read_u32(&store()->epoch) || !same_key(&entry->key, key)))
-			look_up(key, hash, entry);
 		/* a full barrier: the epoch is read after this is seen */
 		pg_atomic_fetch_add_u32(&stripe->writers, 1);
-		if (likely(entry->epoch == pg_atomic_read_u32(&store()->epoch)))
+		old = outdated(refs, count);
+		if (likely(old == NULL))
 			break;
 		pg_atomic_fetch_sub_u32(&stripe->writers, 1);
+		look_up(old);
 	}
-	cells = stripe_cells[entry->place];
-	pg_atomic_write_u64(&cells[SP_SERIES_LAST_AT], (uint64) GetCurrentStatementStartTimestamp());
-	return cells;
+	now = (uint64) GetCurrentStatementStartTimestamp();
+	for (int i = 0; i < count; i++)
+	{
+		cells[i] = stripe_cells[refs[i]->place];
+		pg_atomic_write_u64(&cells[i][SP_SERIES_LAST_AT], now);
+	}
+	return true;
 }
 
 void

@@ -49,6 +49,14 @@ typedef struct SpSeriesKey
 	char		name[SP_SERIES_NAME];
 } SpSeriesKey;
 
+/* A series to add to, with where it was last found: for a new one all zeros. */
+typedef struct SpSeriesRef
+{
+	SpSeriesKey key;
+	uint32		epoch;			/* of the place; 0 for none */
+	int			place;
+} SpSeriesRef;
+
 /* The last cell is not a count but when the series was last counted in. */
 #define SP_SERIES_LAST_AT (SP_SERIES_CELLS - 1)
 
@@ -76,12 +84,15 @@ extern void sp_series_init(void);
 extern bool sp_series_available(void);
 
 /*
- * The cells to add to for key, and the end of adding.  In between nothing may
- * raise, wait or take a lock.  Never raises; NULL, and no end, while the
+ * The cells of some series, to add to, and the end of adding.  In between
+ * nothing may raise, wait or take a lock.  Never raises; false, and no end, while the
  * process is not attached to shared memory.
  */
-extern pg_atomic_uint64 *sp_series_begin(const SpSeriesKey *key);
+extern bool sp_series_begin(SpSeriesRef *const refs[], int count, pg_atomic_uint64 *cells[]);
 extern void sp_series_end(void);
+
+/* Look it up ahead of time, so that what is copied from ref is found. */
+extern void sp_series_look_up(SpSeriesRef *ref);
 
 static inline void
 sp_series_add(pg_atomic_uint64 *cells, int cell, uint64 n)

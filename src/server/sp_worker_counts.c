@@ -87,8 +87,7 @@ sp_worker_counts_give(const SpWorkerCount *count)
 		return false;
 	SpinLockAcquire(&box->lock);
 	used = pg_atomic_read_u32(&box->used);
-	while (i < used && (memcmp(&box->counts[i].version, &count->version, sizeof(count->version)) != 0 ||
-						memcmp(&box->counts[i].usage, &count->usage, sizeof(count->usage)) != 0))
+	while (i < used && !sp_counted_same(&box->counts[i].counted, &count->counted))
 		i++;
 	if (i < used)
 		sp_observation_add(&box->counts[i].seen, &count->seen);

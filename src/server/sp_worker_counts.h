@@ -13,8 +13,7 @@
 
 typedef struct SpWorkerCount
 {
-	SpSeriesKey version;
-	SpSeriesKey usage;
+	SpCounted	counted;
 	SpObservation seen;
 } SpWorkerCount;
 

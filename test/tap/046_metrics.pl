@@ -126,11 +126,23 @@ sql("SELECT smartpouch.predict('m', $one); SET ROLE app; SELECT smartpouch.predi
 is(sql('SELECT owner, kind, model, calls, rows, errors FROM smartpouch.usage ORDER BY 1'),
     "app|role|m|2|" . ($rows + 1) . "|0\n" . sql('SELECT current_user') . '|role|m|1|1|0', 'usage by owner and model');
 
+# by the owner of the key that infer() is shown, whoever runs it
+my $long = 'o' x 200;
+sql('SELECT smartpouch.reset_metrics()');
+sql(join(';', 'CREATE TABLE keys AS SELECT o AS owner, smartpouch.create_api_key(o, ARRAY[\'predict:model/m\']) AS token FROM unnest(ARRAY[\'shop\', \'desk\', \'' . $long . "a', '${long}b']) o",
+    "SELECT smartpouch.infer(token, 'm', to_jsonb(r)) FROM keys, $table r WHERE id < 3", "SELECT smartpouch.predict('m', $one)"));
+is(sql(q{SELECT kind, CASE WHEN length(owner) > 60 THEN substr(owner, 1, 3) || length(owner) ELSE owner END, calls, rows FROM smartpouch.usage ORDER BY 1, 2}),
+    "api key|desk|1|2\napi key|ooo63|1|2\napi key|ooo63|1|2\napi key|shop|1|2\nrole|" . sql('SELECT current_user') . '|1|1', 'owners of keys');
+is(sql('SELECT sum(calls), sum(rows) FROM smartpouch.metrics'), '5|9', 'a call for each of them');
+$node->psql('postgres', "SELECT smartpouch.infer('sp_live_none', 'm', '[]')");
+is(sql("SELECT counter, detail, value FROM smartpouch._database_counts() WHERE counter LIKE 'auth%' AND value > 0 ORDER BY 1"),
+    "auth_attempts||9\nauth_failures|malformed|1", 'keys that were shown, and refused');
+
 # --- who may look
 like(failure("SET ROLE app; SELECT * FROM smartpouch.$_"), qr/ERROR:  42501/, "$_ is not for everybody") foreach ('metrics', 'usage', 'metrics_info()');
 like(failure('SET ROLE watcher; SELECT smartpouch.reset_metrics()'), qr/ERROR:  42501/, 'who monitors does not reset');
 like(failure('SET ROLE app; SET smartpouch.track = off'), qr/ERROR:  42501/, 'nor does everybody turn it off');
-is(sql('SET ROLE watcher; SELECT count(*) FROM smartpouch.metrics; SELECT count(*) FROM smartpouch.usage; SELECT boot_id IS NOT NULL FROM smartpouch.metrics_info()'), "1\n2\nt", 'who monitors looks');
+is(sql('SET ROLE watcher; SELECT count(*) FROM smartpouch.metrics; SELECT count(*) FROM smartpouch.usage; SELECT boot_id IS NOT NULL FROM smartpouch.metrics_info()'), "1\n5\nt", 'who monitors looks');
 
 # --- off
 counted("SET smartpouch.track = off; SELECT smartpouch.predict('m', $one); SELECT count(smartpouch.predict('m', r)) FROM $table r", '', 'nothing is counted with track = off');

@@ -1,0 +1,114 @@
+# What Prometheus reads, as its own promtool sees it; its alerts and the dashboard.
+use strict;
+use warnings FATAL => 'all';
+
+use File::Temp qw(tempdir);
+use IPC::Run ();
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Smartpouch;
+
+my $fixture = read_fixture('xgb_diabetes_squarederror');
+my $node    = new_server('prometheus', conf => "shared_preload_libraries = 'smartpouch'\nsmartpouch.max_series = 10");
+# a name that needs every escape
+my $name = qq(odd "na\\me"\n);
+my $dir  = tempdir(CLEANUP => 1);
+
+sub sql { my ($sql) = @_; return $node->safe_psql($name, $sql) }
+
+$node->safe_psql('postgres', qq(CREATE DATABASE "odd ""na\\me""\n"; CREATE ROLE watcher));
+sql('CREATE EXTENSION smartpouch');
+load_fixture($node, $fixture, $name);
+import_fixture($node, $fixture, 'm', $name) foreach 1 .. 2;
+my $one = qq((SELECT r FROM "$fixture->{name}" r WHERE id = 1));
+sql("SELECT smartpouch.promote('m', 1, 'staging'); SELECT smartpouch.promote('m', 1, 'production'); SELECT smartpouch.grant_access('watcher', 'monitor')");
+sql("SELECT smartpouch.reset_metrics() IS NULL, smartpouch.create_api_key('shop', ARRAY['predict:model/m']) IS NULL");
+sql("SELECT smartpouch.predict('m', $one)") foreach 1 .. 3;
+sql("SELECT smartpouch.predict('m:2', r) FROM \"$fixture->{name}\" r LIMIT 7");
+$node->psql($name, $_) foreach ("SELECT smartpouch.predict('m', ARRAY[1.0])", "SELECT smartpouch.predict('absent', ARRAY[1.0])");
+
+my $text   = sql('SET ROLE watcher; SELECT smartpouch.prometheus()');
+my $labels = 'database="odd \"na\\\\me\"\n"';
+my @lines  = split /\n/, $text;
+my %values = map { /^(smartpouch_\S+?(?:\{.*\})?) (\S+)$/ ? ($1 => $2) : () } @lines;
+
+sub value_is
+{
+    my ($sample, $expected, $comment) = @_;
+    is($values{"smartpouch_$sample"}, $expected, $comment // $sample);
+    return;
+}
+
+# --- the numbers, with names that operators know
+value_is('up', 1);
+value_is("predictions_total{$labels,model=\"m\",version=\"1\",stage=\"production\"}", 4);
+value_is("prediction_rows_total{$labels,model=\"m\",version=\"1\",stage=\"production\"}", 3);
+value_is("prediction_errors_total{$labels,model=\"m\",version=\"1\",stage=\"production\",reason=\"bad_input\"}", 1);
+value_is("prediction_errors_total{$labels,model=\"m\",version=\"1\",stage=\"production\",reason=\"internal\"}", 0);
+value_is("prediction_duration_seconds_count{$labels,model=\"m\",version=\"1\",stage=\"production\"}", 4);
+value_is("prediction_duration_seconds_bucket{$labels,model=\"m\",version=\"1\",stage=\"production\",le=\"+Inf\"}", 4);
+value_is("prediction_rows_total{$labels,model=\"m\",version=\"2\",stage=\"\"}", 7);
+value_is("prediction_errors_total{$labels,model=\"(none)\",version=\"\",stage=\"\",reason=\"no_model\"}", 1);
+value_is("model_loads_total{$labels,model=\"m\",version=\"1\"}", 1);
+value_is("model_cache_misses_total{$labels}", 1);
+cmp_ok($values{"smartpouch_model_cache_hits_total{$labels}"}, '>=', 5, 'cache hits');
+value_is("stage_transitions_total{$labels,from=\"\",to=\"staging\"}", 1);
+value_is("stage_transitions_total{$labels,from=\"staging\",to=\"production\"}", 1);
+value_is("auth_failures_total{$labels,reason=\"expired\"}", 0);
+value_is("keys{$labels,state=\"$_\"}", $_ eq 'active' ? 1 : 0) foreach qw(active grace expired revoked other);
+value_is('health_status{check="models:ready"}', 2);
+like($text, qr/^smartpouch_model_info\{\Q$labels\E,model="m",version="1",stage="production",format="xgboost_json",sha256_8="[0-9a-f]{8}"\} 1$/m, 'model_info');
+like($text, qr/^smartpouch_model_memory_bytes\{\Q$labels\E,model="m",version="1"\} \d+$/m, 'model_memory_bytes');
+like($text, qr/^smartpouch_build_info\{version="[\d.]+",pg_major="\d+",simd="\w+"\} 1$/m, 'build_info');
+like($text, qr/^smartpouch_scrape_duration_seconds [\d.]+$/m, 'scrape_duration_seconds');
+my $sum = 0;
+my @buckets = map { /^smartpouch_prediction_duration_seconds_bucket.*version="1".*le="([^"]+)"\} (\d+)$/ ? [ $1, $2 ] : () } @lines;
+is(join(' ', map { $_->[0] } @buckets), '1e-05 2.5e-05 5e-05 0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 1 2.5 10 +Inf', 'bounds of buckets');
+is(scalar(grep { my $fell = $_->[1] < $sum; $sum = $_->[1]; $fell } @buckets), 0, 'buckets add up');
+
+# --- who asks, and what about is bounded
+unlike($text, qr/watcher|role=|owner=/, 'users are no labels');
+is(scalar(grep { !/^# |^smartpouch_[a-z0-9_]+(\{.+\})? [-+0-9.e]+$/ } @lines), 0, 'nothing else is in the text');
+sql("SELECT smartpouch.import_model('s' || i, smartpouch.model_artifact('m:1')) FROM generate_series(1, 15) i");
+sql("SELECT smartpouch.predict('s' || i || ':1', $one) FROM generate_series(1, 15) i");
+$text = sql('SELECT smartpouch.prometheus()');
+is(scalar(() = $text =~ /^smartpouch_predictions_total/mg), 10, 'no more series than there is room for');
+like($text, qr/^smartpouch_predictions_total\{database="",model="\(other\)",version="",stage=""\} 9$/m, 'the rest is in one');
+sql("SELECT smartpouch.drop_model('s1')");
+unlike(sql('SELECT smartpouch.prometheus()'), qr/model="s1"/, 'a dropped model is no series');
+
+# --- as Prometheus sees it
+SKIP:
+{
+    my $promtool = `sh -c 'command -v promtool'`;
+    chomp $promtool;
+    die "promtool is missing: scripts/deps monitoring installs it\n" if !$promtool && $ENV{CI};
+    skip 'promtool is not installed (scripts/deps monitoring)', 4 if !$promtool;
+    my ($out, $err) = ('', '');
+    ok(IPC::Run::run([ $promtool, 'check', 'metrics' ], '<', \$text, '>', \$out, '2>', \$err), 'promtool check metrics') or diag("$out$err");
+    is("$out$err", '', 'which has nothing to say');
+    my $folder = source_dir() . '/contrib/monitoring';
+    ok(IPC::Run::run([ $promtool, 'check', 'rules', "$folder/alerts.yml" ], '>', \$out, '2>', \$err), 'promtool check rules') or diag("$out$err");
+    ok(IPC::Run::run([ $promtool, 'test', 'rules', "$folder/alerts_test.yml" ], '>', \$out, '2>', \$err), 'promtool test rules') or diag("$out$err");
+}
+
+# --- alerts and panels ask for what there is
+my %families = map { $_ => 1 } $text =~ /^# TYPE (\S+)/mg;
+$families{$_} = 1 foreach map { my $family = $_; map { "${family}_$_" } qw(bucket sum count) } keys %families;
+$families{smartpouch_replay_lag_seconds} = 1;
+foreach my $file ('alerts.yml', 'dashboard.json')
+{
+    my $content = slurp_file(source_dir() . "/contrib/monitoring/$file");
+    my @asked   = $content =~ /(smartpouch_[a-z0-9_]+)/g;
+    cmp_ok(scalar(@asked), '>', 5, "$file asks for metrics");
+    is(join(' ', grep { !$families{$_} } @asked), '', 'that there are');
+}
+my $dashboard = decode_json(slurp_file(source_dir() . '/contrib/monitoring/dashboard.json'));
+cmp_ok(scalar(@{ $dashboard->{panels} }), '>', 8, 'the dashboard has panels');
+is(join(' ', grep { !defined $_->{title} || !@{ $_->{targets} // [] } } @{ $dashboard->{panels} }), '', 'each with a title and a question');
+
+$node->stop;
+done_testing();
