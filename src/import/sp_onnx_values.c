@@ -33,9 +33,35 @@ sp_onnx_opset(const SpOnnx *onnx, SpStr domain)
 	return 0;
 }
 
+/* What to do where PyTorch's layers become operators that are not supported as they stand. */
+static const char *
+sp_onnx_mend(SpStr op_type)
+{
+	static const struct
+	{
+		const char *op_type;
+		const char *mend;
+	}			known[] = {
+		{"Conv", "Convolve over one axis: torch.nn.Conv1d on (rows, channels, time)."},
+		{"LSTM", "In PyTorch: proj_size=0 and a Linear layer behind it, and states that start at zero."},
+		{"Transpose", "The rows must stay the first axis: in PyTorch write attention as softmax(q @ k.transpose(1, 2)) @ v on "
+					  "(rows, time, features) in place of MultiheadAttention, and set batch_first on recurrent layers."},
+		{"Slice", "Shapes must be constants: in PyTorch write attention as softmax(q @ k.transpose(1, 2)) @ v on "
+				  "(rows, time, features) in place of MultiheadAttention, or export with dynamo=True."},
+	};
+
+	for (size_t at = 0; at < sizeof(known) / sizeof(known[0]); at++)
+	{
+		if (sp_str_is(op_type, known[at].op_type))
+			return known[at].mend;
+	}
+	return NULL;
+}
+
 SpStatus
 sp_onnx_fail(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpStatus status, const char *fmt,...)
 {
+	const char *mend = status == SP_ERR_UNSUPPORTED ? sp_onnx_mend(sp_onnx_str(node->op_type)) : NULL;
 	char		reason[200];
 	char		operator[SP_PRINTABLE_SIZE];
 	char		name[SP_PRINTABLE_SIZE];
@@ -48,10 +74,11 @@ sp_onnx_fail(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpStatus status, const
 	va_end(args);
 	sp_printable(sp_onnx_str(node->op_type), operator);
 	sp_fail(onnx->cx, status, "ONNX operator %s: %s", operator, reason);
-	return sp_fail_detail(onnx->cx, "The operator is node \"%s\", domain \"%s\", opset %lld.",
-						  sp_printable(sp_onnx_str(node->name), name),
-						  domain_text.size == 0 ? "ai.onnx" : sp_printable(domain_text, domain),
-						  (long long) sp_onnx_opset(onnx, domain_text));
+	sp_fail_detail(onnx->cx, "The operator is node \"%s\", domain \"%s\", opset %lld.",
+				   sp_printable(sp_onnx_str(node->name), name),
+				   domain_text.size == 0 ? "ai.onnx" : sp_printable(domain_text, domain),
+				   (long long) sp_onnx_opset(onnx, domain_text));
+	return mend ? sp_fail_hint(onnx->cx, "%s", mend) : status;
 }
 
 const SpOnnxValue *

@@ -452,3 +452,62 @@ def test_torch_module(conn: Connection) -> None:
     push(conn, model, X_sample=rows)
     with torch.no_grad():
         assert smartpouch.predict(conn, "client_test:1", rows) == pytest.approx(model(rows).numpy(), abs=1e-5)
+
+
+def exported_by_script(torch: Any, module: Any, rows: Any) -> bytes:
+    """As torch.onnx wrote files until 2.9, and still does on request."""
+    import io
+
+    file = io.BytesIO()
+    names = {"input_names": ["X"], "dynamic_axes": {"X": {0: "rows"}}}
+    torch.onnx.export(module.eval(), (rows,), file, dynamo=False, opset_version=18, **names)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("exporter", ["dynamo", "script"])
+def test_attention_in_a_file_is_refused_with_a_way_out(conn: Connection, exporter: str) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+
+    class Attending(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return self.layer(x, x, x)[0].mean(1)
+
+    module, rows = Attending().eval(), torch.randn(4, 6, 4)
+    if exporter == "script":
+        data = exported_by_script(torch, module, rows)
+    else:
+        axes = ({0: torch.export.Dim("rows")},)
+        program = torch.onnx.export(module, (rows,), dynamo=True, dynamic_shapes=axes, verbose=False)
+        data = program.model_proto.SerializeToString()
+    with pytest.raises(smartpouch.ModelRefused, match="softmax") as caught:
+        push(conn, data)
+    assert caught.value.sqlstate == "0A000"
+
+
+@pytest.mark.parametrize("exporter", ["dynamo", "script"])
+def test_attention_written_with_products_is_taken(conn: Connection, exporter: str) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(1)
+
+    class Attending(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.q, self.k, self.v = (torch.nn.Linear(4, 4) for _ in range(3))
+
+        def forward(self, x: Any) -> Any:
+            return (torch.softmax(self.q(x) @ self.k(x).transpose(1, 2), -1) @ self.v(x)).mean(1)
+
+    module, rows = Attending().eval(), torch.randn(4, 6, 4)
+    if exporter == "script":
+        push(conn, exported_by_script(torch, module, rows))
+    else:
+        push(conn, module, X_sample=rows)
+    with torch.no_grad():
+        wanted = module(rows).numpy()
+    assert smartpouch.predict(conn, "client_test:1", rows.reshape(4, -1)) == pytest.approx(wanted, abs=1e-5)

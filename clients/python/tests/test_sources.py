@@ -309,3 +309,42 @@ def test_imputers_that_add_indicators_are_refused() -> None:
     X[3, 0] = np.nan
     with pytest.raises(UnsupportedModel, match="add_indicator=True"):
         convert(SimpleImputer(add_indicator=True).fit(X), X)
+
+
+def torch_layers() -> dict[str, tuple[Any, Any]]:
+    """By a word of the refusal: a module and its input."""
+    torch = pytest.importorskip("torch")
+    windows, rows = torch.ones(4, 6, 8), torch.ones(4, 3, dtype=torch.float16)
+    return {
+        "MultiheadAttention": (torch.nn.ModuleList([torch.nn.MultiheadAttention(8, 2)]), windows),
+        "TransformerEncoderLayer": (torch.nn.TransformerEncoderLayer(8, 2), windows),
+        "proj_size=3": (torch.nn.LSTM(8, 6, proj_size=3), windows),
+        "Conv2d": (torch.nn.Sequential(torch.nn.Unflatten(1, (1, 6)), torch.nn.Conv2d(1, 2, 3)), windows),
+        "ConvTranspose1d": (torch.nn.ConvTranspose1d(6, 2, 3), windows),
+        "EmbeddingBag": (torch.nn.EmbeddingBag(9, 2), windows),
+        "float16": (torch.nn.Linear(3, 1).half(), rows),
+    }
+
+
+LAYERS = ["MultiheadAttention", "TransformerEncoderLayer", "proj_size=3", "Conv2d", "ConvTranspose1d", "EmbeddingBag"]
+
+
+@pytest.mark.parametrize("word", [*LAYERS, "float16"])
+def test_layers_of_torch_that_are_refused_by_name(word: str) -> None:
+    module, rows = torch_layers()[word]
+    with pytest.raises(UnsupportedModel, match=word) as caught:
+        convert(module, rows)
+    assert caught.value.mend
+
+
+def test_control_flow_of_torch_is_refused_in_one_line() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+
+    class Forked(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(UnsupportedModel, match="cannot export this module") as caught:
+        convert(Forked(), torch.ones(4, 3))
+    assert "\n" not in caught.value.what
