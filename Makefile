@@ -218,8 +218,10 @@ OPS_OBJS = \
 	src/ops/sp_backup_proof.o \
 	src/ops/sp_backup_rescan.o \
 	src/ops/sp_backup_run.o \
+	src/ops/sp_backup_scratch.o \
 	src/ops/sp_backup_sql.o \
 	src/ops/sp_backup_status.o \
+	src/ops/sp_backup_verify.o \
 	src/ops/sp_health.o \
 	src/ops/sp_health_keys.o \
 	src/ops/sp_health_models.o \

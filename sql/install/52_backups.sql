@@ -54,6 +54,7 @@ CREATE FUNCTION smartpouch._backup_queries("full" boolean)
 			LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
 			LEFT JOIN pg_extension e ON e.oid = d.refobjid
 		WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+			AND e.extname IS DISTINCT FROM 'pg_cron' -- can be in one database of a server only
 	), lines AS (
 		SELECT 1 AS part, nspname, relname, CASE WHEN oid = 'smartpouch.blob'::regclass THEN
 			'SELECT json_build_object(''table'', ''smartpouch.blob'', ''rows'', count(*), ''bytes'', sum(octet_length(bytes))) FROM smartpouch.blob'
@@ -124,6 +125,13 @@ CREATE FUNCTION smartpouch.backup(kind text DEFAULT 'full')
 	AS 'MODULE_PATHNAME', 'smartpouch_backup';
 COMMENT ON FUNCTION smartpouch.backup(text) IS
 	'write a backup set into smartpouch.backup_directory; returns its id';
+
+CREATE FUNCTION smartpouch.verify_backup(id bigint, level text DEFAULT 'restore',
+	OUT item text, OUT passed boolean, OUT detail text)
+	RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 7
+	AS 'MODULE_PATHNAME', 'smartpouch_verify_backup';
+COMMENT ON FUNCTION smartpouch.verify_backup(bigint, text) IS
+	'check a backup: its manifest, every byte, or what a database restored from it gives';
 
 CREATE FUNCTION smartpouch.rescan_backups(OUT label text, OUT change text)
 	RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20

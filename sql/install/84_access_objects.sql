@@ -118,6 +118,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('upload_begin', 'deployer'),
 	('upload_chunk', 'deployer'),
 	('verify_api_key', 'predictor deployer'),
+	('verify_backup', ''),
 	('verify_history', 'deployer monitor'),
 	('version', 'predictor deployer monitor'),
 	('warm_model', 'deployer monitor'),

@@ -20,6 +20,7 @@ PG_FUNCTION_INFO_V1(smartpouch_keep_backup);
 PG_FUNCTION_INFO_V1(smartpouch_rescan_backups);
 PG_FUNCTION_INFO_V1(smartpouch_row_set_add);
 PG_FUNCTION_INFO_V1(smartpouch_row_set_hash);
+PG_FUNCTION_INFO_V1(smartpouch_verify_backup);
 
 Datum
 smartpouch_backup(PG_FUNCTION_ARGS)
@@ -60,6 +61,40 @@ smartpouch_keep_backup(PG_FUNCTION_ARGS)
 	sp_require_arguments(fcinfo);
 	sp_backup_keep(PG_GETARG_INT64(0), PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
+}
+
+static void
+put_check(void *arg, const char *item, bool passed, const char *detail)
+{
+	ReturnSetInfo *result = arg;
+	Datum		values[] = {
+		CStringGetTextDatum(item), BoolGetDatum(passed), detail ? CStringGetTextDatum(detail) : (Datum) 0
+	};
+	bool		nulls[] = {false, false, detail == NULL};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+smartpouch_verify_backup(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"manifest", "checksum", "restore"};
+	char	   *wanted;
+	int			level = 0;
+
+	sp_require_argument(fcinfo, 0, "id");
+	sp_require_argument(fcinfo, 1, "level");
+	wanted = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	while (level < (int) lengthof(names) && strcmp(names[level], wanted) != 0)
+		level++;
+	if (level == (int) lengthof(names))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is no level of verification", wanted),
+				 errhint("A level is \"manifest\", \"checksum\" or \"restore\".")));
+	InitMaterializedSRF(fcinfo, 0);
+	sp_backup_verify(PG_GETARG_INT64(0), (SpVerifyLevel) level, put_check, fcinfo->resultinfo);
+	return (Datum) 0;
 }
 
 /* ---- progress ---- */

@@ -99,6 +99,9 @@ typedef void (*SpFileTake) (void *arg, const char *bytes, Size size);
 extern bool sp_file_read(const SpFolder *folder, const char *name, SpFileTake take, void *arg,
 						 SpBackupFile *file);
 
+/* The size of a regular file with one name; -1 for none. */
+extern int64 sp_file_size(const SpFolder *folder, const char *name);
+
 /* Go through what was backed up, by smartpouch.restore_filter if filtered; fills in all facts. */
 extern bool sp_file_read_plain(const SpFolder *folder, const char *name, bool filtered, SpFileTake take,
 							   void *arg, SpBackupFile *file);
@@ -111,6 +114,9 @@ extern void sp_backup_filter_id(char id[SP_FILTER_ID_SIZE]);
 
 /* Start pg_dump, pg_restore or psql with these arguments, the connection to a database first. */
 extern SpChild *sp_backup_program(const char *program, const char *database, List *arguments);
+
+/* The same without a connection. */
+extern SpChild *sp_backup_local_program(const char *program, List *arguments);
 
 /* What it prints when asked for its version, without the end of the line. */
 extern char *sp_backup_program_version(const char *program);
@@ -149,9 +155,7 @@ typedef struct SpManifest
 	char	   *started_at;		/* UTC, ISO 8601 */
 	char	   *finished_at;
 	char	   *database;
-	char	   *encoding;
-	char	   *collate;
-	char	   *ctype;
+	char	   *database_options;	/* of CREATE DATABASE */
 	char	   *extension_version;
 	char	   *server_version;
 	char	   *dump_version;	/* of pg_dump */
@@ -245,6 +249,9 @@ extern void sp_backup_status_complete(int64 id, const SpManifest *manifest, cons
 									  int64 new_bytes);
 extern void sp_backup_status_failed(int64 id, const char *reason);
 
+/* What a verification has found; reason NULL: all is well. seconds NULL: not restored. */
+extern void sp_backup_status_verified(int64 id, bool checked, const SpVerified *restored, const char *reason);
+
 /* ---- sp_backup_rescan.c: rows from the folder ---- */
 
 typedef void (*SpRescanReport) (void *arg, const char *label, const char *change);
@@ -272,6 +279,45 @@ extern void sp_progress_begin(int64 id, int64 expected_bytes);
 extern void sp_progress_phase(SpBackupPhase phase);
 extern void sp_progress_add(int64 bytes);
 extern void sp_progress_end(void);
+
+/* ---- sp_backup_scratch.c: a database to try a set in ---- */
+
+#define SP_SCRATCH "smartpouch_verification"
+
+typedef enum SpScratchContent
+{
+	SP_SCRATCH_ALL,				/* all that the dump has, and the artefacts */
+	SP_SCRATCH_REGISTRY			/* the registry without stored bytes */
+} SpScratchContent;
+
+/*
+ * Make the database and restore a set into it; NULL, or why the set cannot be
+ * restored.  The caller holds SP_BACKUP_LOCK_VERIFY and drops the database
+ * whatever happens.  Raises 42P04 when there is one of that name that we did not make.
+ */
+extern char *sp_scratch_restore(const SpFolder *folder, const SpFolder *set, const SpManifest *manifest,
+								SpScratchContent content);
+extern void sp_scratch_drop(void);
+
+/* Run code with a scratch database that is dropped afterwards, also when it raises. */
+extern void sp_with_scratch(void (*code) (void *arg), void *arg);
+
+/* ---- sp_backup_verify.c ---- */
+
+typedef enum SpVerifyLevel
+{
+	SP_VERIFY_MANIFEST,			/* the manifest, and that its files are there with their sizes */
+	SP_VERIFY_CHECKSUM,			/* every byte of the files */
+	SP_VERIFY_RESTORE			/* what a restored database gives */
+} SpVerifyLevel;
+
+typedef void (*SpVerifyReport) (void *arg, const char *item, bool passed, const char *detail);
+
+/* Report each check, keep the outcome with the set: 42704, 55000 for one that is being made. */
+extern void sp_backup_verify(int64 id, SpVerifyLevel level, SpVerifyReport report, void *arg);
+
+/* The label of a backup whose set is there: 42704, 55000. */
+extern char *sp_backup_label(const SpFolder *folder, int64 id);
 
 /* ---- sp_backup_run.c ---- */
 

@@ -188,6 +188,21 @@ open_regular(const SpFolder *folder, const char *name)
 	return -1;
 }
 
+int64
+sp_file_size(const SpFolder *folder, const char *name)
+{
+	struct stat facts;
+	int			fd = open_regular(folder, name);
+	int64		size = -1;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &facts) == 0)
+		size = (int64) facts.st_size;
+	(void) close(fd);
+	return size;
+}
+
 static void
 read_all(Reader *reader, const SpFolder *folder, const char *name, SpFileTake take, void *arg, SpBackupFile *file)
 {

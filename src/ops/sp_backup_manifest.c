@@ -63,9 +63,7 @@ sp_manifest_write(const SpManifest *manifest)
 	add_text(&out, "started_at", manifest->started_at);
 	add_text(&out, "finished_at", manifest->finished_at);
 	add_text(&out, "database", manifest->database);
-	add_text(&out, "encoding", manifest->encoding);
-	add_text(&out, "collate", manifest->collate);
-	add_text(&out, "ctype", manifest->ctype);
+	add_text(&out, "database_options", manifest->database_options);
 	add_text(&out, "extension_version", manifest->extension_version);
 	add_text(&out, "server_version", manifest->server_version);
 	add_text(&out, "dump_version", manifest->dump_version);
@@ -185,9 +183,7 @@ parse_members(JsonbContainer *object, Parse *parse)
 	manifest->started_at = text_member(parse, object, "started_at");
 	manifest->finished_at = text_member(parse, object, "finished_at");
 	manifest->database = text_member(parse, object, "database");
-	manifest->encoding = text_member(parse, object, "encoding");
-	manifest->collate = text_member(parse, object, "collate");
-	manifest->ctype = text_member(parse, object, "ctype");
+	manifest->database_options = text_member(parse, object, "database_options");
 	manifest->extension_version = text_member(parse, object, "extension_version");
 	manifest->server_version = text_member(parse, object, "server_version");
 	manifest->dump_version = text_member(parse, object, "dump_version");

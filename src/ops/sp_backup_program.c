@@ -123,8 +123,8 @@ program_path(const char *program)
 	return path;
 }
 
-static SpChild *
-start(const char *program, List *arguments)
+SpChild *
+sp_backup_local_program(const char *program, List *arguments)
 {
 	char	  **argv = palloc0(sizeof(char *) * (list_length(arguments) + 2));
 	int			count = 0;
@@ -141,7 +141,7 @@ sp_backup_program(const char *program, const char *database, List *arguments)
 {
 	List	   *all = list_make2(psprintf("--dbname=%s", connection_to(database)), "--no-password");
 
-	return start(program, list_concat(all, arguments));
+	return sp_backup_local_program(program, list_concat(all, arguments));
 }
 
 static void
@@ -153,7 +153,7 @@ append_output(void *arg, const char *bytes, Size size)
 char *
 sp_backup_program_version(const char *program)
 {
-	SpChild    *child = start(program, list_make1("--version"));
+	SpChild    *child = sp_backup_local_program(program, list_make1("--version"));
 	StringInfoData output;
 
 	initStringInfo(&output);

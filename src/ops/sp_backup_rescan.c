@@ -119,26 +119,39 @@ sp_backup_rescan(SpRescanReport report, void *arg)
 	look_for_lost(&rescan);
 }
 
-void
-sp_backup_keep(int64 id, bool permanent)
+char *
+sp_backup_label(const SpFolder *folder, int64 id)
 {
-	const char *args[] = {psprintf(INT64_FORMAT, id), permanent ? "true" : "false"};
-	SpFolder   *folder;
-	SpRows		rows;
+	const char *args[] = {psprintf(INT64_FORMAT, id)};
+	SpRows		rows = sp_backup_sql("SELECT label, status FROM smartpouch.backup WHERE id = $1::bigint",
+									 false, lengthof(args), args);
 
-	sp_backup_check_caller("keep_backup()");
-	folder = sp_backup_folder();
-	sp_backup_lock(SP_BACKUP_LOCK_CHANGE);
-	rows = sp_backup_sql("UPDATE smartpouch.backup SET permanent = $2::boolean WHERE id = $1::bigint RETURNING label",
-						 false, lengthof(args), args);
 	if (rows.count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("backup " INT64_FORMAT " does not exist", id),
 				 errhint("The view smartpouch.backups lists them.")));
-	if (!sp_backup_is_label(rows.texts[0]) || !sp_folder_has(folder, rows.texts[0]))
+	if (strcmp(rows.texts[1], "running") == 0 || !sp_backup_is_label(rows.texts[0]) ||
+		!sp_folder_has(folder, rows.texts[0]))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("backup " INT64_FORMAT " has no set to keep", id)));
-	sp_set_mark_permanent(sp_folder_open(folder, rows.texts[0], false), permanent);
+				 errmsg("there is no set of backup " INT64_FORMAT, id),
+				 errdetail("Its status is \"%s\".", rows.texts[1])));
+	return rows.texts[0];
+}
+
+void
+sp_backup_keep(int64 id, bool permanent)
+{
+	const char *args[] = {psprintf(INT64_FORMAT, id), permanent ? "true" : "false"};
+	SpFolder   *folder;
+	char	   *label;
+
+	sp_backup_check_caller("keep_backup()");
+	folder = sp_backup_folder();
+	sp_backup_lock(SP_BACKUP_LOCK_CHANGE);
+	label = sp_backup_label(folder, id);
+	(void) sp_backup_sql("UPDATE smartpouch.backup SET permanent = $2::boolean WHERE id = $1::bigint",
+						 false, lengthof(args), args);
+	sp_set_mark_permanent(sp_folder_open(folder, label, false), permanent);
 }

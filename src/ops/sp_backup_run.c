@@ -47,22 +47,29 @@ typedef struct Run
 
 #define UTC_NOW "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
+/* The same columns have other names in other versions. */
+static const char describe_sql[] =
+	"SELECT " UTC_NOW ", d ->> 'datname', format('ENCODING %L LC_COLLATE %L LC_CTYPE %L',"
+	" pg_encoding_to_char((d ->> 'encoding')::integer), d ->> 'datcollate', d ->> 'datctype')"
+	" || CASE d ->> 'datlocprovider'"
+	" WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', coalesce(d ->> 'daticulocale', d ->> 'datlocale'))"
+	" || coalesce(format(' ICU_RULES %L', d ->> 'daticurules'), '')"
+	" WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', d ->> 'datlocale')"
+	" ELSE ' LOCALE_PROVIDER libc' END,"
+	" (SELECT extversion FROM pg_extension WHERE extname = 'smartpouch'), current_setting('server_version')"
+	" FROM (SELECT to_jsonb(r) AS d FROM pg_database r WHERE datname = current_database()) f";
+
 static void
 describe(Run *run)
 {
 	SpManifest *manifest = &run->manifest;
-	char	  **facts = sp_backup_sql("SELECT " UTC_NOW ", d.datname, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,"
-							" (SELECT extversion FROM pg_extension WHERE extname = 'smartpouch'),"
-							" current_setting('server_version')"
-							" FROM pg_database d WHERE d.datname = current_database()", true, 0, NULL).texts;
+	char	  **facts = sp_backup_sql(describe_sql, true, 0, NULL).texts;
 
 	manifest->started_at = facts[0];
 	manifest->database = facts[1];
-	manifest->encoding = facts[2];
-	manifest->collate = facts[3];
-	manifest->ctype = facts[4];
-	manifest->extension_version = facts[5];
-	manifest->server_version = facts[6];
+	manifest->database_options = facts[2];
+	manifest->extension_version = facts[3];
+	manifest->server_version = facts[4];
 	manifest->start_lsn = psprintf("%X/%X", LSN_FORMAT_ARGS(GetXLogInsertRecPtr()));
 	manifest->timeline = GetWALInsertionTimeLine();
 	manifest->system_identifier = GetSystemIdentifier();
