@@ -62,7 +62,18 @@ BEGIN
 		ORDER BY v.model, v.version
 	LOOP
 		IF NOT dry_run THEN
-			PERFORM smartpouch.drop_version(model_name || ':' || version);
+			BEGIN
+				PERFORM smartpouch.drop_version(model_name || ':' || version);
+			EXCEPTION
+				-- it serves again, or is gone, since it was listed
+				WHEN dependent_objects_still_exist OR undefined_object THEN
+					CONTINUE;
+				WHEN insufficient_privilege THEN
+					IF expire_versions.model IS NOT NULL THEN
+						RAISE;
+					END IF;
+					CONTINUE;
+			END;
 		END IF;
 		RETURN NEXT;
 	END LOOP;

@@ -12,13 +12,14 @@
 
 #include "registry/sp_registry.h"
 
+/* The name of the cluster is none of it: its row may meet the publisher's, and nothing waits for that. */
 static bool
 is_ours(Oid relation)
 {
 	bool		found = false;
 
 	for (int i = 0; !found && i < SP_N_TABLES; i++)
-		found = sp_registry_table(i) == relation;
+		found = i != SP_TABLE_CLUSTER && sp_registry_table(i) == relation;
 	return found;
 }
 

@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(27);
+SELECT plan(30);
 \i tiny.inc
 SELECT count(smartpouch.import_model('m', artifact)) AS done FROM tiny, generate_series(1, 4) WHERE name = 'regression' \gset
 SELECT smartpouch.promote('m', 1, 'production') \gset
@@ -54,5 +54,16 @@ SELECT results_eq($$ SELECT version FROM smartpouch.expire_versions('v', '0', ke
 	$$ SELECT 5 WHERE false $$, 'used now is not before now');
 SELECT smartpouch.drop_alias('v', 'best') \gset
 SELECT is_empty($$ SELECT FROM smartpouch.expire_versions('v', '0') $$, 'the newest five stay by themselves');
+
+-- of all models the caller drops his own
+CREATE ROLE sp_lee;
+SELECT smartpouch.grant_access('sp_lee', 'deployer'), smartpouch.grant_model('v', 'sp_lee', 'predict') \gset
+GRANT SELECT ON tiny TO sp_lee;
+SET LOCAL ROLE sp_lee;
+SELECT count(smartpouch.import_model('his', artifact)) AS done FROM tiny, generate_series(1, 2) WHERE name = 'regression' \gset
+SELECT throws_ok($$ SELECT FROM smartpouch.expire_versions('v', '-1 day', 0, false) $$, '42501', 'must be owner of model "v"');
+SELECT results_eq($$ SELECT model_name, version FROM smartpouch.expire_versions(NULL, '-1 day', 1, false) $$, $$ VALUES ('his', 1) $$, 'his own go');
+RESET ROLE;
+SELECT is((SELECT count(*)::int FROM smartpouch.versions WHERE model = 'v'), 6, 'those of others stay');
 SELECT * FROM finish();
 ROLLBACK;

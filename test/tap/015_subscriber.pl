@@ -118,6 +118,25 @@ $subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION models');
 is($subscriber->safe_psql('postgres', q{SELECT smartpouch.import_model('own', smartpouch.model_artifact(model || ':' || version)) FROM smartpouch.versions LIMIT 1}), '1',
     'without a subscription it is a registry as any');
 
+# a publication of everything, as it is not meant: models come all the same, rights and the cluster's name do not change
+my $cluster = 'SELECT smartpouch._cluster_id()';
+foreach my $node ($publisher, $subscriber)
+{
+    $node->safe_psql('postgres', 'CREATE DATABASE everything');
+    $node->safe_psql('everything', 'CREATE EXTENSION smartpouch');
+}
+my $named = $subscriber->safe_psql('everything', $cluster);
+my $file = $publisher->safe_psql('postgres', q{SELECT encode(based(7), 'hex')});
+$publisher->safe_psql('everything', qq{SELECT smartpouch.import_model('m', decode('$file', 'hex')), smartpouch.promote('m', 1, 'production');
+    CREATE PUBLICATION everything FOR ALL TABLES});
+$subscriber->safe_psql('everything',
+    "CREATE SUBSCRIPTION everything CONNECTION '" . $publisher->connstr . " dbname=everything' PUBLICATION everything");
+ok($subscriber->poll_query_until('everything', q{SELECT count(*) > 10 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel
+    WHERE srrelid <> 'smartpouch.cluster'::regclass}), 'everything is copied');
+is($subscriber->safe_psql('everything', $predict->('m')), $publisher->safe_psql('everything', $predict->('m')), 'and answers');
+is($subscriber->safe_psql('everything', $cluster), $named, 'the cluster keeps its name');
+$subscriber->safe_psql('everything', 'DROP SUBSCRIPTION everything');
+
 $in .= "\\q\n";
 IPC::Run::finish($psql);
 $subscriber->stop;
