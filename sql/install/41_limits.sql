@@ -51,7 +51,7 @@ COMMENT ON FUNCTION smartpouch.set_owner_limit(text, integer, integer, bigint) I
 	'limit the calls with all keys of an owner: per second, at once, per month';
 
 CREATE FUNCTION smartpouch.drop_owner_limit(owner text)
-	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_drop_owner_limit';
 COMMENT ON FUNCTION smartpouch.drop_owner_limit(text) IS 'let an owner call as often as the limits of each key allow';
 
