@@ -150,11 +150,11 @@ execution_of(MemoryContext mcx)
 }
 
 static SpTally *
-tally_of(Execution *execution, const SpCounted *counted)
+tally_of(Execution *execution, const SpSeriesPair *counted)
 {
 	SpTally    *tally = execution->tallies;
 
-	while (tally != NULL && !sp_counted_same(&tally->count.counted, counted))
+	while (tally != NULL && !sp_pair_same(&tally->count.counted, counted))
 		tally = tally->next;
 	if (tally != NULL)
 		return tally;
@@ -189,9 +189,9 @@ find_tally(SpCallSite *site)
 	if (current.execution == NULL)
 		return;
 	if (!site->is_counted)
-		sp_counted_version(&site->counted, &rows->model.id, rows->version.version, main->resolved.rows.target);
-	if (!site->is_counted || !sp_counted_is_owner(&site->counted, site->user, current.owner))
-		sp_counted_owner(&site->counted, &rows->model.id, site->user, current.owner);
+		sp_pair_set_version(&site->counted, &rows->model.id, rows->version.version, main->resolved.rows.target);
+	if (!site->is_counted || !sp_pair_is_of(&site->counted, site->user, current.owner))
+		sp_pair_set_owner(&site->counted, &rows->model.id, site->user, current.owner);
 	site->is_counted = true;
 	sp_series_look_up(&site->counted.version);
 	sp_series_look_up(&site->counted.usage);
@@ -268,8 +268,8 @@ count_error(int sqlerrcode)
 	}
 	memset(&failed, 0, sizeof(failed));
 	failed.seen.errors[reason] = 1;
-	sp_counted_version(&failed.counted, NULL, 0, NULL);
-	sp_counted_owner(&failed.counted, NULL, GetUserId(), current.owner);
+	sp_pair_set_version(&failed.counted, NULL, 0, NULL);
+	sp_pair_set_owner(&failed.counted, NULL, GetUserId(), current.owner);
 	count_call(&failed);
 }
 

@@ -53,7 +53,7 @@ typedef struct SpCallSite
 	uint32		last_label;		/* that sp_call_site_label found */
 	struct SpTally *tally;		/* where answers are counted; NULL until it is looked up, or if they are not */
 	bool		is_counted;		/* the next is filled, for what is resolved */
-	SpCounted	counted;
+	SpSeriesPair	counted;
 	const struct SpCallSite *beside;	/* the site that this one is the canary or shadow of, or NULL */
 	SpBesideSite canary;
 	SpBesideSite shadow;

@@ -33,7 +33,7 @@ begin_ref(SpSeriesRef *ref, SpSeriesKind kind)
 }
 
 void
-sp_counted_version(SpCounted *counted, const pg_uuid_t *model_id, int32 version, const char *stage)
+sp_pair_set_version(SpSeriesPair *counted, const pg_uuid_t *model_id, int32 version, const char *stage)
 {
 	SpSeriesRef *ref = &counted->version;
 
@@ -64,7 +64,7 @@ name_owner(char name[SP_SERIES_NAME], const char *owner)
 }
 
 void
-sp_counted_owner(SpCounted *counted, const pg_uuid_t *model_id, Oid role, const char *owner)
+sp_pair_set_owner(SpSeriesPair *counted, const pg_uuid_t *model_id, Oid role, const char *owner)
 {
 	SpSeriesRef *ref = &counted->usage;
 
@@ -78,7 +78,7 @@ sp_counted_owner(SpCounted *counted, const pg_uuid_t *model_id, Oid role, const 
 }
 
 bool
-sp_counted_is_owner(const SpCounted *counted, Oid role, const char *owner)
+sp_pair_is_of(const SpSeriesPair *counted, Oid role, const char *owner)
 {
 	const SpSeriesKey *key = &counted->usage.key;
 
@@ -86,7 +86,7 @@ sp_counted_is_owner(const SpCounted *counted, Oid role, const char *owner)
 }
 
 bool
-sp_counted_same(const SpCounted *a, const SpCounted *b)
+sp_pair_same(const SpSeriesPair *a, const SpSeriesPair *b)
 {
 	return memcmp(&a->version.key, &b->version.key, sizeof(a->version.key)) == 0 &&
 		memcmp(&a->usage.key, &b->usage.key, sizeof(a->usage.key)) == 0;
@@ -149,7 +149,7 @@ database_ref(void)
 static uint64 kept_hits = 0;
 
 void
-sp_metrics_predicted(SpCounted *counted, const SpObservation *seen)
+sp_metrics_predicted(SpSeriesPair *counted, const SpObservation *seen)
 {
 	SpSeriesRef *refs[3] = {&counted->version, &counted->usage, database_ref()};
 	pg_atomic_uint64 *cells[3];

@@ -83,25 +83,25 @@ sp_metrics_on(void)
 }
 
 /* The two series that a prediction counts in. */
-typedef struct SpCounted
+typedef struct SpSeriesPair
 {
 	SpSeriesRef version;
 	SpSeriesRef usage;
-} SpCounted;
+} SpSeriesPair;
 
 /*
  * Series of this database.  model_id NULL stands for calls that found no version;
  * the owner is a role, or the owner of API keys if owner is not NULL.
  */
-extern void sp_counted_version(SpCounted *counted, const pg_uuid_t *model_id, int32 version, const char *stage);
-extern void sp_counted_owner(SpCounted *counted, const pg_uuid_t *model_id, Oid role, const char *owner);
+extern void sp_pair_set_version(SpSeriesPair *counted, const pg_uuid_t *model_id, int32 version, const char *stage);
+extern void sp_pair_set_owner(SpSeriesPair *counted, const pg_uuid_t *model_id, Oid role, const char *owner);
 
 /* Is it of that owner? False may also mean that the owner's name is long. */
-extern bool sp_counted_is_owner(const SpCounted *counted, Oid role, const char *owner);
-extern bool sp_counted_same(const SpCounted *a, const SpCounted *b);
+extern bool sp_pair_is_of(const SpSeriesPair *counted, Oid role, const char *owner);
+extern bool sp_pair_same(const SpSeriesPair *a, const SpSeriesPair *b);
 
 /* Each call counts in one bucket, with the mean of the calls' busy time. */
-extern void sp_metrics_predicted(SpCounted *counted, const SpObservation *seen);
+extern void sp_metrics_predicted(SpSeriesPair *counted, const SpObservation *seen);
 
 extern SpErrorReason sp_error_reason(int sqlerrcode);
 extern const char *sp_error_reason_name(SpErrorReason reason);

@@ -87,7 +87,7 @@ sp_worker_counts_give(const SpWorkerCount *count)
 		return false;
 	SpinLockAcquire(&box->lock);
 	used = pg_atomic_read_u32(&box->used);
-	while (i < used && !sp_counted_same(&box->counts[i].counted, &count->counted))
+	while (i < used && !sp_pair_same(&box->counts[i].counted, &count->counted))
 		i++;
 	if (i < used)
 		sp_observation_add(&box->counts[i].seen, &count->seen);

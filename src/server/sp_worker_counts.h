@@ -13,7 +13,7 @@
 
 typedef struct SpWorkerCount
 {
-	SpCounted	counted;
+	SpSeriesPair	counted;
 	SpObservation seen;
 } SpWorkerCount;
 
