@@ -39,6 +39,7 @@ sp_onnx_elementwise(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
 	int			kind = SP_ONNX_KIND(sp_onnx_binaries, node);
 	int64_t		fmod = 0;
+	int32_t		elem;
 	SpOnnxValue a;
 	SpOnnxValue b;
 	SpOnnxValue result;
@@ -49,11 +50,20 @@ sp_onnx_elementwise(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		SP_TRY(sp_onnx_attribute_int(onnx, node, "fmod", 0, &fmod));
 	if (fmod != 0)
 		kind = SP_BINARY_FMOD;
-	if (kind == SP_BINARY_POW && b.elem != a.elem)
-		SP_TRY(sp_onnx_convert(onnx, node, b, a.elem, &b));
 	if (kind < SP_BINARY_EQ && !sp_onnx_is_float(a.elem) && a.elem != SP_ONNX_INT64 && a.elem != SP_ONNX_INT32)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "arithmetic of the element type %d is not supported", a.elem);
+	elem = a.elem;
+	if (kind == SP_BINARY_POW && b.elem != elem)
+	{
+		/* a whole number to a fraction is cut to a whole number at the end */
+		int32_t		common = sp_onnx_is_float(b.elem) && !sp_onnx_is_float(elem) ? SP_ONNX_DOUBLE : elem;
+
+		SP_TRY(sp_onnx_convert(onnx, node, a, common, &a));
+		SP_TRY(sp_onnx_convert(onnx, node, b, common, &b));
+	}
 	SP_TRY(sp_onnx_binary(onnx, node, (SpBinary) kind, a, b, &result));
+	if (kind == SP_BINARY_POW)
+		SP_TRY(sp_onnx_convert(onnx, node, result, elem, &result));
 	return sp_onnx_define_output(onnx, node, 0, result);
 }
 

@@ -384,6 +384,7 @@ sp_onnx_step(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOp op, SpGeneral spe
 {
 	uint32_t	values[3];
 	SpOnnxValue made = *inputs[0];
+	SpStatus	status;
 
 	for (size_t at = 0; at < n_inputs; at++)
 	{
@@ -401,7 +402,14 @@ sp_onnx_step(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpOp op, SpGeneral spe
 	made.is_cluster = false;
 	made.is_probability = false;
 	made.is_sign = false;
-	SP_TRY(sp_builder_general(onnx->builder, op, &spec, &made.value));
+	status = sp_builder_general(onnx->builder, op, &spec, &made.value);
+	if (status == SP_ERR_FORMAT)
+	{
+		char		reason[sizeof(onnx->cx->error.message)];
+
+		memcpy(reason, onnx->cx->error.message, sizeof(reason));
+		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "%s", reason);
+	}
 	*result = made;
-	return SP_OK;
+	return status;
 }

@@ -286,6 +286,13 @@ test_refused(void)
 	put_node(&graph, "", "If", "X", "Y", NULL);
 	put_value(&graph, 11, "X", 1, 4);
 	refused(SP_ERR_UNSUPPORTED, "If");
+	put_node(&graph, "", "ReduceMean", "X", "Y", NULL);
+	put_value(&graph, 11, "X", 7, 4);
+	refused(SP_ERR_UNSUPPORTED, "operator ReduceMean: it works");
+	put_constants();
+	put_node(&graph, "", "ReduceMean", "X,one", "Y", NULL);
+	put_value(&graph, 11, "X", 7, 4);
+	refused(SP_ERR_UNSUPPORTED, "operator ReduceMean: step reduce: input of this type");
 	put_node(&graph, "", "Loop", "X", "Y", NULL);
 	put_value(&graph, 11, "X", 1, 4);
 	refused(SP_ERR_UNSUPPORTED, "Loop");
@@ -400,6 +407,9 @@ test_integer_powers(void)
 	static const int64_t exponents[] = {-1, -2, -1, -3};
 	static const double rows[] = {0, -1, -1, 2, 1, 1, 3, 0};
 	static const double expected[] = {-0x1p63, 1, -1, 0, 1, 1, 0, -0x1p63};
+	static const double fractions[] = {0.5, 1.5, -0.5, 2};
+	static const double roots[] = {5, 4, 4, 3, 0, 1, 1, -3};
+	static const double rooted[] = {2, 8, 0, 9, 0, 1, 1, 9};
 
 	graph.size = 0;
 	put_list("exponents", 7, 4, exponents, 8);
@@ -407,6 +417,12 @@ test_integer_powers(void)
 	put_node(&graph, "", "Pow", "I,exponents", "powers", NULL);
 	put_node(&graph, "", "Cast", "powers", "Y", to_float);
 	ok(answers(rows, 2, expected), "integers to negative powers");
+
+	put_list("fractions", 11, 4, fractions, 8);
+	put_node(&graph, "", "Cast", "X", "I", to_integer);
+	put_node(&graph, "", "Pow", "I,fractions", "powers", NULL);
+	put_node(&graph, "", "Cast", "powers", "Y", to_float);
+	ok(answers(roots, 2, rooted), "integers to fractions");
 }
 
 int
