@@ -12,6 +12,12 @@ SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [
 	{"features": [40, 60], "expected": {"value": 1.76}},
 	{"features": [40, 60], "expected": {"value": 1.77}}]}')
 FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+-- an error tells which row it is about
+\set SHOW_CONTEXT errors
+SELECT smartpouch.import_model('gold', artifact, options => '{"golden": [
+	{"features": [40, 60], "expected": {"value": 1.75}}, {"features": [40], "expected": {"value": 1.75}}]}')
+FROM tiny WHERE name = 'regression'; \echo :SQLSTATE
+\set SHOW_CONTEXT never
 SELECT count(*) FROM smartpouch.versions WHERE model = 'gold';
 -- classifiers
 SELECT smartpouch.import_model('gold', artifact, labels => ARRAY['low', 'high'], options => '{"golden": [

@@ -176,24 +176,35 @@ sp_golden_mismatch(SpBinder *binder, Jsonb *features, Jsonb *expected, double to
 	return NULL;
 }
 
+static void
+say_golden_row(void *arg)
+{
+	errcontext("golden row %lld", (long long) ((const SpBinder *) arg)->row_number);
+}
+
 const SpGoldenRow *
 sp_golden_first_mismatch(const SpImage *image, const char *subject, const SpGoldenRow *rows, int count, char **mismatch)
 {
 	SpBinder	binder;
 	SpEval	   *eval;
+	ErrorContextCallback context = {.previous = error_context_stack, .callback = say_golden_row, .arg = &binder};
+	const SpGoldenRow *found = NULL;
 
+	*mismatch = NULL;
 	if (count == 0)
 		return NULL;
 	eval = sp_eval_init(sp_palloc_aligned(CurrentMemoryContext, sp_eval_size(image, 1), SP_IMAGE_ALIGN), image, 1,
 						sp_interrupted, NULL);
 	sp_binder_init(&binder, CurrentMemoryContext, image, eval, subject);
-	for (int i = 0; i < count; i++)
+	error_context_stack = &context;
+	for (int i = 0; i < count && found == NULL; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		binder.row_number = i + 1;
 		*mismatch = sp_golden_mismatch(&binder, rows[i].features, rows[i].expected, rows[i].tolerance);
 		if (*mismatch != NULL)
-			return &rows[i];
+			found = &rows[i];
 	}
-	return NULL;
+	error_context_stack = context.previous;
+	return found;
 }

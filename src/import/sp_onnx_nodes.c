@@ -156,6 +156,9 @@ sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 
 		if (!sp_str_is(domain, operator->domain) || !sp_onnx_is_listed(name, operator->names))
 			continue;
+		/* what an operator does follows from its opset, which ends the file as converters write it */
+		if (sp_onnx_opset_of(onnx, node) == 0)
+			return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "the file gives no opset for its domain");
 		SP_TRY(sp_onnx_check_attributes(onnx, node, operator->attributes));
 		return operator->handler(onnx, node);
 	}

@@ -256,6 +256,7 @@ put_model(Message *model, const Message *graph)
 	put_text(model, 3, "1.19.1");
 	put_opset(model, "ai.onnx.ml", 1);
 	put_opset(model, "", 21);
+	put_opset(model, "com.microsoft", 1);
 	put_message(model, 7, graph);
 }
 

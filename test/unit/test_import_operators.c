@@ -398,6 +398,23 @@ test_product_of_constants(void)
 	ok(answers(rows, 2, expected), "a product with a product of constants");
 }
 
+/* Without its end a file may lack the opset of a domain, and softmax would be another function. */
+static void
+test_no_opset(void)
+{
+	graph.size = 0;
+	put_node(&graph, "", "Softmax", "X", "Y", NULL);
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "Y", 1, 0);
+	model.size = 0;
+	put_int(&model, 1, 10);
+	put_message(&model, 7, &graph);
+	put_opset(&model, "ai.onnx.ml", 1);
+	sp_test_refused(SP_FORMAT_ONNX, model.bytes, model.size, SP_ERR_FORMAT, "no opset", "refused: no opset");
+	put_opset(&model, "ai.onnx", 21);
+	sp_test_refused(SP_FORMAT_ONNX, model.bytes, model.size, SP_OK, NULL, "accepted: an opset");
+}
+
 /* Integers have no fractions and no 1 / 0. */
 static void
 test_integer_powers(void)
@@ -436,5 +453,6 @@ main(void)
 	test_batch_norm_types();
 	test_product_of_constants();
 	test_integer_powers();
+	test_no_opset();
 	return done_testing();
 }

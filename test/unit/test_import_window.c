@@ -99,7 +99,7 @@ static const Case refusals[] = {
 	{.title = "two functions instead of three", .operator = "LSTM", .x = {3, 2}, .attributes = {"activations", "strings:Tanh,Tanh"},
 	.tensors = LSTM_TENSORS, .inputs = "x,w,r", .is_sequence = true, .status = SP_ERR_FORMAT, .text = "2 names instead of 3"},
 	{.title = "a negative clip", .operator = "LSTM", .x = {3, 2}, .attributes = {"clip", "f:-1"},
-	.tensors = LSTM_TENSORS, .inputs = "x,w,r", .is_sequence = true, .status = SP_ERR_FORMAT, .text = "functions"},
+	.tensors = LSTM_TENSORS, .inputs = "x,w,r", .is_sequence = true, .status = SP_ERR_UNSUPPORTED, .text = "functions"},
 	{.title = "a mode that nobody knows", .operator = "Pad", .x = {2, 3}, .attributes = {"mode", "s:noise", "pads",
 	"ints:0,0,1,0,0,1"}, .status = SP_ERR_FORMAT, .text = "constant, edge, reflect or wrap"},
 	{.title = "pads of another rank", .operator = "Pad", .x = {2, 3}, .attributes = {"pads", "ints:0,0,1,0"},
