@@ -117,7 +117,7 @@ count(const SpRefusal *refusal)
 {
 	SpCountedId id;
 	LWLock	   *lock;
-	SpCounted  *counted;
+	SpLimitCount  *counted;
 
 	if (!refusal->key_exists || !sp_counted_available() || !sp_counted_id(&id, SP_COUNTED_KEY, refusal->key_id))
 		return;

@@ -99,10 +99,10 @@ gcra_of(const SpLimitRule *rule)
 }
 
 /* The entry, locked, with the month's quota known if there is one; NULL for lack of room. */
-static SpCounted *
+static SpLimitCount *
 lock_entry(const Take *take, uint32 month, LWLock **lock)
 {
-	SpCounted  *counted = sp_counted_lock(&take->id, true, lock);
+	SpLimitCount  *counted = sp_counted_lock(&take->id, true, lock);
 	uint64		unknown = 0;
 	int64		used;
 
@@ -119,7 +119,7 @@ lock_entry(const Take *take, uint32 month, LWLock **lock)
 
 /* 0, or the time to wait in ns. */
 static uint64
-take_rate(SpCounted *counted, const SpLimitRule *rule, uint64 clock)
+take_rate(SpLimitCount *counted, const SpLimitRule *rule, uint64 clock)
 {
 	SpGcra		limit = gcra_of(rule);
 	uint64		arrival = pg_atomic_read_u64(&counted->arrival);
@@ -136,7 +136,7 @@ take_rate(SpCounted *counted, const SpLimitRule *rule, uint64 clock)
 }
 
 static bool
-take_quota(SpCounted *counted, const SpLimitRule *rule, uint32 month)
+take_quota(SpLimitCount *counted, const SpLimitRule *rule, uint32 month)
 {
 	uint64		word = pg_atomic_read_u64(&counted->quota);
 	uint64		next;
@@ -151,13 +151,13 @@ take_quota(SpCounted *counted, const SpLimitRule *rule, uint32 month)
 }
 
 static void
-give_back_rate(SpCounted *counted, const SpLimitRule *rule)
+give_back_rate(SpLimitCount *counted, const SpLimitRule *rule)
 {
 	pg_atomic_fetch_sub_u64(&counted->arrival, gcra_of(rule).interval);
 }
 
 static void
-give_back_quota(SpCounted *counted, uint32 month)
+give_back_quota(SpLimitCount *counted, uint32 month)
 {
 	uint64		word = pg_atomic_read_u64(&counted->quota);
 
@@ -169,7 +169,7 @@ static void
 take_one(const Take *take, const Moment *moment, SpLimitVerdict *verdict)
 {
 	LWLock	   *lock;
-	SpCounted  *counted = lock_entry(take, moment->month, &lock);
+	SpLimitCount  *counted = lock_entry(take, moment->month, &lock);
 	uint64		wait;
 
 	if (counted == NULL)
@@ -203,7 +203,7 @@ static void
 give_back(const Take *take, const Moment *moment)
 {
 	LWLock	   *lock;
-	SpCounted  *counted = sp_counted_lock(&take->id, false, &lock);
+	SpLimitCount  *counted = sp_counted_lock(&take->id, false, &lock);
 
 	if (counted == NULL)
 		return;

@@ -97,14 +97,14 @@ control(void)
 static Size
 size_of_table(void)
 {
-	return hash_estimate_size(sp_max_tracked_keys, sizeof(SpCounted));
+	return hash_estimate_size(sp_max_tracked_keys, sizeof(SpLimitCount));
 }
 
 static void
 start_table(void)
 {
 	HASHCTL		info = {
-		.num_partitions = SP_COUNTED_PARTITIONS, .keysize = sizeof(SpCountedId), .entrysize = sizeof(SpCounted),
+		.num_partitions = SP_COUNTED_PARTITIONS, .keysize = sizeof(SpCountedId), .entrysize = sizeof(SpLimitCount),
 		.hash = hash_id, .match = compare_ids, .keycopy = copy_id
 	};
 
@@ -160,7 +160,7 @@ unlock_all(void)
 }
 
 static bool
-is_written(SpCounted *counted)
+is_written(SpLimitCount *counted)
 {
 	if (pg_atomic_read_u64(&counted->quota) != counted->written_quota ||
 		pg_atomic_read_u64(&counted->calls) != counted->written_calls)
@@ -172,7 +172,7 @@ is_written(SpCounted *counted)
 }
 
 static bool
-is_idle(SpCounted *counted, TimestampTz now, uint64 clock)
+is_idle(SpLimitCount *counted, TimestampTz now, uint64 clock)
 {
 	return (TimestampTz) pg_atomic_read_u64(&counted->last_call) + IDLE_US < now &&
 		pg_atomic_read_u64(&counted->arrival) <= clock;
@@ -185,7 +185,7 @@ make_room(void)
 	TimestampTz now = GetCurrentTimestamp();
 	uint64		clock = sp_limit_clock();
 	HASH_SEQ_STATUS status;
-	SpCounted  *counted;
+	SpLimitCount  *counted;
 
 	if (clock - pg_atomic_read_u64(&control()->room_made) < ROOM_PAUSE_NS)
 		return;
@@ -203,7 +203,7 @@ enter(const SpCountedId *id, uint32 hash)
 {
 	LWLock	   *lock = partition(hash);
 	bool		found;
-	SpCounted  *counted;
+	SpLimitCount  *counted;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	counted = hash_search_with_hash_value(table, id, hash, HASH_ENTER_NULL, &found);
@@ -222,10 +222,10 @@ enter(const SpCountedId *id, uint32 hash)
 	LWLockRelease(lock);
 }
 
-static SpCounted *
+static SpLimitCount *
 find(const SpCountedId *id, uint32 hash, LWLock **lock)
 {
-	SpCounted  *counted;
+	SpLimitCount  *counted;
 
 	*lock = partition(hash);
 	LWLockAcquire(*lock, LW_SHARED);
@@ -235,11 +235,11 @@ find(const SpCountedId *id, uint32 hash, LWLock **lock)
 	return counted;
 }
 
-SpCounted *
+SpLimitCount *
 sp_counted_lock(const SpCountedId *id, bool make, LWLock **lock)
 {
 	uint32		hash = get_hash_value(table, id);
-	SpCounted  *counted = find(id, hash, lock);
+	SpLimitCount  *counted = find(id, hash, lock);
 
 	if (counted != NULL || !make)
 		return counted;
@@ -279,7 +279,7 @@ int
 sp_counted_databases(Oid *databases, int room)
 {
 	HASH_SEQ_STATUS status;
-	SpCounted  *counted;
+	SpLimitCount  *counted;
 	int			count = 0;
 
 	lock_all(LW_SHARED);
@@ -292,32 +292,32 @@ sp_counted_databases(Oid *databases, int room)
 }
 
 /* Memory first: nothing may raise under the locks. */
-SpCounted *
+SpLimitCount *
 sp_counted_unwritten(int *count)
 {
-	SpCounted  *rows = palloc_extended(mul_size(sp_max_tracked_keys, sizeof(SpCounted)), MCXT_ALLOC_HUGE);
+	SpLimitCount  *rows = palloc_extended(mul_size(sp_max_tracked_keys, sizeof(SpLimitCount)), MCXT_ALLOC_HUGE);
 	HASH_SEQ_STATUS status;
-	SpCounted  *counted;
+	SpLimitCount  *counted;
 
 	*count = 0;
 	lock_all(LW_SHARED);
 	hash_seq_init(&status, table);
 	while ((counted = hash_seq_search(&status)) != NULL)
 		if (counted->id.database == MyDatabaseId && !is_written(counted) && *count < sp_max_tracked_keys)
-			memcpy(&rows[(*count)++], counted, sizeof(SpCounted));
+			memcpy(&rows[(*count)++], counted, sizeof(SpLimitCount));
 	unlock_all();
 	return rows;
 }
 
 void
-sp_counted_written(const SpCounted *rows, int count)
+sp_counted_written(const SpLimitCount *rows, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
 		/* the copy's atomic words are plain numbers */
-		SpCounted	row = rows[i];
+		SpLimitCount	row = rows[i];
 		LWLock	   *lock;
-		SpCounted  *counted = sp_counted_lock(&row.id, false, &lock);
+		SpLimitCount  *counted = sp_counted_lock(&row.id, false, &lock);
 
 		if (counted == NULL)
 			continue;
@@ -333,7 +333,7 @@ void
 sp_counted_discard(Oid database)
 {
 	HASH_SEQ_STATUS status;
-	SpCounted  *counted;
+	SpLimitCount  *counted;
 
 	lock_all(LW_EXCLUSIVE);
 	hash_seq_init(&status, table);

@@ -35,7 +35,7 @@ typedef struct SpCountedId
 	char		name[SP_COUNTED_NAME];
 } SpCountedId;
 
-typedef struct SpCounted
+typedef struct SpLimitCount
 {
 	SpCountedId id;
 	pg_atomic_uint64 arrival;	/* base/sp_gcra.h */
@@ -47,7 +47,7 @@ typedef struct SpCounted
 	uint64		written_quota;
 	uint64		written_calls;
 	uint32		written_refused[SP_N_REFUSALS];
-} SpCounted;
+} SpLimitCount;
 
 /* Once per process, from _PG_init. */
 extern void sp_counted_init(void);
@@ -62,7 +62,7 @@ extern bool sp_counted_id(SpCountedId *id, char kind, const char *name);
  * The entry, under the shared lock that is put into *lock; NULL without a lock
  * if there is none, or, with make, no room for it.
  */
-extern SpCounted *sp_counted_lock(const SpCountedId *id, bool make, LWLock **lock);
+extern SpLimitCount *sp_counted_lock(const SpCountedId *id, bool make, LWLock **lock);
 
 /* Note that something was not counted for lack of room. */
 extern void sp_counted_missed(void);
@@ -76,10 +76,10 @@ extern void sp_counted_facts(int64 *entries, int64 *most, uint64 *missed);
 extern int	sp_counted_databases(Oid *databases, int room);
 
 /* Those entries of this database that are not, copied to palloc'd memory. */
-extern SpCounted *sp_counted_unwritten(int *count);
+extern SpLimitCount *sp_counted_unwritten(int *count);
 
 /* They have been written as they were then. */
-extern void sp_counted_written(const SpCounted *rows, int count);
+extern void sp_counted_written(const SpLimitCount *rows, int count);
 
 /* Forget the database. */
 extern void sp_counted_discard(Oid database);

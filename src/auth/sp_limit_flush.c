@@ -31,7 +31,7 @@ enum
 };
 
 /* What sp_limit_write has written, until the commit. */
-static SpCounted *written = NULL;
+static SpLimitCount *written = NULL;
 static int	n_written;
 
 static DateADT
@@ -61,7 +61,7 @@ sp_limit_used(char kind, const char *name, uint32 month)
 }
 
 static void
-add_count(const SpCounted *row, const char *what, uint64 calls, TimestampTz last)
+add_count(const SpLimitCount *row, const char *what, uint64 calls, TimestampTz last)
 {
 	Oid			types[] = {TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID};
 	Datum		values[] = {
@@ -81,7 +81,7 @@ static void
 raise_quota(const SpCountedId *id, uint32 month, uint64 more)
 {
 	LWLock	   *lock;
-	SpCounted  *counted = sp_counted_lock(id, false, &lock);
+	SpLimitCount  *counted = sp_counted_lock(id, false, &lock);
 	uint64		word;
 
 	if (counted == NULL)
@@ -93,7 +93,7 @@ raise_quota(const SpCountedId *id, uint32 month, uint64 more)
 }
 
 static void
-set_quota(SpCounted *row, uint64 word)
+set_quota(SpLimitCount *row, uint64 word)
 {
 	Oid			types[] = {CHAROID, TEXTOID, DATEOID, INT8OID};
 	Datum		values[] = {
@@ -111,7 +111,7 @@ set_quota(SpCounted *row, uint64 word)
 }
 
 static void
-write_row(SpCounted *row)
+write_row(SpLimitCount *row)
 {
 	TimestampTz last = (TimestampTz) pg_atomic_read_u64(&row->last_call);
 	uint64		word = pg_atomic_read_u64(&row->quota);
