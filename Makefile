@@ -397,7 +397,7 @@ SHLIB_LINK  = -lprotobuf-c -lm
 EXTRA_CLEAN = $(GENERATED_C) $(GENERATED_H)
 
 # ---------------------------------------------------------------- targets --
-.PHONY: parity property all install installcheck uninstall clean help demo test psql start stop status \
+.PHONY: parity property security all install installcheck uninstall clean help demo test psql start stop status \
 	unit regress isolation pgtap tap bench row-cost lint dist matrix clean-private unit-programs \
 	fuzz fuzz-programs
 
@@ -439,6 +439,9 @@ lint: ## check the source against the project's rules
 
 fuzz: ## fuzz the readers of files: SECONDS=n for each target, TARGET=name, FUZZ_JOBS=n at once
 	@FUZZ_SECONDS=$(SECONDS) test/fuzz/run $(TARGET)
+
+security: ## measure keys: distribution of a million, timing of a million calls
+	@test/security/run
 
 matrix: ## run the tests on PostgreSQL 17 and 18 as well (root, debootstrap)
 	@test/matrix

@@ -11,6 +11,7 @@ Parts
   client    the same rows copied out, predicted by xgboost, and copied back
   overhead  what a call costs beside its kernel, by a model that costs nothing
   keys      pgbench, 4 clients, rows by key
+  auth      API keys: verify_api_key over an empty call, infer over predict_json, and both by 1 and 4 clients
   first     the first call of a new session beside its second
   memory    private memory that a model of 50 MB adds to a further session
 
@@ -299,6 +300,46 @@ class Bench:
             self.results.add(f"by key, {name}: share of the tps", "%", *shares)
             self.results.bar(f"by key, {name}: tps with the prediction, of those without", median(shares), least=80, unit="%")
 
+    def auth(self):
+        """The same jsonb and the same key in turns; calls are in long queries, clients in short transactions."""
+        self.sql("SELECT smartpouch.promote('m1', 1, 'production')")
+        token = self.sql("SELECT smartpouch.create_api_key('bench', ARRAY['predict:model/m1'],"
+                         " rate_limit => 1000000000, quota => 1000000000000)")
+        self.sql("DROP TABLE IF EXISTS asked")
+        self.sql("CREATE TABLE asked AS SELECT %s::text AS token, to_jsonb(t) - 'id' AS features FROM t LIMIT 10000", token)
+        self.sql("VACUUM (FREEZE, ANALYZE) asked")
+        calls = {"empty": "octet_length(token)", "verify": "smartpouch.verify_api_key(token)",
+                 "predict_json": "smartpouch.predict_json('m1', features)", "infer": "smartpouch.infer(token, 'm1', features)"}
+        samples = {what: [] for what in calls}
+        for round_number in range(3 * self.rounds + 1):
+            for what, call in calls.items():
+                seconds = self.seconds(f"SELECT count({call}) FROM asked")
+                if round_number > 0:
+                    samples[what].append(seconds / 10000 * 1e6)
+        for what, less, most in (("verify", "empty", 5), ("infer", "predict_json", 10)):
+            name = f"{calls[what].split('(')[0].split('.')[1]}: more than {'an empty call' if less == 'empty' else less}"
+            self.results.add(name, "us", *(a - b for a, b in zip(samples[what], samples[less])))
+            self.results.bar(name, self.results.median(name), most=most, unit="us")
+        self.auth_clients(token)
+
+    def auth_clients(self, token):
+        scripts = {"predict_json": "smartpouch.predict_json('m1', :features::jsonb)",
+                   "infer": "smartpouch.infer(:token, 'm1', :features::jsonb)"}
+        features = self.sql("SELECT features::text FROM asked LIMIT 1").replace(" ", "")
+        gains = []
+        for _ in range(2 * self.rounds):
+            tps = {}
+            for what, call in scripts.items():
+                script = self.directory / f"auth_{what}.sql"
+                script.write_text(f"SELECT {call};\n")
+                for clients in (1, 4):
+                    tps[what, clients] = pgbench(script, clients, {"token": token, "features": features})
+                    self.results.add(f"{what}, {clients} clients", "tps", tps[what, clients])
+            gains.append(tps["infer", 4] / tps["infer", 1] / (tps["predict_json", 4] / tps["predict_json", 1]) * 100)
+        name = "infer: gain by 4 clients, of that of predict_json"
+        self.results.add(name, "%", *gains)
+        self.results.bar(name, median(gains), least=80, unit="%")
+
     def first(self):
         query = f"SELECT smartpouch.predict_proba('m1:1', array_fill(0.5::real, ARRAY[{N_FEATURES}]), '1')"
         self.sql(query)
@@ -356,9 +397,10 @@ def while_running(session, query):
             return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
-def pgbench(script):
+def pgbench(script, clients=KEYS_CLIENTS, variables=None):
+    defined = [f"--define={name}={value}" for name, value in (variables or {}).items()]
     out = subprocess.run(
-        ["pgbench", "-n", "-M", "prepared", "-c", str(KEYS_CLIENTS), "-j", str(KEYS_CLIENTS), "-T", str(KEYS_SECONDS),
+        ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(clients), "-T", str(KEYS_SECONDS), *defined,
          "-f", str(script)],
         check=True, stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, range(os.cpu_count()))).stdout
@@ -403,7 +445,7 @@ def binary_answers(ids, answers):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parts = ("sums", "client", "overhead", "keys", "first", "memory")
+    parts = ("sums", "client", "overhead", "keys", "auth", "first", "memory")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, default=os.cpu_count() - 1)
     parser.add_argument("--only", choices=parts, action="append")
