@@ -358,7 +358,7 @@ ISOLATION_OPTS = --inputdir=test/isolation --encoding=UTF8 --no-locale
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 # Fuzz targets: test/fuzz/fuzz_NAME.c (test/fuzz/run)
-FUZZ_TARGETS = xgboost_json xgboost_ubj lightgbm catboost_json onnx predict stored
+FUZZ_TARGETS = xgboost_json xgboost_ubj lightgbm catboost_json onnx predict stored key
 FUZZ_PARTS  := $(filter-out test/fuzz/fuzz_%,$(sort $(wildcard test/fuzz/*.c)))
 
 UNIT_PROGRAMS  := $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/test_*.c)))

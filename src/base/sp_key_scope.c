@@ -90,7 +90,7 @@ model_of(SpStr resource, SpStr *model)
 	SpStr		rest = resource;
 	SpStr		first;
 
-	*model = (SpStr) {NULL, 0};
+	*model = SP_STR("");
 	(void) next_segment(&rest, &first);
 	if (!equal(first, SP_STR(MODEL)))
 		return true;
