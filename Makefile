@@ -47,6 +47,7 @@ IR_OBJS = \
 	src/ir/sp_builder_general.o \
 	src/ir/sp_builder_missing.o \
 	src/ir/sp_builder_trees.o \
+	src/ir/sp_builder_weights.o \
 	src/ir/sp_checksum.o \
 	src/ir/sp_image.o \
 	src/ir/sp_model.o \

@@ -7,59 +7,48 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/sp_builder_internal.h"
+#include "ir/sp_builder_check.h"
 
 /* a double from here on may stand for several integers */
 #define EXACT_INTEGER 0x1p53
-#define IS_FLOAT(type) ((type) == SP_TYPE_F32 || (type) == SP_TYPE_F64)
 
-typedef struct Check
-{
-	SpBuilder  *builder;
-	SpOp		op;
-	const SpGeneral *spec;
-	SpValue    *in;				/* of all inputs */
-	SpType		type;			/* of the result */
-	uint64_t	width;
-} Check;
-
-static SpStatus
-refuse(const Check *check, const char *what)
+SpStatus
+sp_check_refuse(const SpCheck *check, const char *what)
 {
 	return sp_fail(check->builder->cx, SP_ERR_FORMAT, "step %s: %s", sp_op_name(check->op), what);
 }
 
-static SpStatus
-need_inputs(const Check *check, uint32_t least, uint32_t most)
+SpStatus
+sp_check_inputs(const SpCheck *check, uint32_t least, uint32_t most)
 {
 	if (check->spec->n_inputs < least || check->spec->n_inputs > most)
-		return refuse(check, "wrong number of inputs");
+		return sp_check_refuse(check, "wrong number of inputs");
 	return SP_OK;
 }
 
-static SpStatus
-need_float(const Check *check)
+SpStatus
+sp_check_float(const SpCheck *check)
 {
-	SP_TRY(need_inputs(check, 1, 1));
-	return IS_FLOAT(check->in[0].type) ? SP_OK : refuse(check, "input is not a floating-point number");
+	SP_TRY(sp_check_inputs(check, 1, 1));
+	return SP_IS_FLOAT(check->in[0].type) ? SP_OK : sp_check_refuse(check, "input is not a floating-point number");
 }
 
-static SpStatus
-need_kind(const Check *check, uint32_t end)
+SpStatus
+sp_check_kind(const SpCheck *check, uint32_t end)
 {
-	return check->spec->kind >= 1 && check->spec->kind < end ? SP_OK : refuse(check, "unknown kind");
+	return check->spec->kind >= 1 && check->spec->kind < end ? SP_OK : sp_check_refuse(check, "unknown kind");
 }
 
 /* dims = {outer, n, inner} must make up the width; their product. */
 static SpStatus
-need_groups(const Check *check)
+need_groups(const SpCheck *check)
 {
 	const uint32_t *dims = check->spec->dims;
 	uint64_t	product = (uint64_t) dims[0] * dims[1];
 
 	if (dims[0] == 0 || dims[1] == 0 || dims[2] == 0 || product > SP_ROW_CAP ||
 		product * dims[2] != check->in[0].width)
-		return refuse(check, "groups do not make up the input");
+		return sp_check_refuse(check, "groups do not make up the input");
 	return SP_OK;
 }
 
@@ -70,23 +59,23 @@ is_integer(double number)
 }
 
 static SpStatus
-check_constant(Check *check)
+check_constant(SpCheck *check)
 {
 	const SpGeneral *spec = check->spec;
 	double		n_categories = check->builder->model->n_categories;
 
-	SP_TRY(need_inputs(check, 0, 0));
-	SP_TRY(need_kind(check, SP_TYPE_STRING + 1));
+	SP_TRY(sp_check_inputs(check, 0, 0));
+	SP_TRY(sp_check_kind(check, SP_TYPE_STRING + 1));
 	for (uint32_t at = 0; at < spec->n_numbers; at++)
 	{
 		double		number = spec->numbers[at];
 
 		if (spec->kind == SP_TYPE_F32 && !isnan(number) && (double) (float) number != number)
-			return refuse(check, "a number is not a float32");
-		if (!IS_FLOAT(spec->kind) && !is_integer(number))
-			return refuse(check, "a number is not an exact integer");
+			return sp_check_refuse(check, "a number is not a float32");
+		if (!SP_IS_FLOAT(spec->kind) && !is_integer(number))
+			return sp_check_refuse(check, "a number is not an exact integer");
 		if (spec->kind == SP_TYPE_STRING && (number < -1 || number >= n_categories))
-			return refuse(check, "a category does not exist");
+			return sp_check_refuse(check, "a category does not exist");
 	}
 	check->type = (SpType) spec->kind;
 	check->width = spec->n_numbers;
@@ -94,11 +83,11 @@ check_constant(Check *check)
 }
 
 static SpStatus
-check_gather(Check *check)
+check_gather(SpCheck *check)
 {
 	const SpGeneral *spec = check->spec;
 
-	SP_TRY(need_inputs(check, 1, 1));
+	SP_TRY(sp_check_inputs(check, 1, 1));
 	check->type = check->in[0].type;
 	check->width = spec->n_indices;
 	for (uint32_t at = 0; at < spec->n_indices; at++)
@@ -106,23 +95,23 @@ check_gather(Check *check)
 		if (spec->indices[at] == SP_NO_INDEX && check->type != SP_TYPE_STRING)
 			continue;
 		if (spec->indices[at] >= check->in[0].width)
-			return refuse(check, "an index is out of range");
+			return sp_check_refuse(check, "an index is out of range");
 	}
-	if (!IS_FLOAT(check->type) && !is_integer(spec->params[0]))
-		return refuse(check, "what fills gaps is not an exact integer");
+	if (!SP_IS_FLOAT(check->type) && !is_integer(spec->params[0]))
+		return sp_check_refuse(check, "what fills gaps is not an exact integer");
 	return SP_OK;
 }
 
 static SpStatus
-check_concat(Check *check)
+check_concat(SpCheck *check)
 {
-	SP_TRY(need_inputs(check, 1, UINT32_MAX));
+	SP_TRY(sp_check_inputs(check, 1, UINT32_MAX));
 	check->type = check->in[0].type;
 	for (uint32_t at = 0; at < check->spec->n_inputs; at++)
 	{
 		if (check->in[at].type != check->type || check->spec->dims[0] == 0 ||
 			check->in[at].width % check->spec->dims[0] != 0)
-			return refuse(check, "inputs do not fit together");
+			return sp_check_refuse(check, "inputs do not fit together");
 		check->width += check->in[at].width;
 	}
 	return SP_OK;
@@ -130,78 +119,78 @@ check_concat(Check *check)
 
 /* The widest of inputs; the others have to divide it. */
 static SpStatus
-check_repeats(Check *check, uint32_t from)
+check_repeats(SpCheck *check, uint32_t from)
 {
 	if (check->in[from].type != check->in[from + 1].type)
-		return refuse(check, "operands differ in type");
+		return sp_check_refuse(check, "operands differ in type");
 	for (uint32_t at = 0; at < check->spec->n_inputs; at++)
 		if (check->in[at].width > check->width)
 			check->width = check->in[at].width;
 	for (uint32_t at = 0; at < check->spec->n_inputs; at++)
 		if (check->width % check->in[at].width != 0)
-			return refuse(check, "operands do not fit in width");
+			return sp_check_refuse(check, "operands do not fit in width");
 	check->type = check->in[from].type;
 	return SP_OK;
 }
 
 static SpStatus
-check_binary(Check *check)
+check_binary(SpCheck *check)
 {
 	uint32_t	kind = check->spec->kind;
 
-	SP_TRY(need_inputs(check, 2, 2));
-	SP_TRY(need_kind(check, SP_BINARY_END));
+	SP_TRY(sp_check_inputs(check, 2, 2));
+	SP_TRY(sp_check_kind(check, SP_BINARY_END));
 	SP_TRY(check_repeats(check, 0));
 	if ((check->type == SP_TYPE_STRING && kind != SP_BINARY_EQ) ||
 		(kind >= SP_BINARY_AND && check->type != SP_TYPE_I64))
-		return refuse(check, "operands of this type are not possible");
+		return sp_check_refuse(check, "operands of this type are not possible");
 	if (kind >= SP_BINARY_EQ)
 		check->type = SP_TYPE_I64;
 	return SP_OK;
 }
 
 static SpStatus
-check_where(Check *check)
+check_where(SpCheck *check)
 {
-	SP_TRY(need_inputs(check, 3, 3));
+	SP_TRY(sp_check_inputs(check, 3, 3));
 	if (check->in[0].type != SP_TYPE_I64)
-		return refuse(check, "condition is not an integer");
+		return sp_check_refuse(check, "condition is not an integer");
 	return check_repeats(check, 1);
 }
 
 static SpStatus
-check_apply(Check *check)
+check_apply(SpCheck *check)
 {
 	uint32_t	kind = check->spec->kind;
 	SpType		type;
 
-	SP_TRY(need_inputs(check, 1, 1));
-	SP_TRY(need_kind(check, SP_APPLY_END));
+	SP_TRY(sp_check_inputs(check, 1, 1));
+	SP_TRY(sp_check_kind(check, SP_APPLY_END));
 	type = check->in[0].type;
 	if (type == SP_TYPE_STRING || (kind == SP_APPLY_NOT && type != SP_TYPE_I64) ||
 		(type == SP_TYPE_I64 && (kind < SP_APPLY_ABS || kind > SP_APPLY_NOT)))
-		return refuse(check, "input of this type is not possible");
+		return sp_check_refuse(check, "input of this type is not possible");
 	if (type == SP_TYPE_I64 && kind == SP_APPLY_CLIP &&
 		((!is_integer(check->spec->params[0]) && check->spec->params[0] != -EXACT_INTEGER) ||
 		 (!is_integer(check->spec->params[1]) && check->spec->params[1] != EXACT_INTEGER)))
-		return refuse(check, "a bound is not an exact integer");
+		return sp_check_refuse(check, "a bound is not an exact integer");
 	check->type = kind == SP_APPLY_IS_NAN || kind == SP_APPLY_IS_INF ? SP_TYPE_I64 : type;
 	check->width = check->in[0].width;
 	return SP_OK;
 }
 
 static SpStatus
-check_reduce(Check *check)
+check_reduce(SpCheck *check)
 {
 	uint32_t	kind = check->spec->kind;
 
-	SP_TRY(need_inputs(check, 1, 1));
-	SP_TRY(need_kind(check, SP_REDUCE_END));
+	SP_TRY(sp_check_inputs(check, 1, 1));
+	SP_TRY(sp_check_kind(check, SP_REDUCE_END));
 	SP_TRY(need_groups(check));
 	check->type = check->in[0].type;
 	if (check->type == SP_TYPE_STRING ||
 		(check->type == SP_TYPE_I64 && kind >= SP_REDUCE_MEAN && kind < SP_REDUCE_ARGMAX))
-		return refuse(check, "input of this type is not possible");
+		return sp_check_refuse(check, "input of this type is not possible");
 	if (kind >= SP_REDUCE_ARGMAX)
 		check->type = SP_TYPE_I64;
 	check->width = check->in[0].width / check->spec->dims[1];
@@ -209,15 +198,15 @@ check_reduce(Check *check)
 }
 
 static SpStatus
-check_group(Check *check)
+check_group(SpCheck *check)
 {
-	SP_TRY(need_kind(check, SP_GROUP_END));
+	SP_TRY(sp_check_kind(check, SP_GROUP_END));
 	if (check->spec->kind == SP_GROUP_CUMSUM)
-		SP_TRY(need_inputs(check, 1, 1));
+		SP_TRY(sp_check_inputs(check, 1, 1));
 	else
-		SP_TRY(need_float(check));
+		SP_TRY(sp_check_float(check));
 	if (check->in[0].type == SP_TYPE_STRING)
-		return refuse(check, "input of this type is not possible");
+		return sp_check_refuse(check, "input of this type is not possible");
 	SP_TRY(need_groups(check));
 	check->type = check->in[0].type;
 	check->width = check->in[0].width;
@@ -225,63 +214,40 @@ check_group(Check *check)
 }
 
 static SpStatus
-check_finite(const Check *check, SpType type)
-{
-	for (uint32_t at = 0; at < check->spec->n_numbers; at++)
-		if (!sp_is_finite_as(check->spec->numbers[at], type))
-			return refuse(check, "a number is not finite");
-	return SP_OK;
-}
-
-static SpStatus
-check_matrix(Check *check)
+check_take(SpCheck *check)
 {
 	const uint32_t *dims = check->spec->dims;
 
-	SP_TRY(need_float(check));
-	check->type = check->in[0].type;
-	if (dims[0] == 0 || dims[1] == 0 || check->in[0].width % dims[0] != 0 ||
-		(uint64_t) dims[0] * dims[1] + dims[1] != check->spec->n_numbers)
-		return refuse(check, "weights do not fit the input");
-	check->width = (uint64_t) (check->in[0].width / dims[0]) * dims[1];
-	return check_finite(check, check->type);
-}
-
-static SpStatus
-check_take(Check *check)
-{
-	const uint32_t *dims = check->spec->dims;
-
-	SP_TRY(need_inputs(check, 2, 2));
+	SP_TRY(sp_check_inputs(check, 2, 2));
 	SP_TRY(need_groups(check));
 	if (check->in[1].type != SP_TYPE_I64 || check->spec->kind > 1)
-		return refuse(check, "index is not an integer");
+		return sp_check_refuse(check, "index is not an integer");
 	check->type = check->in[0].type;
 	check->width = check->in[1].width;
 	if (check->spec->kind == 0)
 		check->width *= (uint64_t) dims[0] * dims[2];
 	else if (check->width % ((uint64_t) dims[0] * dims[2]) != 0)
-		return refuse(check, "indices do not fit the input");
+		return sp_check_refuse(check, "indices do not fit the input");
 	return SP_OK;
 }
 
 static SpStatus
-check_encode(Check *check)
+check_encode(SpCheck *check)
 {
 	const SpGeneral *spec = check->spec;
 
-	SP_TRY(need_inputs(check, 1, 1));
+	SP_TRY(sp_check_inputs(check, 1, 1));
 	if (spec->n_indices != spec->n_numbers || spec->dims[0] == 0 || spec->dims[1] >= spec->dims[0] ||
 		(spec->dims[2] >= spec->dims[0] && spec->dims[2] != SP_NO_INDEX))
-		return refuse(check, "results do not fit the keys");
+		return sp_check_refuse(check, "results do not fit the keys");
 	for (uint32_t at = 0; at < spec->n_numbers; at++)
 	{
 		if (isnan(spec->numbers[at]) || (at > 0 && !(spec->numbers[at] > spec->numbers[at - 1])))
-			return refuse(check, "keys do not ascend");
-		if (!IS_FLOAT(check->in[0].type) && !is_integer(spec->numbers[at]))
-			return refuse(check, "a key is not an exact integer");
+			return sp_check_refuse(check, "keys do not ascend");
+		if (!SP_IS_FLOAT(check->in[0].type) && !is_integer(spec->numbers[at]))
+			return sp_check_refuse(check, "a key is not an exact integer");
 		if (spec->indices[at] >= spec->dims[0])
-			return refuse(check, "a result is out of range");
+			return sp_check_refuse(check, "a result is out of range");
 	}
 	check->type = SP_TYPE_I64;
 	check->width = check->in[0].width;
@@ -289,105 +255,58 @@ check_encode(Check *check)
 }
 
 static SpStatus
-check_kernel(Check *check)
-{
-	SP_TRY(need_float(check));
-	SP_TRY(need_kind(check, SP_KERNEL_END));
-	if ((uint64_t) check->spec->dims[0] * check->in[0].width != check->spec->n_numbers)
-		return refuse(check, "vectors do not fit the input");
-	check->type = check->in[0].type;
-	check->width = check->spec->dims[0];
-	return check_finite(check, check->type);
-}
-
-static SpStatus
-check_couple(Check *check)
+check_couple(SpCheck *check)
 {
 	uint64_t	n = check->spec->dims[0];
 
-	SP_TRY(need_float(check));
+	SP_TRY(sp_check_float(check));
 	if (n < 2 || n * (n - 1) / 2 != check->in[0].width)
-		return refuse(check, "input does not have one number for each pair");
+		return sp_check_refuse(check, "input does not have one number for each pair");
 	check->type = check->in[0].type;
 	check->width = n;
 	return SP_OK;
 }
 
 static SpStatus
-check_topk(Check *check)
+check_topk(SpCheck *check)
 {
 	const uint32_t *dims = check->spec->dims;
 
-	SP_TRY(need_inputs(check, 1, 1));
+	SP_TRY(sp_check_inputs(check, 1, 1));
 	SP_TRY(need_groups(check));
 	if (check->in[0].type == SP_TYPE_STRING || dims[3] == 0 || dims[3] > dims[1] || check->spec->kind > 1)
-		return refuse(check, "choice is not possible");
+		return sp_check_refuse(check, "choice is not possible");
 	check->type = SP_TYPE_I64;
 	check->width = (uint64_t) check->in[0].width / dims[1] * dims[3];
 	return SP_OK;
 }
 
 static SpStatus
-check_product(Check *check)
+check_product(SpCheck *check)
 {
 	const uint32_t *dims = check->spec->dims;
 	uint64_t	a;
 	uint64_t	b;
 
-	SP_TRY(need_inputs(check, 2, 2));
+	SP_TRY(sp_check_inputs(check, 2, 2));
 	for (int at = 0; at < 4; at++)
 		if (dims[at] == 0 || dims[at] > SP_ROW_CAP)
-			return refuse(check, "shape is not possible");
+			return sp_check_refuse(check, "shape is not possible");
 	a = (uint64_t) dims[1] * dims[2];
 	b = (uint64_t) dims[2] * dims[3];
-	if (!IS_FLOAT(check->in[0].type) || check->in[0].type != check->in[1].type ||
+	if (!SP_IS_FLOAT(check->in[0].type) || check->in[0].type != check->in[1].type ||
 		a > SP_ROW_CAP || b > SP_ROW_CAP || (uint64_t) dims[1] * dims[3] > SP_ROW_CAP ||
 		(check->in[0].width != a && check->in[0].width != a * dims[0]) ||
 		(check->in[1].width != b && check->in[1].width != b * dims[0]))
-		return refuse(check, "inputs do not fit the shape");
+		return sp_check_refuse(check, "inputs do not fit the shape");
 	check->type = check->in[0].type;
 	check->width = (uint64_t) dims[0] * dims[1] * dims[3];
 	return SP_OK;
 }
 
-static SpStatus
-check_recurrent(Check *check)
-{
-	const SpGeneral *spec = check->spec;
-	uint64_t	steps = spec->dims[0];
-	uint64_t	columns = spec->dims[1];
-	uint64_t	hidden = spec->dims[2];
-	bool		is_lstm = spec->kind == SP_RECURRENT_LSTM;
-	uint64_t	gates = sp_recurrent_gates((SpRecurrent) spec->kind);
-	uint32_t	n_functions = sp_recurrent_functions((SpRecurrent) spec->kind);
-
-	SP_TRY(need_kind(check, SP_RECURRENT_END));
-	SP_TRY(need_inputs(check, 1, is_lstm ? 3 : 2));
-	if (steps == 0 || columns == 0 || hidden == 0 || columns > SP_ROW_CAP || hidden > SP_ROW_CAP / 8 ||
-		steps * columns != check->in[0].width || spec->dims[3] > 15 ||
-		(!is_lstm && (spec->dims[3] & (SP_RECURRENT_PEEPHOLES | SP_RECURRENT_INPUT_FORGET))))
-		return refuse(check, "shape is not possible");
-	if (spec->n_indices != n_functions || !(spec->params[0] >= 0) || !sp_is_finite_as(spec->params[0], check->in[0].type))
-		return refuse(check, "functions are not possible");
-	for (uint32_t at = 0; at < n_functions; at++)
-		if (spec->indices[at] == 0 || spec->indices[at] >= SP_APPLY_END || spec->indices[at] == SP_APPLY_NOT ||
-			spec->indices[at] == SP_APPLY_IS_NAN || spec->indices[at] == SP_APPLY_IS_INF)
-			return refuse(check, "functions are not possible");
-	check->type = check->in[0].type;
-	for (uint32_t at = 0; at < spec->n_inputs; at++)
-		if (!IS_FLOAT(check->type) || check->in[at].type != check->type ||
-			(at > 0 && check->in[at].width != hidden))
-			return refuse(check, "an input does not fit");
-	if (gates * hidden * (columns + hidden + 2) + 2 * n_functions +
-		(spec->dims[3] & SP_RECURRENT_PEEPHOLES ? 3 * hidden : 0) != spec->n_numbers)
-		return refuse(check, "weights do not fit the shape");
-	check->width = steps * hidden + (is_lstm ? hidden : 0);
-	return check_finite(check, check->type);
-}
-
 /* Arrays that an op does not use would be kept, and packed as if they were checked. */
 static SpStatus
-check_arrays(Check *check)
+check_arrays(SpCheck *check)
 {
 	static const SpOp plain[] = {
 		SP_OP_GATHER, SP_OP_CONCAT, SP_OP_BINARY, SP_OP_WHERE, SP_OP_APPLY, SP_OP_REDUCE, SP_OP_GROUP,
@@ -399,40 +318,15 @@ check_arrays(Check *check)
 		if (check->op != plain[at])
 			continue;
 		if (check->spec->n_numbers > 0)
-			return refuse(check, "it has numbers that it does not use");
+			return sp_check_refuse(check, "it has numbers that it does not use");
 		if (check->spec->n_indices > 0 && check->op != SP_OP_GATHER)
-			return refuse(check, "it has indices that it does not use");
+			return sp_check_refuse(check, "it has indices that it does not use");
 	}
 	return SP_OK;
 }
 
 static SpStatus
-check_conv(Check *check)
-{
-	const SpGeneral *spec = check->spec;
-	uint64_t	length = spec->dims[1];
-	uint64_t	span;
-	uint64_t	n_taps;
-	uint64_t	n_out;
-
-	SP_TRY(need_float(check));
-	for (int at = 0; at < 6; at++)
-		if (spec->dims[at] == 0 || spec->dims[at] > SP_ROW_CAP)
-			return refuse(check, "shape is not possible");
-	span = (uint64_t) (spec->dims[2] - 1) * spec->dims[4] + 1;
-	n_taps = (uint64_t) (spec->dims[0] / spec->dims[5]) * spec->dims[2];
-	if (spec->dims[0] * length != check->in[0].width || spec->dims[0] % spec->dims[5] != 0 || span > length)
-		return refuse(check, "shape is not possible");
-	n_out = spec->n_numbers / (n_taps + 1);
-	if (n_out == 0 || n_out % spec->dims[5] != 0 || n_out * (n_taps + 1) != spec->n_numbers)
-		return refuse(check, "weights do not fit the shape");
-	check->type = check->in[0].type;
-	check->width = n_out * ((length - span) / spec->dims[3] + 1);
-	return check_finite(check, check->type);
-}
-
-static SpStatus
-check_step(Check *check)
+check_step(SpCheck *check)
 {
 	switch (check->op)
 	{
@@ -453,13 +347,13 @@ check_step(Check *check)
 		case SP_OP_GROUP:
 			return check_group(check);
 		case SP_OP_MATRIX:
-			return check_matrix(check);
+			return sp_check_matrix(check);
 		case SP_OP_TAKE:
 			return check_take(check);
 		case SP_OP_ENCODE:
 			return check_encode(check);
 		case SP_OP_KERNEL:
-			return check_kernel(check);
+			return sp_check_kernel(check);
 		case SP_OP_COUPLE:
 			return check_couple(check);
 		case SP_OP_TOPK:
@@ -467,11 +361,11 @@ check_step(Check *check)
 		case SP_OP_PRODUCT:
 			return check_product(check);
 		case SP_OP_RECURRENT:
-			return check_recurrent(check);
+			return sp_check_recurrent(check);
 		case SP_OP_CONV:
-			return check_conv(check);
+			return sp_check_conv(check);
 		default:
-			return refuse(check, "not a general step");
+			return sp_check_refuse(check, "not a general step");
 	}
 }
 
@@ -492,12 +386,12 @@ sp_builder_general(SpBuilder *builder, SpOp op, const SpGeneral *spec, uint32_t 
 {
 	SpStep		step = {.op = op, .in = spec->n_inputs > 0 ? spec->inputs[0] : 0, .u.general = *spec};
 	SpGeneral  *made = &step.u.general;
-	Check		check = {.builder = builder, .op = op, .spec = spec};
+	SpCheck		check = {.builder = builder, .op = op, .spec = spec};
 	void	   *memory;
 
 	SP_TRY(sp_builder_ready(builder));
 	if (builder->model->n_inputs == 0 || spec->n_inputs > SP_ROW_CAP)
-		return refuse(&check, "wrong number of inputs");
+		return sp_check_refuse(&check, "wrong number of inputs");
 	SP_TRY(sp_alloc_array(builder->cx, spec->n_inputs, sizeof(SpValue), &memory));
 	check.in = memory;
 	for (uint32_t at = 0; at < spec->n_inputs; at++)
