@@ -442,6 +442,71 @@ test_integer_powers(void)
 	ok(answers(roots, 2, rooted), "integers to fractions");
 }
 
+/* Four elements of a type, and sixteen. */
+static void
+put_typed(const char *name, int type, int rank)
+{
+	static const int64_t dims[] = {4, 4};
+	static const uint8_t zeros[16 * 8] = {0};
+	Message		strings = {.size = 0};
+	size_t		count = rank == 1 ? 4 : 16;
+
+	if (type != 8)
+	{
+		put_tensor(&graph, name, type, rank, dims, zeros, count * (type == 9 ? 1 : 8));
+		return;
+	}
+	for (int at = 0; at < rank; at++)
+		put_int(&strings, 1, 4);
+	put_int(&strings, 2, 8);
+	for (size_t at = 0; at < count; at++)
+		put_text(&strings, 6, "a");
+	put_text(&strings, 8, name);
+	put_message(&graph, 5, &strings);
+}
+
+/* Every operator with every type in all places of its tensors: whatever is accepted can be run. */
+static void
+test_types(void)
+{
+	static const int types[] = {7, 8, 9, 11};	/* int64, string, bool, double */
+	static const double rows[8] = {0};
+
+	for (size_t at = 0; at < sizeof(cases) / sizeof(cases[0]); at++)
+	{
+		bool		good = true;
+
+		for (size_t type = 0; type < sizeof(types) / sizeof(types[0]); type++)
+		{
+			char		inputs[100] = "";
+			char		given[100];
+			SpTestImport import;
+			double		numbers[64];
+
+			snprintf(given, sizeof(given), "%s", cases[at].inputs);
+			for (char *name = strtok(given, ","); name; name = strtok(NULL, ","))
+				snprintf(inputs + strlen(inputs), sizeof(inputs) - strlen(inputs), "%s%s", inputs[0] ? "," : "",
+						 strcmp(name, "four") == 0 ? "row" : strcmp(name, "square") == 0 ? "table" :
+						 name[0] >= 'A' && name[0] <= 'Z' ? "X" : name);
+			graph.size = 0;
+			put_constants();
+			put_typed("row", types[type], 1);
+			put_typed("table", types[type], 2);
+			put_node(&graph, cases[at].domain, cases[at].operator, inputs, cases[at].outputs, cases[at].attributes);
+			put_value(&graph, 11, "X", types[type], 4);
+			put_value(&graph, 12, "Y", 1, 0);
+			put_model(&model, &graph);
+			sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
+			if (import.status == SP_OK && import.model->outputs[SP_OUTPUT_VALUE] != SP_NO_VALUE)
+				good &= sp_test_run(&import, rows, 2, SP_OUTPUT_VALUE,
+									import.model->values[import.model->outputs[SP_OUTPUT_VALUE]].width, numbers);
+			sp_test_import_end(&import);
+		}
+		ok(good, "%s of integers, strings, truth values and float64", cases[at].operator);
+	}
+	graph.size = 0;
+}
+
 int
 main(void)
 {
@@ -454,5 +519,6 @@ main(void)
 	test_product_of_constants();
 	test_integer_powers();
 	test_no_opset();
+	test_types();
 	return done_testing();
 }
