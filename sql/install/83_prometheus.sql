@@ -25,6 +25,15 @@ CREATE FUNCTION smartpouch._metric_families(OUT family text, OUT type text, OUT 
 	('keys', 'gauge', 'API keys; those in grace were replaced and are still good.'),
 	('key_grace_uses_total', 'counter', 'Uses of API keys that a rotation has replaced.'),
 	('ratelimit_rejections_total', 'counter', 'Calls over the limit of a key or an owner.'),
+	('backup_last_success_timestamp_seconds', 'gauge', 'When the newest good backup was finished, as seconds since 1970.'),
+	('backup_last_verified_timestamp_seconds', 'gauge', 'When a backup was last restored and found good, as seconds since 1970.'),
+	('backup_duration_seconds', 'gauge', 'Time that the last backup took.'),
+	('backup_size_bytes', 'gauge', 'Size of the last backup.'),
+	('backup_failures_total', 'counter', 'Backups that failed, as far as they are remembered.'),
+	('backup_snapshot_age_seconds', 'gauge', 'Since when the oldest running backup holds back vacuum.'),
+	('rollup_lag_seconds', 'gauge', 'Age of the last rollup of a level.'),
+	('rollup_last_success_timestamp_seconds', 'gauge', 'When a level was last rolled up, as seconds since 1970.'),
+	('cron_jobs', 'gauge', 'Jobs of pg_cron that schedule_jobs() has made: all, those whose last run failed, those that are not active.'),
 	('replay_lag_seconds', 'gauge', 'How far a standby is behind its primary.'),
 	('health_status', 'gauge', 'Checks of health(): 0 fail, 1 warn, 2 pass.'),
 	('series', 'gauge', 'Series that are counted, in all databases.'),
@@ -54,6 +63,28 @@ CREATE FUNCTION smartpouch._metric_histogram(family text, labels text, latencies
 	UNION ALL SELECT format('%s_count{%s}', family, labels), (SELECT sum(n)::text FROM unnest(latencies) n) $$;
 COMMENT ON FUNCTION smartpouch._metric_histogram(text, text, bigint[], double precision) IS
 	'samples of a histogram, from counts in buckets';
+
+-- From tables that are not for those who monitor.
+CREATE FUNCTION smartpouch._metric_jobs()
+	RETURNS TABLE (family text, label text, detail text, value text) LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY SELECT f.family, 'level', s.level, f.value
+		FROM smartpouch.rollup_state s, LATERAL (VALUES
+			('rollup_lag_seconds', greatest(0, extract(epoch FROM clock_timestamp() - s.done_at))::text),
+			('rollup_last_success_timestamp_seconds', extract(epoch FROM s.done_at)::text)) f (family, value);
+	IF smartpouch._cron_is_here() THEN
+		RETURN QUERY EXECUTE $sql$
+			SELECT 'cron_jobs', 'state', s.state, count(j.jobid)::text
+			FROM unnest('{scheduled,failed,inactive}'::text[]) s (state) LEFT JOIN (
+				SELECT c.jobid, c.active, (SELECT r.status FROM cron.job_run_details r WHERE r.jobid = c.jobid
+					AND r.status IN ('succeeded', 'failed') ORDER BY r.runid DESC LIMIT 1) AS last_status
+				FROM cron.job c JOIN smartpouch._jobs() k ON c.jobname = smartpouch._job_name(k.job)) j
+				ON CASE s.state WHEN 'failed' THEN j.last_status = 'failed' WHEN 'inactive' THEN NOT j.active ELSE true END
+			GROUP BY s.state $sql$;
+	END IF;
+END $$;
+COMMENT ON FUNCTION smartpouch._metric_jobs() IS 'samples about rollups and scheduled jobs';
 
 CREATE FUNCTION smartpouch._metric_samples()
 	RETURNS TABLE (family text, sample text, value text) LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1000
@@ -95,6 +126,29 @@ BEGIN
 		FROM (SELECT h.stage, lag(h.stage) OVER (PARTITION BY h.model_id, h.version ORDER BY h.seq) AS before
 			FROM smartpouch.history h WHERE h.action IN ('promote', 'rollback')) e
 		GROUP BY e.before, e.stage;
+
+	RETURN QUERY SELECT j.family, format('%s{%s}', j.family, smartpouch._metric_labels('database', current_database(), j.label, j.detail)), j.value
+		FROM smartpouch._metric_jobs() j;
+	RETURN QUERY SELECT s.family, format('%s{%s}', s.family, smartpouch._metric_labels('database', current_database(), 'kind', s.kind)), s.value
+		FROM (SELECT DISTINCT ON (b.kind) b.* FROM smartpouch.backups b WHERE b.status IN ('complete', 'verified')
+				ORDER BY b.kind, b.finished_at DESC) b,
+			LATERAL (VALUES
+				('backup_last_success_timestamp_seconds', b.kind, extract(epoch FROM b.finished_at)::text),
+				('backup_duration_seconds', b.kind, extract(epoch FROM b.finished_at - b.started_at)::text),
+				('backup_size_bytes', b.kind, b.bytes::text)) s (family, kind, value)
+		WHERE s.value IS NOT NULL;
+	RETURN QUERY SELECT s.family, format('%s{%s}', s.family, smartpouch._metric_labels('database', current_database())), s.value
+		FROM (SELECT max(b.verified_at) AS verified_at, min(b.started_at) FILTER (WHERE p.id IS NOT NULL) AS oldest
+				FROM smartpouch.backups b LEFT JOIN smartpouch.backup_progress p ON p.id = b.id AND p.database = current_database()
+					AND b.status = 'running') b,
+			LATERAL (VALUES
+				('backup_last_verified_timestamp_seconds', extract(epoch FROM b.verified_at)::text),
+				('backup_snapshot_age_seconds', coalesce(extract(epoch FROM clock_timestamp() - b.oldest), 0)::text)) s (family, value)
+		WHERE s.value IS NOT NULL;
+	RETURN QUERY SELECT 'backup_failures_total', format('backup_failures_total{%s}',
+			smartpouch._metric_labels('database', current_database(), 'kind', k.kind)), count(b.id)::text
+		FROM unnest('{full,models}'::text[]) k (kind) LEFT JOIN smartpouch.backups b ON b.kind = k.kind AND b.status = 'failed'
+		GROUP BY k.kind;
 
 	-- of models: those that are gone are left out
 	RETURN QUERY SELECT s.family, s.sample, s.value

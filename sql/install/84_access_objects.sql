@@ -15,6 +15,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('_latency_bounds', 'monitor'),
 	('_metric_families', 'monitor'),
 	('_metric_histogram', 'monitor'),
+	('_metric_jobs', 'monitor'),
 	('_metric_labels', 'monitor'),
 	('_metric_samples', 'monitor'),
 	('_model_cache', 'monitor'),

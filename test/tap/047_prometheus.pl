@@ -30,6 +30,12 @@ sql("SELECT smartpouch.predict('m', $one)") foreach 1 .. 3;
 sql("SELECT smartpouch.predict('m:2', r) FROM \"$fixture->{name}\" r LIMIT 7");
 $node->psql($name, $_) foreach ("SELECT smartpouch.predict('m', ARRAY[1.0])", "SELECT smartpouch.predict('absent', ARRAY[1.0])");
 
+# rows as backup() and rollup() write them
+sql("INSERT INTO smartpouch.backup (label, kind, status, started_at, finished_at, verified_at, bytes) VALUES
+        ('a', 'full', 'complete', 'epoch'::timestamptz + interval '100s', 'epoch'::timestamptz + interval '160s', NULL, 5000),
+        ('b', 'full', 'verified', 'epoch'::timestamptz + interval '10s', 'epoch'::timestamptz + interval '60s', 'epoch'::timestamptz + interval '90s', 4000),
+        ('c', 'models', 'failed', 'epoch', 'epoch', NULL, NULL);
+    SELECT count(smartpouch.rollup())");
 my $text   = sql('SET ROLE watcher; SELECT smartpouch.prometheus()');
 my $labels = 'database="odd \"na\\\\me\"\n"';
 my @lines  = split /\n/, $text;
@@ -59,6 +65,13 @@ value_is("stage_transitions_total{$labels,from=\"\",to=\"staging\"}", 1);
 value_is("stage_transitions_total{$labels,from=\"staging\",to=\"production\"}", 1);
 value_is("auth_failures_total{$labels,reason=\"expired\"}", 0);
 value_is("keys{$labels,state=\"$_\"}", $_ eq 'active' ? 1 : 0) foreach qw(active grace expired revoked other);
+value_is("backup_last_success_timestamp_seconds{$labels,kind=\"full\"}", '160.000000');
+value_is("backup_last_verified_timestamp_seconds{$labels}", '90.000000');
+value_is("backup_duration_seconds{$labels,kind=\"full\"}", '60.000000');
+value_is("backup_size_bytes{$labels,kind=\"full\"}", 5000);
+value_is("backup_failures_total{$labels,kind=\"models\"}", 1);
+value_is("backup_snapshot_age_seconds{$labels}", 0);
+cmp_ok($values{"smartpouch_rollup_lag_seconds{$labels,level=\"minute\"}"}, '<', 60, 'rollup_lag_seconds');
 value_is('health_status{check="models:ready"}', 2);
 like($text, qr/^smartpouch_model_info\{\Q$labels\E,model="m",version="1",stage="production",format="xgboost_json",sha256_8="[0-9a-f]{8}"\} 1$/m, 'model_info');
 like($text, qr/^smartpouch_model_memory_bytes\{\Q$labels\E,model="m",version="1"\} \d+$/m, 'model_memory_bytes');
@@ -98,7 +111,8 @@ SKIP:
 # --- alerts and panels ask for what there is
 my %families = map { $_ => 1 } $text =~ /^# TYPE (\S+)/mg;
 $families{$_} = 1 foreach map { my $family = $_; map { "${family}_$_" } qw(bucket sum count) } keys %families;
-$families{smartpouch_replay_lag_seconds} = 1;
+# on a standby, and where pg_cron is
+$families{$_} = 1 foreach qw(smartpouch_replay_lag_seconds smartpouch_cron_jobs);
 foreach my $file ('alerts.yml', 'dashboard.json')
 {
     my $content = slurp_file(source_dir() . "/contrib/monitoring/$file");
