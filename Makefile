@@ -206,6 +206,7 @@ AUTH_OBJS = \
 	src/auth/sp_limit_counts.o \
 	src/auth/sp_limit_flush.o \
 	src/auth/sp_limit_rules.o \
+	src/auth/sp_log_mask.o \
 	src/auth/sp_permission.o
 
 OPS_OBJS = \
@@ -225,6 +226,7 @@ OPS_OBJS = \
 	src/ops/sp_backup_verify.o \
 	src/ops/sp_health.o \
 	src/ops/sp_health_keys.o \
+	src/ops/sp_health_log.o \
 	src/ops/sp_health_models.o \
 	src/ops/sp_health_server.o \
 	src/ops/sp_score_errors.o \

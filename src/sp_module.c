@@ -12,6 +12,7 @@
 #include "auth/sp_key_identity.h"
 #include "auth/sp_audit_ring.h"
 #include "auth/sp_limit_counts.h"
+#include "auth/sp_log_mask.h"
 #include "cache/sp_model_cache.h"
 #include "ops/sp_worker.h"
 #include "registry/sp_registry.h"
@@ -29,13 +30,14 @@ void
 _PG_init(void)
 {
 	sp_guc_init();
+	sp_log_mask_init();
 	sp_series_init();
 	sp_worker_counts_init();
 	sp_registry_init();
 	sp_key_identity_init();
 	sp_audit_init();
 	sp_audit_ring_init();
-	sp_counted_init();
+	sp_tracked_init();
 	sp_model_cache_init();
 	sp_call_count_init();
 	sp_worker_init();

@@ -35,7 +35,7 @@ CREATE TRIGGER refuse_removal BEFORE DELETE ON smartpouch.audit_event
 SELECT smartpouch.repair_triggers();
 
 CREATE FUNCTION smartpouch.expire_audit(older_than interval DEFAULT '1 year', dry_run boolean DEFAULT true)
-	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
 	AS 'MODULE_PATHNAME', 'smartpouch_expire_audit';
 COMMENT ON FUNCTION smartpouch.expire_audit(interval, boolean) IS
 	'remove old events of API keys; returns how many';

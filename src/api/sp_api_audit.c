@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "api/sp_arguments.h"
 #include "auth/sp_audit.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_expire_audit);
@@ -22,9 +23,11 @@ Datum
 smartpouch_expire_audit(PG_FUNCTION_ARGS)
 {
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
-	TimestampTz before = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(now),
-																 PG_GETARG_DATUM(0)));
+	TimestampTz before;
 
+	sp_require_arguments(fcinfo);
+	before = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(now),
+													 PG_GETARG_DATUM(0)));
 	if (before > now - SP_AUDIT_KEPT_DAYS * USECS_PER_DAY)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -78,6 +78,11 @@ static const SpHealthCheck checks[] = {
 	{"jobs:scheduled", "jobs", sp_check_sql, "smartpouch._check_jobs"},
 	{"models:owners", "models without an owner", sp_check_owners, NULL},
 	{"keys:adoption", "keys that wait", sp_check_keys, NULL},
+	{"keys:tracked", "keys and owners", sp_check_tracked_keys, NULL},
+	{"log:parameters", "settings", sp_check_log_parameters, NULL},
+	{"log:statements", "settings", sp_check_log_statements, NULL},
+	{"audit:lost", "refusals", sp_check_audit, NULL},
+	{"worker:round", "s", sp_check_worker, NULL},
 	{"models:ready", "deployed versions", sp_check_models, NULL},
 	{"models:golden", "golden rows", check_golden, NULL}
 };

@@ -57,7 +57,6 @@ Datum
 smartpouch_drop_owner_limit(PG_FUNCTION_ARGS)
 {
 	sp_require_arguments(fcinfo);
-
 	sp_limit_set_owner(text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
 	PG_RETURN_VOID();
 }

@@ -115,19 +115,19 @@ write_log(const SpAuditEntry *entry)
 static void
 count(const SpRefusal *refusal)
 {
-	SpCountedId id;
+	SpTrackedId id;
 	LWLock	   *lock;
-	SpLimitCount  *counted;
+	SpTracked  *tracked;
 
-	if (!refusal->key_exists || !sp_counted_available() || !sp_counted_id(&id, SP_COUNTED_KEY, refusal->key_id))
+	if (!refusal->key_exists || !sp_tracked_available() || !sp_tracked_id(&id, SP_TRACKED_KEY, refusal->key_id))
 		return;
-	counted = sp_counted_lock(&id, true, &lock);
-	if (counted == NULL)
+	tracked = sp_tracked_lock(&id, true, &lock);
+	if (tracked == NULL)
 	{
-		sp_counted_missed();
+		sp_tracked_missed();
 		return;
 	}
-	pg_atomic_fetch_add_u32(&counted->refused[refusal->reason], 1);
+	pg_atomic_fetch_add_u32(&tracked->refused[refusal->reason], 1);
 	LWLockRelease(lock);
 }
 

@@ -21,7 +21,7 @@
 /* One entry that a call takes from. */
 typedef struct Take
 {
-	SpCountedId id;
+	SpTrackedId id;
 	SpLimitRule rule;
 	bool		counts;			/* the call itself, for the key that was used */
 } Take;
@@ -37,7 +37,7 @@ typedef struct Moment
 bool
 sp_limit_available(void)
 {
-	return sp_counted_available();
+	return sp_tracked_available();
 }
 
 void
@@ -99,30 +99,30 @@ gcra_of(const SpLimitRule *rule)
 }
 
 /* The entry, locked, with the month's quota known if there is one; NULL for lack of room. */
-static SpLimitCount *
+static SpTracked *
 lock_entry(const Take *take, uint32 month, LWLock **lock)
 {
-	SpLimitCount  *counted = sp_counted_lock(&take->id, true, lock);
+	SpTracked  *tracked = sp_tracked_lock(&take->id, true, lock);
 	uint64		unknown = 0;
 	int64		used;
 
-	if (counted == NULL || take->rule.quota == 0 || pg_atomic_read_u64(&counted->quota) != 0)
-		return counted;
+	if (tracked == NULL || take->rule.quota == 0 || pg_atomic_read_u64(&tracked->quota) != 0)
+		return tracked;
 	LWLockRelease(*lock);
 	used = sp_limit_used(take->id.kind, take->id.name, month);
-	counted = sp_counted_lock(&take->id, true, lock);
-	if (counted != NULL)
-		(void) pg_atomic_compare_exchange_u64(&counted->quota, &unknown,
+	tracked = sp_tracked_lock(&take->id, true, lock);
+	if (tracked != NULL)
+		(void) pg_atomic_compare_exchange_u64(&tracked->quota, &unknown,
 											  sp_quota_word(month, Min((uint64) used, SP_QUOTA_MOST)));
-	return counted;
+	return tracked;
 }
 
 /* 0, or the time to wait in ns. */
 static uint64
-take_rate(SpLimitCount *counted, const SpLimitRule *rule, uint64 clock)
+take_rate(SpTracked *tracked, const SpLimitRule *rule, uint64 clock)
 {
 	SpGcra		limit = gcra_of(rule);
-	uint64		arrival = pg_atomic_read_u64(&counted->arrival);
+	uint64		arrival = pg_atomic_read_u64(&tracked->arrival);
 	uint64		next;
 
 	do
@@ -131,14 +131,14 @@ take_rate(SpLimitCount *counted, const SpLimitRule *rule, uint64 clock)
 
 		if (wait > 0)
 			return wait;
-	} while (!pg_atomic_compare_exchange_u64(&counted->arrival, &arrival, next));
+	} while (!pg_atomic_compare_exchange_u64(&tracked->arrival, &arrival, next));
 	return 0;
 }
 
 static bool
-take_quota(SpLimitCount *counted, const SpLimitRule *rule, uint32 month)
+take_quota(SpTracked *tracked, const SpLimitRule *rule, uint32 month)
 {
-	uint64		word = pg_atomic_read_u64(&counted->quota);
+	uint64		word = pg_atomic_read_u64(&tracked->quota);
 	uint64		next;
 
 	do
@@ -146,56 +146,56 @@ take_quota(SpLimitCount *counted, const SpLimitRule *rule, uint32 month)
 		next = sp_quota_take(word, month, (uint64) rule->quota);
 		if (next == 0)
 			return false;
-	} while (!pg_atomic_compare_exchange_u64(&counted->quota, &word, next));
+	} while (!pg_atomic_compare_exchange_u64(&tracked->quota, &word, next));
 	return true;
 }
 
 static void
-give_back_rate(SpLimitCount *counted, const SpLimitRule *rule)
+give_back_rate(SpTracked *tracked, const SpLimitRule *rule)
 {
-	pg_atomic_fetch_sub_u64(&counted->arrival, gcra_of(rule).interval);
+	pg_atomic_fetch_sub_u64(&tracked->arrival, gcra_of(rule).interval);
 }
 
 static void
-give_back_quota(SpLimitCount *counted, uint32 month)
+give_back_quota(SpTracked *tracked, uint32 month)
 {
-	uint64		word = pg_atomic_read_u64(&counted->quota);
+	uint64		word = pg_atomic_read_u64(&tracked->quota);
 
 	while (sp_quota_month(word) == month && sp_quota_used(word) > 0 &&
-		   !pg_atomic_compare_exchange_u64(&counted->quota, &word, word - 1));
+		   !pg_atomic_compare_exchange_u64(&tracked->quota, &word, word - 1));
 }
 
 static void
 take_one(const Take *take, const Moment *moment, SpLimitVerdict *verdict)
 {
 	LWLock	   *lock;
-	SpLimitCount  *counted = lock_entry(take, moment->month, &lock);
+	SpTracked  *tracked = lock_entry(take, moment->month, &lock);
 	uint64		wait;
 
-	if (counted == NULL)
+	if (tracked == NULL)
 	{
-		sp_counted_missed();
+		sp_tracked_missed();
 		if (has_limit(&take->rule))
 			*verdict = (SpLimitVerdict) {.outcome = SP_LIMIT_NO_ROOM, .wait_ms = NO_ROOM_WAIT_MS};
 		return;
 	}
-	if (take->rule.rate > 0 && (wait = take_rate(counted, &take->rule, moment->clock)) > 0)
+	if (take->rule.rate > 0 && (wait = take_rate(tracked, &take->rule, moment->clock)) > 0)
 		*verdict = (SpLimitVerdict) {.outcome = SP_LIMIT_RATE, .wait_ms = (int64) ((wait + 999999) / 1000000)};
-	else if (take->rule.quota > 0 && !take_quota(counted, &take->rule, moment->month))
+	else if (take->rule.quota > 0 && !take_quota(tracked, &take->rule, moment->month))
 	{
 		if (take->rule.rate > 0)
-			give_back_rate(counted, &take->rule);
+			give_back_rate(tracked, &take->rule);
 		*verdict = (SpLimitVerdict) {
 			.outcome = SP_LIMIT_QUOTA, .wait_ms = (moment->month_end - moment->now) / 1000 + 1
 		};
 	}
 	else
 	{
-		pg_atomic_write_u64(&counted->last_call, (uint64) moment->now);
+		pg_atomic_write_u64(&tracked->last_call, (uint64) moment->now);
 		if (take->counts)
-			pg_atomic_fetch_add_u64(&counted->calls, 1);
+			pg_atomic_fetch_add_u64(&tracked->calls, 1);
 	}
-	verdict->of_owner = verdict->outcome != SP_LIMIT_OK && take->id.kind == SP_COUNTED_OWNER;
+	verdict->of_owner = verdict->outcome != SP_LIMIT_OK && take->id.kind == SP_TRACKED_OWNER;
 	LWLockRelease(lock);
 }
 
@@ -203,16 +203,16 @@ static void
 give_back(const Take *take, const Moment *moment)
 {
 	LWLock	   *lock;
-	SpLimitCount  *counted = sp_counted_lock(&take->id, false, &lock);
+	SpTracked  *tracked = sp_tracked_lock(&take->id, false, &lock);
 
-	if (counted == NULL)
+	if (tracked == NULL)
 		return;
 	if (take->rule.rate > 0)
-		give_back_rate(counted, &take->rule);
+		give_back_rate(tracked, &take->rule);
 	if (take->rule.quota > 0)
-		give_back_quota(counted, moment->month);
+		give_back_quota(tracked, moment->month);
 	if (take->counts)
-		pg_atomic_fetch_sub_u64(&counted->calls, 1);
+		pg_atomic_fetch_sub_u64(&tracked->calls, 1);
 	LWLockRelease(lock);
 }
 
@@ -221,8 +221,8 @@ add_take(Take *takes, int *count, char kind, const char *name, const SpLimitRule
 {
 	Take	   *take = &takes[(*count)++];
 
-	if (!sp_counted_id(&take->id, kind, name))
-		elog(ERROR, "name of a limit has more than %d bytes", SP_COUNTED_NAME - 1);
+	if (!sp_tracked_id(&take->id, kind, name))
+		elog(ERROR, "name of a limit has more than %d bytes", SP_TRACKED_NAME - 1);
 	take->rule = has_limit(rule) ? *rule : (SpLimitRule) {0};
 	take->counts = counts;
 }
@@ -245,11 +245,11 @@ sp_limit_take(const char *key_id, const char *chain, const SpLimitRule *rule, co
 	moment.clock = sp_limit_clock();
 	moment.now = GetCurrentTimestamp();
 	moment.month = sp_limit_month(moment.now, &moment.month_end);
-	add_take(takes, &count, SP_COUNTED_KEY, key_id, strcmp(chain, key_id) == 0 ? rule : NULL, true);
+	add_take(takes, &count, SP_TRACKED_KEY, key_id, strcmp(chain, key_id) == 0 ? rule : NULL, true);
 	if (strcmp(chain, key_id) != 0 && has_limit(rule))
-		add_take(takes, &count, SP_COUNTED_KEY, chain, rule, false);
+		add_take(takes, &count, SP_TRACKED_KEY, chain, rule, false);
 	if (has_limit(&owner_rule))
-		add_take(takes, &count, SP_COUNTED_OWNER, owner, &owner_rule, false);
+		add_take(takes, &count, SP_TRACKED_OWNER, owner, &owner_rule, false);
 	for (int i = 0; i < count; i++)
 	{
 		take_one(&takes[i], &moment, &verdict);

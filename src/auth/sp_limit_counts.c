@@ -26,9 +26,9 @@
 typedef struct Control
 {
 	int			tranche;
-	pg_atomic_uint64 missed;
+	pg_atomic_uint64 missed_at; /* TimestampTz */
 	pg_atomic_uint64 room_made; /* on sp_limit_clock */
-	LWLockPadded locks[SP_COUNTED_PARTITIONS];
+	LWLockPadded locks[SP_TRACKED_PARTITIONS];
 } Control;
 
 static HTAB *table = NULL;
@@ -36,7 +36,7 @@ static HTAB *table = NULL;
 static uint32
 hash_id(const void *key, Size size)
 {
-	const SpCountedId *id = key;
+	const SpTrackedId *id = key;
 
 	(void) size;
 	return hash_combine(hash_bytes((const unsigned char *) id->name, (int) strlen(id->name)),
@@ -46,8 +46,8 @@ hash_id(const void *key, Size size)
 static int
 compare_ids(const void *key, const void *other, Size size)
 {
-	const SpCountedId *a = key;
-	const SpCountedId *b = other;
+	const SpTrackedId *a = key;
+	const SpTrackedId *b = other;
 
 	(void) size;
 	return a->database != b->database || a->kind != b->kind || strcmp(a->name, b->name) != 0;
@@ -56,8 +56,8 @@ compare_ids(const void *key, const void *other, Size size)
 static void *
 copy_id(void *target, const void *key, Size size)
 {
-	const SpCountedId *id = key;
-	SpCountedId *copy = target;
+	const SpTrackedId *id = key;
+	SpTrackedId *copy = target;
 
 	(void) size;
 	copy->database = id->database;
@@ -78,9 +78,9 @@ init_control(void *block)
 	Control    *control = block;
 
 	control->tranche = LWLockNewTrancheId();
-	pg_atomic_init_u64(&control->missed, 0);
+	pg_atomic_init_u64(&control->missed_at, 0);
 	pg_atomic_init_u64(&control->room_made, 0);
-	for (int i = 0; i < SP_COUNTED_PARTITIONS; i++)
+	for (int i = 0; i < SP_TRACKED_PARTITIONS; i++)
 		LWLockInitialize(&control->locks[i].lock, control->tranche);
 }
 
@@ -97,14 +97,14 @@ control(void)
 static Size
 size_of_table(void)
 {
-	return hash_estimate_size(sp_max_tracked_keys, sizeof(SpLimitCount));
+	return hash_estimate_size(sp_max_tracked_keys, sizeof(SpTracked));
 }
 
 static void
 start_table(void)
 {
 	HASHCTL		info = {
-		.num_partitions = SP_COUNTED_PARTITIONS, .keysize = sizeof(SpCountedId), .entrysize = sizeof(SpLimitCount),
+		.num_partitions = SP_TRACKED_PARTITIONS, .keysize = sizeof(SpTrackedId), .entrysize = sizeof(SpTracked),
 		.hash = hash_id, .match = compare_ids, .keycopy = copy_id
 	};
 
@@ -119,20 +119,20 @@ static SpSharedArea table_area = {
 
 /* The last that is asked for is made first. */
 void
-sp_counted_init(void)
+sp_tracked_init(void)
 {
 	sp_shared_area_request(&table_area);
 	sp_shared_area_request(&control_area);
 }
 
 bool
-sp_counted_available(void)
+sp_tracked_available(void)
 {
 	return control() != NULL;
 }
 
 bool
-sp_counted_id(SpCountedId *id, char kind, const char *name)
+sp_tracked_id(SpTrackedId *id, char kind, const char *name)
 {
 	id->database = MyDatabaseId;
 	id->kind = kind;
@@ -142,40 +142,40 @@ sp_counted_id(SpCountedId *id, char kind, const char *name)
 static LWLock *
 partition(uint32 hash)
 {
-	return &control()->locks[hash % SP_COUNTED_PARTITIONS].lock;
+	return &control()->locks[hash % SP_TRACKED_PARTITIONS].lock;
 }
 
 static void
 lock_all(LWLockMode mode)
 {
-	for (int i = 0; i < SP_COUNTED_PARTITIONS; i++)
+	for (int i = 0; i < SP_TRACKED_PARTITIONS; i++)
 		LWLockAcquire(&control()->locks[i].lock, mode);
 }
 
 static void
 unlock_all(void)
 {
-	for (int i = SP_COUNTED_PARTITIONS; i-- > 0;)
+	for (int i = SP_TRACKED_PARTITIONS; i-- > 0;)
 		LWLockRelease(&control()->locks[i].lock);
 }
 
 static bool
-is_written(SpLimitCount *counted)
+is_written(SpTracked *tracked)
 {
-	if (pg_atomic_read_u64(&counted->quota) != counted->written_quota ||
-		pg_atomic_read_u64(&counted->calls) != counted->written_calls)
+	if (pg_atomic_read_u64(&tracked->quota) != tracked->written_quota ||
+		pg_atomic_read_u64(&tracked->calls) != tracked->written_calls)
 		return false;
 	for (int i = 0; i < SP_N_REFUSALS; i++)
-		if (pg_atomic_read_u32(&counted->refused[i]) != counted->written_refused[i])
+		if (pg_atomic_read_u32(&tracked->refused[i]) != tracked->written_refused[i])
 			return false;
 	return true;
 }
 
 static bool
-is_idle(SpLimitCount *counted, TimestampTz now, uint64 clock)
+is_idle(SpTracked *tracked, TimestampTz now, uint64 clock)
 {
-	return (TimestampTz) pg_atomic_read_u64(&counted->last_call) + IDLE_US < now &&
-		pg_atomic_read_u64(&counted->arrival) <= clock;
+	return (TimestampTz) pg_atomic_read_u64(&tracked->last_call) + IDLE_US < now &&
+		pg_atomic_read_u64(&tracked->arrival) <= clock;
 }
 
 /* Some, if any may go and that was not tried a moment ago. */
@@ -185,85 +185,85 @@ make_room(void)
 	TimestampTz now = GetCurrentTimestamp();
 	uint64		clock = sp_limit_clock();
 	HASH_SEQ_STATUS status;
-	SpLimitCount  *counted;
+	SpTracked  *tracked;
 
 	if (clock - pg_atomic_read_u64(&control()->room_made) < ROOM_PAUSE_NS)
 		return;
 	pg_atomic_write_u64(&control()->room_made, clock);
 	lock_all(LW_EXCLUSIVE);
 	hash_seq_init(&status, table);
-	while ((counted = hash_seq_search(&status)) != NULL)
-		if (is_written(counted) && is_idle(counted, now, clock))
-			hash_search(table, &counted->id, HASH_REMOVE, NULL);
+	while ((tracked = hash_seq_search(&status)) != NULL)
+		if (is_written(tracked) && is_idle(tracked, now, clock))
+			hash_search(table, &tracked->id, HASH_REMOVE, NULL);
 	unlock_all();
 }
 
 static void
-enter(const SpCountedId *id, uint32 hash)
+enter(const SpTrackedId *id, uint32 hash)
 {
 	LWLock	   *lock = partition(hash);
 	bool		found;
-	SpLimitCount  *counted;
+	SpTracked  *tracked;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	counted = hash_search_with_hash_value(table, id, hash, HASH_ENTER_NULL, &found);
-	if (counted != NULL && !found)
+	tracked = hash_search_with_hash_value(table, id, hash, HASH_ENTER_NULL, &found);
+	if (tracked != NULL && !found)
 	{
-		pg_atomic_init_u64(&counted->arrival, 0);
-		pg_atomic_init_u64(&counted->quota, 0);
-		pg_atomic_init_u64(&counted->calls, 0);
-		pg_atomic_init_u64(&counted->last_call, (uint64) GetCurrentTimestamp());
+		pg_atomic_init_u64(&tracked->arrival, 0);
+		pg_atomic_init_u64(&tracked->quota, 0);
+		pg_atomic_init_u64(&tracked->calls, 0);
+		pg_atomic_init_u64(&tracked->last_call, (uint64) GetCurrentTimestamp());
 		for (int i = 0; i < SP_N_REFUSALS; i++)
-			pg_atomic_init_u32(&counted->refused[i], 0);
-		counted->written_quota = 0;
-		counted->written_calls = 0;
-		memset(counted->written_refused, 0, sizeof(counted->written_refused));
+			pg_atomic_init_u32(&tracked->refused[i], 0);
+		tracked->written_quota = 0;
+		tracked->written_calls = 0;
+		memset(tracked->written_refused, 0, sizeof(tracked->written_refused));
 	}
 	LWLockRelease(lock);
 }
 
-static SpLimitCount *
-find(const SpCountedId *id, uint32 hash, LWLock **lock)
+static SpTracked *
+find(const SpTrackedId *id, uint32 hash, LWLock **lock)
 {
-	SpLimitCount  *counted;
+	SpTracked  *tracked;
 
 	*lock = partition(hash);
 	LWLockAcquire(*lock, LW_SHARED);
-	counted = hash_search_with_hash_value(table, id, hash, HASH_FIND, NULL);
-	if (counted == NULL)
+	tracked = hash_search_with_hash_value(table, id, hash, HASH_FIND, NULL);
+	if (tracked == NULL)
 		LWLockRelease(*lock);
-	return counted;
+	return tracked;
 }
 
-SpLimitCount *
-sp_counted_lock(const SpCountedId *id, bool make, LWLock **lock)
+SpTracked *
+sp_tracked_lock(const SpTrackedId *id, bool make, LWLock **lock)
 {
 	uint32		hash = get_hash_value(table, id);
-	SpLimitCount  *counted = find(id, hash, lock);
+	SpTracked  *tracked = find(id, hash, lock);
 
-	if (counted != NULL || !make)
-		return counted;
+	if (tracked != NULL || !make)
+		return tracked;
 	enter(id, hash);
-	counted = find(id, hash, lock);
-	if (counted != NULL)
-		return counted;
+	tracked = find(id, hash, lock);
+	if (tracked != NULL)
+		return tracked;
 	make_room();
 	enter(id, hash);
 	return find(id, hash, lock);
 }
 
 void
-sp_counted_missed(void)
+sp_tracked_missed(void)
 {
-	pg_atomic_fetch_add_u64(&control()->missed, 1);
+	pg_atomic_write_u64(&control()->missed_at, (uint64) GetCurrentTimestamp());
 }
 
 void
-sp_counted_facts(int64 *entries, int64 *most, uint64 *missed)
+sp_tracked_facts(int64 *entries, int64 *most, TimestampTz *missed_at)
 {
 	*entries = hash_get_num_entries(table);
 	*most = sp_max_tracked_keys;
-	*missed = pg_atomic_read_u64(&control()->missed);
+	*missed_at = (TimestampTz) pg_atomic_read_u64(&control()->missed_at);
 }
 
 static bool
@@ -276,69 +276,69 @@ has(const Oid *databases, int count, Oid database)
 }
 
 int
-sp_counted_databases(Oid *databases, int room)
+sp_tracked_databases(Oid *databases, int room)
 {
 	HASH_SEQ_STATUS status;
-	SpLimitCount  *counted;
+	SpTracked  *tracked;
 	int			count = 0;
 
 	lock_all(LW_SHARED);
 	hash_seq_init(&status, table);
-	while ((counted = hash_seq_search(&status)) != NULL)
-		if (count < room && !is_written(counted) && !has(databases, count, counted->id.database))
-			databases[count++] = counted->id.database;
+	while ((tracked = hash_seq_search(&status)) != NULL)
+		if (count < room && !is_written(tracked) && !has(databases, count, tracked->id.database))
+			databases[count++] = tracked->id.database;
 	unlock_all();
 	return count;
 }
 
 /* Memory first: nothing may raise under the locks. */
-SpLimitCount *
-sp_counted_unwritten(int *count)
+SpTracked *
+sp_tracked_unwritten(int *count)
 {
-	SpLimitCount  *rows = palloc_extended(mul_size(sp_max_tracked_keys, sizeof(SpLimitCount)), MCXT_ALLOC_HUGE);
+	SpTracked  *rows = palloc_extended(mul_size(sp_max_tracked_keys, sizeof(SpTracked)), MCXT_ALLOC_HUGE);
 	HASH_SEQ_STATUS status;
-	SpLimitCount  *counted;
+	SpTracked  *tracked;
 
 	*count = 0;
 	lock_all(LW_SHARED);
 	hash_seq_init(&status, table);
-	while ((counted = hash_seq_search(&status)) != NULL)
-		if (counted->id.database == MyDatabaseId && !is_written(counted) && *count < sp_max_tracked_keys)
-			memcpy(&rows[(*count)++], counted, sizeof(SpLimitCount));
+	while ((tracked = hash_seq_search(&status)) != NULL)
+		if (tracked->id.database == MyDatabaseId && !is_written(tracked) && *count < sp_max_tracked_keys)
+			memcpy(&rows[(*count)++], tracked, sizeof(SpTracked));
 	unlock_all();
 	return rows;
 }
 
 void
-sp_counted_written(const SpLimitCount *rows, int count)
+sp_tracked_written(const SpTracked *rows, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
 		/* the copy's atomic words are plain numbers */
-		SpLimitCount	row = rows[i];
+		SpTracked	row = rows[i];
 		LWLock	   *lock;
-		SpLimitCount  *counted = sp_counted_lock(&row.id, false, &lock);
+		SpTracked  *tracked = sp_tracked_lock(&row.id, false, &lock);
 
-		if (counted == NULL)
+		if (tracked == NULL)
 			continue;
-		counted->written_quota = pg_atomic_read_u64(&row.quota);
-		counted->written_calls = pg_atomic_read_u64(&row.calls);
+		tracked->written_quota = pg_atomic_read_u64(&row.quota);
+		tracked->written_calls = pg_atomic_read_u64(&row.calls);
 		for (int r = 0; r < SP_N_REFUSALS; r++)
-			counted->written_refused[r] = pg_atomic_read_u32(&row.refused[r]);
+			tracked->written_refused[r] = pg_atomic_read_u32(&row.refused[r]);
 		LWLockRelease(lock);
 	}
 }
 
 void
-sp_counted_discard(Oid database)
+sp_tracked_discard(Oid database)
 {
 	HASH_SEQ_STATUS status;
-	SpLimitCount  *counted;
+	SpTracked  *tracked;
 
 	lock_all(LW_EXCLUSIVE);
 	hash_seq_init(&status, table);
-	while ((counted = hash_seq_search(&status)) != NULL)
-		if (counted->id.database == database)
-			hash_search(table, &counted->id, HASH_REMOVE, NULL);
+	while ((tracked = hash_seq_search(&status)) != NULL)
+		if (tracked->id.database == database)
+			hash_search(table, &tracked->id, HASH_REMOVE, NULL);
 	unlock_all();
 }

@@ -31,7 +31,7 @@ enum
 };
 
 /* What sp_limit_write has written, until the commit. */
-static SpLimitCount *written = NULL;
+static SpTracked *written = NULL;
 static int	n_written;
 
 static DateADT
@@ -61,7 +61,7 @@ sp_limit_used(char kind, const char *name, uint32 month)
 }
 
 static void
-add_count(const SpLimitCount *row, const char *what, uint64 calls, TimestampTz last)
+add_count(const SpTracked *row, const char *what, uint64 calls, TimestampTz last)
 {
 	Oid			types[] = {TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID};
 	Datum		values[] = {
@@ -78,22 +78,22 @@ add_count(const SpLimitCount *row, const char *what, uint64 calls, TimestampTz l
 
 /* The table has more of the month than memory had. */
 static void
-raise_quota(const SpCountedId *id, uint32 month, uint64 more)
+raise_quota(const SpTrackedId *id, uint32 month, uint64 more)
 {
 	LWLock	   *lock;
-	SpLimitCount  *counted = sp_counted_lock(id, false, &lock);
+	SpTracked  *tracked = sp_tracked_lock(id, false, &lock);
 	uint64		word;
 
-	if (counted == NULL)
+	if (tracked == NULL)
 		return;
-	word = pg_atomic_read_u64(&counted->quota);
+	word = pg_atomic_read_u64(&tracked->quota);
 	while (sp_quota_month(word) == month &&
-		   !pg_atomic_compare_exchange_u64(&counted->quota, &word, word + more));
+		   !pg_atomic_compare_exchange_u64(&tracked->quota, &word, word + more));
 	LWLockRelease(lock);
 }
 
 static void
-set_quota(SpLimitCount *row, uint64 word)
+set_quota(SpTracked *row, uint64 word)
 {
 	Oid			types[] = {CHAROID, TEXTOID, DATEOID, INT8OID};
 	Datum		values[] = {
@@ -111,7 +111,7 @@ set_quota(SpLimitCount *row, uint64 word)
 }
 
 static void
-write_row(SpLimitCount *row)
+write_row(SpTracked *row)
 {
 	TimestampTz last = (TimestampTz) pg_atomic_read_u64(&row->last_call);
 	uint64		word = pg_atomic_read_u64(&row->quota);
@@ -132,7 +132,7 @@ sp_limit_write(const SpWrite *write)
 	(void) write;
 	if (written != NULL)
 		pfree(written);			/* that transaction failed */
-	written = sp_counted_unwritten(&n_written);
+	written = sp_tracked_unwritten(&n_written);
 	MemoryContextSwitchTo(old);
 	for (int i = 0; i < n_written; i++)
 	{
@@ -144,7 +144,7 @@ sp_limit_write(const SpWrite *write)
 void
 sp_limit_written(void)
 {
-	sp_counted_written(written, n_written);
+	sp_tracked_written(written, n_written);
 	pfree(written);
 	written = NULL;
 }

@@ -29,7 +29,7 @@ enum
 
 typedef struct Remembered
 {
-	char		owner[SP_COUNTED_NAME];
+	char		owner[SP_TRACKED_NAME];
 	SpLimitRule rule;
 } Remembered;
 
@@ -40,7 +40,7 @@ static void
 forget(void)
 {
 	HASHCTL		info = {
-		.keysize = SP_COUNTED_NAME, .entrysize = sizeof(Remembered), .hcxt = TopMemoryContext
+		.keysize = SP_TRACKED_NAME, .entrysize = sizeof(Remembered), .hcxt = TopMemoryContext
 	};
 
 	if (remembered != NULL)
@@ -90,7 +90,7 @@ sp_limit_of_owner(const char *owner)
 	SpLimitRule rule;
 	uint64		before = sp_registry_generation;
 
-	if (strlen(owner) >= SP_COUNTED_NAME)
+	if (strlen(owner) >= SP_TRACKED_NAME)
 		return (SpLimitRule) {0};	/* the table has none so long */
 	if (remembered != NULL && generation == before &&
 		(entry = hash_search(remembered, owner, HASH_FIND, NULL)) != NULL)

@@ -69,6 +69,13 @@ extern void sp_check_sql(SpCheck *check);
 /* ---- sp_health_keys.c ---- */
 extern void sp_check_keys(SpCheck *check);
 
+/* ---- sp_health_log.c ---- */
+extern void sp_check_audit(SpCheck *check);
+extern void sp_check_log_parameters(SpCheck *check);
+extern void sp_check_log_statements(SpCheck *check);
+extern void sp_check_tracked_keys(SpCheck *check);
+extern void sp_check_worker(SpCheck *check);
+
 /* ---- sp_health_models.c ---- */
 extern void sp_check_models(SpCheck *check);
 extern void sp_check_owners(SpCheck *check);

@@ -41,7 +41,7 @@
 
 static const SpWorkerTask tasks[] = {
 	{"refusals", sp_audit_ring_databases, sp_audit_write, sp_audit_written, sp_audit_ring_discard},
-	{"counts", sp_counted_databases, sp_limit_write, sp_limit_written, sp_counted_discard}
+	{"counts", sp_tracked_databases, sp_limit_write, sp_limit_written, sp_tracked_discard}
 };
 
 /* Words that one process writes. */
