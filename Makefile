@@ -329,6 +329,8 @@ INSTALL_SQL = \
 	sql/install/50_operation.sql \
 	sql/install/52_backups.sql \
 	sql/install/55_cache.sql \
+	sql/install/58_report.sql \
+	sql/install/59_report_html.sql \
 	sql/install/60_replicas.sql \
 	sql/install/70_permissions.sql \
 	sql/install/80_views.sql \

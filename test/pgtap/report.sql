@@ -1,0 +1,68 @@
+-- Reports: what they show, and to whom.
+\set ON_ERROR_STOP 1
+\set QUIET 1
+BEGIN;
+SELECT plan(43);
+\i tiny.inc
+SET timezone = 'UTC';
+SET smartpouch.health_timeout = '1min';
+
+-- without anything
+SELECT alike(smartpouch.report(), '%The rollups hold nothing of this period%schedule_jobs()%', 'an empty report says why');
+SELECT alike(smartpouch.report_html(), '<!doctype html>%</html>_', 'an empty page is a page');
+SELECT unalike(smartpouch.report_html(), '%<h2>Models%', 'without empty sections');
+SELECT throws_ok(format('SELECT smartpouch.report(%L)', p), '22023', 'the period of a report must be between a minute and 100 years', 'period ' || coalesce(p, 'NULL'))
+FROM unnest(ARRAY['1 second', '-1 day', '101 years', NULL]) p;
+
+-- the time axis: the finest level that is kept, in at most 60 steps of whole buckets
+SELECT is((s.level, s.width, s.steps)::text, a.expected, 'axis of ' || a.period)
+FROM (VALUES ('1 minute', '(minute,00:01:00,1)'), ('1 hour', '(minute,00:01:00,60)'), ('61 minutes', '(minute,00:02:00,31)'),
+	('24 hours', '(minute,00:24:00,60)'), ('48 hours', '(minute,00:48:00,60)'), ('7 days', '(hour,03:00:00,56)'),
+	('90 days', '(hour,36:00:00,60)'), ('365 days', '(day,168:00:00,53)')) a (period, expected), smartpouch._report_steps(a.period::interval) s;
+SELECT ok(ended > clock_timestamp() AND began = ended - steps * width, 'it ends with the running bucket') FROM smartpouch._report_steps('1 day');
+
+-- figures
+SELECT is(smartpouch._si(n), want, 'count ' || n)
+FROM (VALUES (0, '0'), (9999, '9999'), (10000, '10.0k'), (2500000, '2.5M'), (7e9, '7.0G')) v (n, want);
+SELECT is(smartpouch._seconds(n), want, 'latency ' || n)
+FROM (VALUES (1e-5, '10 us'), (0.0025, '2.5 ms'), (1, '1 s'), (2.5, '2.5 s'), ('Infinity', '> 10 s')) v (n, want);
+SELECT is(smartpouch._share(99999, 100000), '99.99 %', 'no failure is rounded away');
+SELECT is(smartpouch._share(1, 0), '-', 'a share of nothing');
+SELECT is(smartpouch._sparkline('{0,1,4,8}'), ' ' || chr(9601) || chr(9604) || chr(9608), 'a sparkline');
+SELECT is(smartpouch._sparkline('{0,0}'), '  ', 'of nothing');
+SELECT is(smartpouch._html('<a href="x">&''</a>'), '&lt;a href=&quot;x&quot;&gt;&amp;&#39;&lt;/a&gt;', 'text in a page');
+
+-- an hour with a model
+SELECT smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression' \gset
+SELECT smartpouch.promote('m', 1, 'production', 'a <b>note</b>') \gset
+SELECT smartpouch._rollup_partition('rollup_minute', now()), smartpouch._rollup_partition('rollup_minute', now() - interval '1 hour'),
+	smartpouch._rollup_partition('usage_hour', now()) \gset
+INSERT INTO smartpouch.rollup_minute
+SELECT date_trunc('minute', clock_timestamp()) - i * interval '1 minute', '11111111-1111-1111-1111-111111111111', 1, 'production', 'm<i>&', 100, 300, 5000, 0, ARRAY[i / 50, 0, 0, 0, 0]::bigint[],
+	'{90,8,0,2,0,0,0,0,0,0,0,0,0,0,0,0,0,0}', 1, CASE i WHEN 7 THEN 0 ELSE 1 END
+FROM generate_series(0, 59) i;
+INSERT INTO smartpouch.usage_hour
+SELECT date_trunc('hour', clock_timestamp()), 'api key', '<script>alert(1)</script>', id, name, 60, 180, 90, '{1,0,0,0,0}' FROM smartpouch.model;
+SELECT alike(smartpouch.report('1 hour'), '%6000 calls, 18.0k rows, 10 failed (0.16 \%); most in a step: 100%', 'traffic');
+SELECT matches(smartpouch.report('1 hour'), E'\n  m<i>&@production +6000 +0.16 % +10 us +25 us +100 us +98.33 % ', 'the model, its latencies and uptime');
+SELECT matches(smartpouch.report('1 hour'), E'\n  <= 10 us +5400 +' || repeat(chr(9608), 50) || E'\n  <= 25 us +480 +' || repeat(chr(9608), 4) || E' *\n', 'the latencies');
+SELECT matches(smartpouch.report('1 hour'), E'\n  api key <script>', 'who asked');
+SELECT matches(smartpouch.report('1 hour'), E'\n  [0-9: -]+ m promote 1 in production by ', 'what changed');
+SELECT unalike(smartpouch.report_html('1 hour'), '%<script%', 'nothing in a page runs');
+SELECT ok(smartpouch.report_html('1 hour') !~* '(src|href|url\(|@import|http)', 'or comes from outside');
+SELECT alike(smartpouch.report_html('1 hour'), '%m&lt;i&gt;&amp;%a &lt;b&gt;note&lt;/b&gt;%', 'and names are text');
+SELECT is((SELECT count(*) FROM regexp_matches(smartpouch.report_html($$1 hour$$), $$class="down"$$, $$g$$)), 1::bigint, 'one step of the hour was down');
+
+-- to whom
+CREATE ROLE sp_reader;
+SET ROLE sp_reader;
+SELECT throws_ok('SELECT smartpouch.report()', '42501', NULL, 'not to everybody');
+RESET ROLE;
+SELECT smartpouch.grant_access('sp_reader', 'monitor') \gset
+SET ROLE sp_reader;
+SELECT alike(smartpouch.report('1 hour'), '%6000 calls%', 'a monitor reads it');
+SELECT alike(smartpouch.report_html('1 hour'), '%6000%', 'and the page');
+RESET ROLE;
+
+SELECT * FROM finish();
+ROLLBACK;
