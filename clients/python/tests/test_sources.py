@@ -348,3 +348,10 @@ def test_control_flow_of_torch_is_refused_in_one_line() -> None:
     with pytest.raises(UnsupportedModel, match="cannot export this module") as caught:
         convert(Forked(), torch.ones(4, 3))
     assert "\n" not in caught.value.what
+
+
+def test_embeddings_by_trees_have_leaves() -> None:
+    X, _ = _iris()
+    from sklearn.ensemble import RandomTreesEmbedding
+
+    assert convert(RandomTreesEmbedding(n_estimators=3, max_depth=2, sparse_output=False).fit(X), X).data

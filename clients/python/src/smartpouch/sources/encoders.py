@@ -22,10 +22,8 @@ def one_hot(convert: Converter) -> Converter:
     def converted(scope: Any, operator: Any, container: Any) -> None:
         model = operator.raw_operator
         nodes = Nodes(scope, container)
-        found = [
-            _indicators(nodes, model, at, column, kind)
-            for at, (column, kind) in enumerate(columns_of(operator.inputs, nodes))
-        ]
+        columns = columns_of(operator.inputs, nodes, len(model.categories_))
+        found = [_indicators(nodes, model, at, column, kind) for at, (column, kind) in enumerate(columns)]
         nodes.add("Concat", found, 13, output=operator.outputs[0].full_name, axis=1)
 
     return converted
@@ -101,7 +99,7 @@ def ordinal(convert: Converter) -> Converter:
         nodes = Nodes(scope, container)
         found = [
             _codes(nodes, operator.raw_operator, at, column)
-            for at, (column, _) in enumerate(columns_of(operator.inputs, nodes))
+            for at, (column, _) in enumerate(columns_of(operator.inputs, nodes, len(operator.raw_operator.categories_)))
         ]
         nodes.add("Concat", found, 13, output=operator.outputs[0].full_name, axis=1)
 
@@ -137,7 +135,7 @@ def target(convert: Converter) -> Converter:
         model, nodes = operator.raw_operator, Nodes(scope, container)
         means = np.atleast_1d(model.target_mean_)[None, :]
         found = []
-        for at, (column, kind) in enumerate(columns_of(operator.inputs, nodes)):
+        for at, (column, kind) in enumerate(columns_of(operator.inputs, nodes, len(operator.raw_operator.categories_))):
             single = nodes.add("Cast", [_equal(nodes, model.categories_[at], column, kind, True)], 13, to=11)
             known = nodes.add("ReduceSum", [single, nodes.constant(np.array([1], dtype=np.int64))], 13)
             encodings = np.stack(model.encodings_[at * means.size : (at + 1) * means.size], axis=1)

@@ -56,11 +56,12 @@ class Nodes:
         return found
 
 
-def columns_of(inputs: Sequence[Any], nodes: Nodes) -> list[tuple[str, Any]]:
-    """Name and type of every column of a converter's inputs, which may be several columns each."""
+def columns_of(inputs: Sequence[Any], nodes: Nodes, total: int) -> list[tuple[str, Any]]:
+    """Name and type of every column of a converter's inputs, which may be several columns each, ``total`` in all."""
     found = []
     for each in inputs:
-        width = each.type.shape[1]
+        # The shape of an only input may be unknown.
+        width = total if len(inputs) == 1 else each.type.shape[1]
         if width == 1:
             found.append((each.full_name, each.type))
         else:

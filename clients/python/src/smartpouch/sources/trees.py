@@ -197,8 +197,8 @@ class _Directions:
 
     def __call__(self, attributes: dict[str, Any]) -> dict[str, Any]:
         trees = attributes["nodes_treeids"]
-        # An isolation forest has an operator for each tree.
-        first = self._seen
+        # An isolation forest has an operator for each tree, and a tree may have a second one for its leaves.
+        first = self._seen % len(self._left)
         self._seen += 1 + max(trees)
         ways = [
             int(mode != "LEAF" and self._left[first + tree][node])
