@@ -127,6 +127,18 @@ sp_refuse_length(const SpBinder *binder, int64 length)
 			 errhint("Pass them in this order, or pass a row or a jsonb object to bind them by name.")));
 }
 
+void
+sp_copy_floats(SpBinder *binder, const char *from, int n, uint32 row)
+{
+	float	   *target = binder->single + (Size) row * binder->n_features;
+	bool		finite = true;
+
+	memcpy(target, from, (Size) n * sizeof(float));
+	for (int i = 0; i < n; i++)
+		finite &= isfinite(target[i]) != 0;
+	binder->suspicious |= !finite;
+}
+
 const char *
 sp_bind_elements(SpBinder *binder, Oid element, const char *elements, const bits8 *nulls,
 				 int offset, int n, uint32 row, bool *has_missing)
@@ -137,17 +149,10 @@ sp_bind_elements(SpBinder *binder, Oid element, const char *elements, const bits
 
 	if (element == FLOAT4OID && nulls == NULL && binder->single != NULL)
 	{
-		/* the common case, as fast as it can be; elements need not be aligned */
-		float	   *target = binder->single + (Size) row * binder->n_features;
-		Size		size = (Size) n * sizeof(float);
-		bool		finite = true;
-
-		memcpy(target, elements, size);
-		for (int i = 0; i < n; i++)
-			finite &= isfinite(target[i]) != 0;
-		binder->suspicious |= !finite;
+		/* the common case, as fast as it can be */
+		sp_copy_floats(binder, elements, n, row);
 		*has_missing |= sp_finish_row(binder, row);
-		return elements + size;
+		return elements + (Size) n * sizeof(float);
 	}
 	get_typlenbyvalalign(element, &typlen, &typbyval, &typalign);
 	for (int i = 0; i < n; i++)

@@ -65,6 +65,7 @@ typedef struct SpBinder
 	bool	   *column_is_text; /* rows: likewise */
 	bool		has_offsets;	/* rows: every feature has a place in rows without NULLs */
 	int32	   *column_offsets; /* rows: this one, from the first column's */
+	bool		is_in_line;		/* rows: there float4 after float4, in the order of the features */
 	struct TypeCacheEntry *row_type;	/* rows of a named type: where the server keeps the identity */
 	Datum	   *values;
 	bool	   *nulls;

@@ -20,6 +20,9 @@ sp_refuse(SpBinder *binder)
 
 extern const char *sp_feature_name(const SpBinder *binder, uint32 feature);
 
+/* n features of a model of one float32 vector, from where they need not be aligned. */
+extern void sp_copy_floats(SpBinder *binder, const char *from, int n, uint32 row);
+
 /* Names for a message; features NULL means the first count features. */
 extern char *sp_feature_list(const SpBinder *binder, const uint32 *features, uint32 count);
 

@@ -205,11 +205,14 @@ plan_offsets(SpBinder *binder, TupleDesc desc)
 		offset += attribute->attlen;
 	}
 	binder->has_offsets = binder->single != NULL;
+	binder->is_in_line = binder->has_offsets;
 	for (uint32 feature = 0; feature < binder->n_features; feature++)
 	{
 		binder->has_offsets &= binder->columns[feature] <= n_fixed && !binder->column_is_text[feature];
 		if (binder->has_offsets)
 			binder->column_offsets[feature] = offsets[binder->columns[feature] - 1];
+		binder->is_in_line &= binder->has_offsets && binder->column_types[feature] == FLOAT4OID &&
+			binder->column_offsets[feature] == binder->column_offsets[0] + (int32) (feature * sizeof(float4));
 	}
 	pfree(offsets);
 }
@@ -291,6 +294,11 @@ read_in_place(SpBinder *binder, HeapTupleHeader header, uint32 row)
 	float	   *target = binder->single + (Size) row * binder->n_features;
 	bool		finite = true;
 
+	if (binder->is_in_line)
+	{
+		sp_copy_floats(binder, data + binder->column_offsets[0], (int) binder->n_features, row);
+		return;
+	}
 	for (uint32 feature = 0; feature < binder->n_features; feature++)
 	{
 		float		number = (float) number_at(binder->column_types[feature], data + binder->column_offsets[feature]);
