@@ -190,7 +190,8 @@ CACHE_OBJS = \
 	src/cache/sp_shared_cache.o \
 	src/cache/sp_shared_facts.o \
 	src/cache/sp_shared_fill.o \
-	src/cache/sp_shared_memory.o
+	src/cache/sp_shared_memory.o \
+	src/cache/sp_shared_sweep.o
 
 AUTH_OBJS = \
 	src/auth/sp_audit.o \

@@ -11,7 +11,7 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 
-#include "cache/sp_model_cache.h"
+#include "cache/sp_shared_sweep.h"
 #include "registry/sp_registry.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_registry_changed);
@@ -35,7 +35,7 @@ smartpouch_registry_changed(PG_FUNCTION_ARGS)
 	TriggerData *trigger = trigger_data(fcinfo);
 
 	CacheInvalidateRelcache(trigger->tg_relation);
-	sp_model_cache_registry_changed();
+	sp_shared_sweep_registry_changed();
 	return PointerGetDatum(NULL);
 }
 

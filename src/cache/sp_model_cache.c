@@ -6,18 +6,14 @@
 #include <math.h>
 
 #include "access/xact.h"
-#include "catalog/objectaccess.h"
-#include "catalog/pg_extension.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "cache/sp_model_cache.h"
+#include "cache/sp_shared_sweep.h"
 #include "ir/sp_pack.h"
 #include "server/sp_error.h"
 #include "server/sp_guc.h"
@@ -31,12 +27,6 @@ static HTAB *models = NULL;
 static Size total_size = 0;
 static uint64 use_counter = 0;
 static uint64 seen_changes = 0;
-static uint64 database_generation = 1;
-static uint64 swept_generation = 0;
-static uint64 swept_changes = 0;
-static bool registry_changed = false;	/* by the transaction, */
-static bool extension_dropped = false;	/* and this */
-static object_access_hook_type next_access_hook = NULL;
 
 static void
 make_table(void)
@@ -83,55 +73,17 @@ static void
 at_transaction_end(XactEvent event, void *argument)
 {
 	(void) argument;
-	/* other sessions see the change by now */
-	if (event == XACT_EVENT_COMMIT && registry_changed)
-		sp_shared_registry_changed();
-	if (event == XACT_EVENT_COMMIT && extension_dropped)
-		sp_shared_forget(MyDatabaseId);
-	registry_changed &= event == XACT_EVENT_PRE_COMMIT;
-	extension_dropped &= event == XACT_EVENT_PRE_COMMIT;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 		drop_evicted();
-}
-
-void
-sp_model_cache_registry_changed(void)
-{
-	(void) sp_shared_available();
-	registry_changed = true;
-}
-
-/* The tables of a dropped extension fire no triggers.  Should the drop be undone, images are loaded again. */
-static void
-object_accessed(ObjectAccessType access, Oid class, Oid object, int part, void *argument)
-{
-	if (next_access_hook)
-		next_access_hook(access, class, object, part, argument);
-	if (access == OAT_DROP && class == ExtensionRelationId && object == get_extension_oid("smartpouch", true))
-	{
-		(void) sp_shared_available();
-		extension_dropped = true;
-	}
-}
-
-/* Databases come and go without a change of our registry. */
-static void
-database_changed(Datum argument, int cache, uint32 hash)
-{
-	(void) argument;
-	(void) cache;
-	(void) hash;
-	database_generation++;
 }
 
 void
 sp_model_cache_init(void)
 {
 	sp_shared_init();
+	/* of callbacks the last one is called first: what the sweep evicts is let go of here */
 	RegisterXactCallback(at_transaction_end, NULL);
-	next_access_hook = object_access_hook;
-	object_access_hook = object_accessed;
-	CacheRegisterSyscacheCallback(DATABASEOID, database_changed, (Datum) 0);
+	sp_shared_sweep_init();
 }
 
 /* Drop unpinned models, least recently pinned first, until the rest fits. */
@@ -376,58 +328,6 @@ find(const uint8 *program)
 	return NULL;
 }
 
-/* Is there still a version in our registry that the image is of; for another database, is the database there? */
-static bool
-is_wanted(const SpSharedFacts *fact)
-{
-	SpFoundRows rows;
-
-	return fact->database == MyDatabaseId ?
-		sp_registry_find_program(fact->program, NULL, NULL, &rows) :
-		SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(fact->database));
-}
-
-/*
- * Versions may be gone since a registry changed, and databases.  The first
- * session that uses a model after a change looks, for all; what is pinned has
- * its turn with the next session.  Some changes have no committer that counts:
- * COMMIT PREPARED, DROP DATABASE, and all that a standby replays.  Those are
- * counted by a session that is told of a change and finds none counted; a new
- * session, which nobody tells, does not trust checks that are seconds old.
- */
-static void
-sweep(void)
-{
-	uint64		generation = sp_registry_generation + database_generation;
-	uint64		changes;
-	SpSharedFacts *facts;
-	int			count;
-
-	if (!sp_shared_available())
-		return;
-	if (unlikely(swept_generation != generation))
-	{
-		if (swept_generation != 0 && swept_changes == sp_shared_registry_changes())
-			sp_shared_registry_changed();
-		swept_generation = generation;
-	}
-	changes = sp_shared_registry_changes();
-	if (likely(swept_changes == changes))
-		return;
-	swept_changes = changes;
-	facts = sp_shared_facts(&count);
-	for (int i = 0; i < count; i++)
-	{
-		if (facts[i].is_checked)
-			continue;
-		if (is_wanted(&facts[i]))
-			sp_shared_set_checked(&facts[i], changes);
-		else
-			(void) sp_shared_evict(facts[i].database, facts[i].program);
-	}
-	pfree(facts);
-}
-
 static void
 count_pin(SpLoadedModel *model)
 {
@@ -444,7 +344,7 @@ sp_model_pin(const SpVersionRow *version, Snapshot snapshot)
 
 	if (models == NULL)
 		make_table();
-	sweep();
+	sp_shared_sweep();
 	drop_evicted();
 	model = find(version->program);
 	if (model != NULL)
@@ -459,7 +359,7 @@ sp_model_pin(const SpVersionRow *version, Snapshot snapshot)
 bool
 sp_model_pin_again(SpLoadedModel **model)
 {
-	sweep();
+	sp_shared_sweep();
 	drop_evicted();
 	if (*model == NULL || !is_usable(*model))
 		return false;

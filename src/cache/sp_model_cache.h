@@ -39,9 +39,6 @@ typedef struct SpLoadedModel
 /* Once per process, from _PG_init. */
 extern void sp_model_cache_init(void);
 
-/* The running transaction has changed the registry: its commit makes images in shared memory due for a check. */
-extern void sp_model_cache_registry_changed(void);
-
 /*
  * Load (or find) and pin.  Raises what sp_registry_blob raises, and XX001 when
  * the stored form is damaged.

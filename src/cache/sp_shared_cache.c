@@ -320,7 +320,7 @@ sp_shared_evict(Oid database, const uint8 *program)
 	return result;
 }
 
-/* What is pinned goes with the first look at all images after the pins; see sweep() in sp_model_cache.c. */
+/* What is pinned goes with the first look at all images after the pins; see sp_shared_sweep.h. */
 void
 sp_shared_forget(Oid database)
 {
