@@ -61,6 +61,8 @@ find_snapshot(FunctionCallInfo fcinfo, uint32 bit, SpSnapshotRow *row)
 		model.owner_oid = row->owner_oid;
 		strlcpy(model.owner_cluster, row->owner_cluster, sizeof(model.owner_cluster));
 	}
+	/* it may have another name by now, and its old one be another's */
+	strlcpy(row->model, model.name, sizeof(row->model));
 	sp_permission_require(&model, bit);
 }
 

@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(47);
+SELECT plan(49);
 \i tiny.inc
 SELECT smartpouch.import_model('sorted', artifact, labels => ARRAY['no', 'yes'], options =>
 	'{"golden": [{"features": [40, 60], "expected": {"label": "yes"}}], "on_missing": {"age": 33}}')
@@ -136,6 +136,13 @@ SELECT smartpouch.promote('copy', 1, 'staging') \gset
 SELECT smartpouch.promote('copy', 1, 'production') \gset
 SELECT results_eq($$ SELECT version, label FROM smartpouch.snapshots WHERE model = 'copy' $$,
 	$$ VALUES (1, 'promotion to production') $$, 'a promotion to production takes a snapshot');
+
+-- a model that was renamed gets its own back, not who has its name now
+SELECT id AS kept FROM smartpouch.snapshots WHERE model = 'copy' \gset
+SELECT smartpouch.rename_model('copy', 'moved') AS done, smartpouch.import_model('copy', artifact) AS other FROM tiny WHERE name = 'regression' \gset
+SELECT is(smartpouch.restore_snapshot(:kept), 2, 'the next version of its model');
+SELECT results_eq($$ SELECT model::text COLLATE "default", max(version) FROM smartpouch.versions WHERE model IN ('copy', 'moved') GROUP BY 1 ORDER BY 1 $$,
+	$$ VALUES ('copy', 1), ('moved', 2) $$, 'under its new name');
 
 SELECT * FROM finish();
 ROLLBACK;

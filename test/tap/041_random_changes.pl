@@ -45,7 +45,8 @@ BEGIN
     SET LOCAL client_min_messages = warning;
     EXECUTE 'SELECT smartpouch.' || call;
 EXCEPTION
-    WHEN undefined_object OR object_not_in_prerequisite_state OR dependent_objects_still_exist OR invalid_parameter_value OR duplicate_object THEN NULL;
+    WHEN undefined_object OR object_not_in_prerequisite_state OR dependent_objects_still_exist OR invalid_parameter_value OR duplicate_object
+        OR null_value_not_allowed THEN NULL;
     WHEN OTHERS THEN
         INSERT INTO unexpected VALUES (SQLSTATE, SQLERRM, call);
 END $$;
