@@ -33,6 +33,8 @@ CREATE TABLE smartpouch.api_key (
 	tags text[] NOT NULL DEFAULT '{}',
 	created_at timestamptz NOT NULL
 ) USING heap;
+-- hashes do not belong into samples of the table
+ALTER TABLE smartpouch.api_key ALTER COLUMN hash SET STATISTICS 0;
 CREATE INDEX api_key_chain_idx ON smartpouch.api_key (chain);
 COMMENT ON TABLE smartpouch.api_key IS 'API keys by their public id, with hashes in place of secrets';
 SELECT pg_catalog.pg_extension_config_dump('smartpouch.api_key', '');
@@ -126,9 +128,8 @@ CREATE FUNCTION smartpouch.infer(token text, model text, features jsonb)
 COMMENT ON FUNCTION smartpouch.infer(text, text, jsonb) IS
 	'predict_json() for whoever has a key: its check, its scopes, its limits and the prediction in one';
 
-CREATE FUNCTION smartpouch._api_key_facts(id text, creator_oid oid, creator_cluster text,
-	OUT visible boolean, OUT code text)
+CREATE FUNCTION smartpouch._api_key_facts(id text, OUT visible boolean, OUT code text)
 	RETURNS record LANGUAGE c VOLATILE PARALLEL RESTRICTED STRICT COST 100
 	AS 'MODULE_PATHNAME', 'smartpouch_api_key_facts';
-COMMENT ON FUNCTION smartpouch._api_key_facts(text, oid, text) IS
+COMMENT ON FUNCTION smartpouch._api_key_facts(text) IS
 	'for the view api_keys: may the current user see the key, and would it be accepted';

@@ -4,7 +4,7 @@ SELECT k.id COLLATE "default" AS key_id, k.owner, k.stage, k.scopes, f.code, k.r
 	r.rolname AS creator, k.created_at, k.not_before, k.expires_at, k.enabled, k.revoked_at, k.revoke_reason,
 	k.replaced_by, k.chain, k.pepper
 FROM smartpouch.api_key k
-	CROSS JOIN LATERAL smartpouch._api_key_facts(k.id, k.creator_oid, k.creator_cluster) f
+	CROSS JOIN LATERAL smartpouch._api_key_facts(k.id) f
 	LEFT JOIN pg_catalog.pg_roles r ON r.oid = k.creator_oid AND k.creator_cluster = smartpouch._cluster_id()
 WHERE f.visible;
 COMMENT ON VIEW smartpouch.api_keys IS 'API keys, without their hashes';

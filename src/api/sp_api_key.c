@@ -144,17 +144,16 @@ Datum
 smartpouch_api_key_facts(PG_FUNCTION_ARGS)
 {
 	char	   *id = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *cluster = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SpApiKeyRow row;
 	SpRefusalReason reason;
 	Datum		values[2] = {0};
 	bool		nulls[2] = {false, true};
-	bool		visible = (sp_permission_any(GetUserId()) & SP_MAY_SEE) != 0 ||
-		sp_key_may_change(GetUserId(), PG_GETARG_OID(1), cluster);
 
-	values[0] = BoolGetDatum(visible);
-	if (visible && sp_registry_api_key_at(id, &row) && strcmp(row.id, id) == 0)
+	if (sp_registry_api_key_at(id, &row) && strcmp(row.id, id) == 0 &&
+		((sp_permission_any(GetUserId()) & SP_MAY_SEE) != 0 ||
+		 sp_key_may_change(GetUserId(), row.creator_oid, row.creator_cluster)))
 	{
+		values[0] = BoolGetDatum(true);
 		values[1] = CStringGetTextDatum(sp_key_holds(&row, &reason) ? "valid" : sp_refusal_name(reason));
 		nulls[1] = false;
 	}

@@ -106,6 +106,7 @@ refresh(void)
 	if (!sp_registry_api_key_at(identity.row.id, &row) || strcmp(row.id, identity.row.id) != 0 ||
 		memcmp(row.hash, identity.row.hash, sizeof(row.hash)) != 0)
 		return false;
+	pfree(identity.row.scopes);
 	take(&row);
 	pfree(row.scopes);
 	identity.generation = generation;

@@ -142,6 +142,19 @@ text_or_null(const char *text, char *null)
 	return *null == 'n' ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
+/*
+ * As sp_write_sql, with the hash as a parameter to the end: in another plan it
+ * would be a constant, which auto_explain can write into the log.
+ */
+static void
+write_row(const char *sql, int n_args, Oid *types, Datum *values, const char *nulls)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, n_args, types, CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL || SPI_execute_plan(plan, values, nulls, false, 0) < 0)
+		elog(ERROR, "SPI failed: %s", SPI_result_code_string(SPI_result));
+}
+
 /* The event's detail is column number of the row that the statement just returned. */
 static void
 write_event(const SpWrite *write, const char *action, const char *id, const char *owner, const char *reason,
@@ -194,7 +207,7 @@ sp_key_create(const SpNewApiKey *key, char token[SP_KEY_TOKEN_SIZE])
 		TimestampTzGetDatum(now)
 	};
 
-	sp_write_sql("INSERT INTO smartpouch.api_key AS k (id, hash, pepper, stage, owner, scopes, rate_limit, burst, quota,"
+	write_row("INSERT INTO smartpouch.api_key AS k (id, hash, pepper, stage, owner, scopes, rate_limit, burst, quota,"
 				 " not_before, expires_at, creator_oid, creator_name, creator_cluster, cluster_id, database_oid, chain,"
 				 " description, tags, created_at)"
 				 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $1, $16, $17, $18)"
@@ -296,7 +309,7 @@ sp_key_rotate(const char *id, const Interval *grace, char token[SP_KEY_TOKEN_SIZ
 		text_or_null(secret.pepper, &nulls[3]), TimestampTzGetDatum(now), TimestampTzGetDatum(expires_at)
 	};
 
-	sp_write_sql("INSERT INTO smartpouch.api_key (id, hash, pepper, stage, owner, scopes, rate_limit, burst, quota,"
+	write_row("INSERT INTO smartpouch.api_key (id, hash, pepper, stage, owner, scopes, rate_limit, burst, quota,"
 				 " not_before, expires_at, enabled, creator_oid, creator_name, creator_cluster, cluster_id, database_oid,"
 				 " chain, description, tags, created_at)"
 				 " SELECT $2, $3, $4, stage, owner, scopes, rate_limit, burst, quota, least(greatest(not_before, $5), $6), $6,"

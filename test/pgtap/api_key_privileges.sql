@@ -28,7 +28,7 @@ INSERT INTO call VALUES
 	('has_permission', $$ 'see', 'a' $$, '{predictor,deployer,admin}'),
 	('authorize', $$ 'see', 'a' $$, '{predictor,deployer,admin}'),
 	('infer', $$ 'x', 'm', '{}' $$, '{predictor,deployer,admin}'),
-	('_api_key_facts', $$ 'x', 10, 'x' $$, '{deployer,monitor,admin}');
+	('_api_key_facts', $$ 'x' $$, '{deployer,monitor,admin}');
 GRANT SELECT ON call TO sp_none, sp_predictor, sp_deployer, sp_monitor, sp_admin;
 SELECT set_eq('SELECT name FROM call', $$ SELECT proname::text FROM pg_proc WHERE pronamespace = 'smartpouch'::regnamespace
 	AND (proname ~ 'api_key|^(authenticate|authorize|infer)$|^current_|permission') $$, 'every function of keys is in the list');

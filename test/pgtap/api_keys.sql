@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(150);
+SELECT plan(158);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact), smartpouch.import_model('m', artifact), smartpouch.import_model('other', artifact),
 	smartpouch.promote('m', 1, 'production'), smartpouch.promote('m', 2, 'staging'), smartpouch.promote('other', 1, 'production'),
@@ -157,7 +157,7 @@ RESET ROLE;
 GRANT USAGE ON SCHEMA smartpouch TO sp_maker;
 GRANT EXECUTE ON FUNCTION smartpouch.create_api_key(text, text[], text, interval, integer, bigint, integer, timestamptz, text, text[]),
 	smartpouch.revoke_api_key(text, text), smartpouch.rotate_api_key(text, interval), smartpouch.set_api_key_scopes(text, text[]),
-	smartpouch.disable_api_key(text), smartpouch.adopt_api_keys(regrole), smartpouch._api_key_facts(text, oid, text),
+	smartpouch.disable_api_key(text), smartpouch.adopt_api_keys(regrole), smartpouch._api_key_facts(text),
 	smartpouch._cluster_id() TO sp_maker;
 GRANT SELECT ON smartpouch.api_keys TO sp_maker;
 GRANT INSERT ON token TO sp_maker;
@@ -268,6 +268,23 @@ SELECT is((SELECT count(*) FROM smartpouch.audit_event WHERE action = 'adopt'), 
 SELECT is(smartpouch.adopt_api_keys(), 0, 'then there is none to adopt');
 SELECT is(smartpouch.health() #>> '{checks,keys:adoption,0,status}', 'pass', 'and health() is content');
 SELECT throws_ok($$ SELECT smartpouch.adopt_api_keys(4294967295::oid::regrole) $$, '42704', NULL, 'a maker that is not there');
+
+-- what a transaction with a key does to models is in their history, with the key
+SAVEPOINT identity;
+SELECT smartpouch.authenticate(tok('wide')) \gset
+SELECT smartpouch.authorize('promote', 'model/m'), smartpouch.promote('m', 2, 'production') \gset
+SELECT is((SELECT api_key_id FROM smartpouch.history WHERE model = 'm' ORDER BY seq DESC LIMIT 1), id_of('wide'), 'a promotion has the key in the history');
+SELECT is((SELECT string_agg(r::text, ' ' ORDER BY o) FROM (SELECT o, smartpouch.has_permission(action, resource) AS r FROM (VALUES
+	(1, 'predict', 'model/m'), (2, 'promote', 'model/m'), (3, 'promote', 'model/other'), (4, 'see', 'orders/7'), (5, 'see', 'orders/7/8'), (6, 'see', 'orders/*'),
+	(7, 'read', 'metrics'), (8, 'predict', 'model/nobody'), (9, '', ''), (10, 'predict', 'model/m@staging'), (11, 'predict', 'model/m:2'), (12, 'predict', repeat('model/m', 2000))) v (o, action, resource)) x),
+	'true true false true false false true false false false true false', 'has_permission() by scopes, models that there are, and the form of requests');
+SELECT throws_ok($$ SELECT smartpouch.authorize('see', 'customers/7') $$, '42501', format('permission denied for API key "%s"', id_of('wide')), 'authorize() raises, and repeats nothing');
+SELECT throws_ok($$ SELECT smartpouch.authorize(NULL, 'x') $$, '22004', NULL, 'NULL is no action');
+SELECT is(smartpouch.has_permission(NULL, 'x'), NULL, 'nor is it for has_permission()');
+SELECT throws_ok($$ SELECT smartpouch.authenticate(tok('staging')) $$, '28000', 'this transaction is authenticated with another API key', 'one key a transaction');
+ROLLBACK TO SAVEPOINT identity;
+SELECT throws_ok($$ SELECT smartpouch.authorize('see', 'orders/7') $$, '28000', NULL, 'no key, nothing is authorized');
+SELECT is(smartpouch.has_permission('see', 'orders/7'), false, 'has_permission() says so without an error');
 
 -- the audit
 SELECT bag_eq($$ SELECT DISTINCT action FROM smartpouch.audit_event WHERE key_id IS NOT NULL AND action IN ('create', 'rotate', 'revoke', 'enable', 'disable', 'scope', 'adopt') $$,
