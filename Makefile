@@ -212,6 +212,7 @@ AUTH_OBJS = \
 
 OPS_OBJS = \
 	src/ops/sp_backup_artefacts.o \
+	src/ops/sp_backup_expire.o \
 	src/ops/sp_backup_file.o \
 	src/ops/sp_backup_folder.o \
 	src/ops/sp_backup_manifest.o \
@@ -220,6 +221,7 @@ OPS_OBJS = \
 	src/ops/sp_backup_progress.o \
 	src/ops/sp_backup_proof.o \
 	src/ops/sp_backup_rescan.o \
+	src/ops/sp_backup_restore.o \
 	src/ops/sp_backup_run.o \
 	src/ops/sp_backup_scratch.o \
 	src/ops/sp_backup_sql.o \
@@ -278,7 +280,8 @@ API_OBJS = \
 	src/api/sp_result.o \
 	src/api/sp_routing.o \
 	src/api/sp_score_json.o \
-	src/api/sp_shadow.o
+	src/api/sp_shadow.o \
+	src/api/sp_snapshot_version.o
 
 SCAN_OBJS = \
 	src/scan/sp_scan_exec.o \
@@ -349,6 +352,7 @@ INSTALL_SCRIPT_SQL = sql/smartpouch--$(EXTVERSION).sql
 # The update to a version not yet released includes fragments of the install script.
 UPDATE_SCRIPTS_SQL = $(patsubst sql/updates/%.in,sql/%,$(wildcard sql/updates/*.sql.in))
 DATA_built = $(INSTALL_SCRIPT_SQL) $(UPDATE_SCRIPTS_SQL)
+SCRIPTS    = scripts/smartpouch-restore
 DATA       = $(wildcard sql/released/smartpouch--*.sql sql/updates/smartpouch--*--*.sql)
 
 # ------------------------------------------------------------------ tests --

@@ -138,7 +138,7 @@ prepare_input() {
     INPUT=$WORK/input
     rm -rf "$INPUT"
     mkdir -p "$INPUT"
-    for part in sql expected test examples doc README.md; do
+    for part in sql expected test examples doc scripts README.md; do
         [ ! -e "$ROOT/$part" ] || cp -R "$ROOT/$part" "$INPUT/"
     done
 }

@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
 
+#include "ops/sp_snapshot_file.h"
 #include "server/sp_child_process.h"
 #include "server/sp_hash.h"
 
@@ -287,7 +288,7 @@ extern void sp_progress_end(void);
 typedef enum SpScratchContent
 {
 	SP_SCRATCH_ALL,				/* all that the dump has, and the artefacts */
-	SP_SCRATCH_REGISTRY			/* the registry without stored bytes */
+	SP_SCRATCH_REGISTRY			/* what versions are, without their bytes */
 } SpScratchContent;
 
 /*
@@ -318,6 +319,44 @@ extern void sp_backup_verify(int64 id, SpVerifyLevel level, SpVerifyReport repor
 
 /* The label of a backup whose set is there: 42704, 55000. */
 extern char *sp_backup_label(const SpFolder *folder, int64 id);
+
+/* ---- sp_backup_expire.c ---- */
+
+typedef struct SpRetention
+{
+	int			daily;			/* sets of different days to keep, and so on */
+	int			weekly;
+	int			monthly;
+	int			yearly;
+	int			minimum;		/* sets that stay however old they are */
+} SpRetention;
+
+typedef void (*SpExpireReport) (void *arg, int64 id, const char *label, const char *kind, const char *status);
+
+/* Remove what the retention does not keep, or only report it; 55000 when the clock went back. */
+extern void sp_backup_expire(const SpRetention *retention, bool dry_run, SpExpireReport report, void *arg);
+
+/* ---- sp_backup_restore.c: single models ---- */
+
+typedef struct SpBackedVersion
+{
+	char	   *model;
+	int32		version;
+	SpSnapshotParts parts;		/* of a snapshot of it */
+} SpBackedVersion;
+
+/* May look at the parts until it returns. */
+typedef void (*SpTakeVersion) (void *arg, const SpBackedVersion *version);
+
+/*
+ * Hand over the versions of a model (NULL: of all) in a backup, in order, with
+ * their bytes checked.  42704 for no such backup or no such model in it, 22P03
+ * when the set is damaged.
+ */
+extern void sp_backup_versions(int64 id, const char *model, SpTakeVersion take, void *arg);
+
+/* The version of model name with these bytes that was there before this transaction; 0 for none. */
+extern int32 sp_backup_same_version(const char *name, const SpSnapshotParts *parts);
 
 /* ---- sp_backup_run.c ---- */
 

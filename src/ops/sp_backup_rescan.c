@@ -31,13 +31,13 @@ compare(const SpFolder *set, const SpManifest *manifest, const uint8 hash[SP_SHA
 		is_verified ? verified.seconds : NULL, sp_set_is_permanent(set) ? "true" : "false",
 		psprintf(INT64_FORMAT, dump_bytes + sp_stored_bytes(manifest->artefacts)), psprintf(INT64_FORMAT, dump_bytes),
 		psprintf("%d", list_length(manifest->artefacts)), sp_hash_hex(hash), manifest->server_version,
-		manifest->extension_version
+		manifest->extension_version, manifest->database
 	};
 	SpRows		rows = sp_backup_sql("INSERT INTO smartpouch.backup AS b (label, kind, status, started_at, finished_at,"
 									 " verified_at, restore_seconds, permanent, bytes, dump_bytes, artefacts, manifest_sha256,"
-									 " server_version, extension_version) VALUES ($1, $2, $3, $4::timestamptz, $5::timestamptz,"
+									 " server_version, extension_version, database) VALUES ($1, $2, $3, $4::timestamptz, $5::timestamptz,"
 									 " $6::timestamptz, $7::double precision, $8::boolean, $9::bigint, $10::bigint, $11::integer,"
-									 " decode($12, 'hex'), $13, $14)"
+									 " decode($12, 'hex'), $13, $14, $15)"
 									 " ON CONFLICT (label) DO UPDATE SET status = excluded.status, reason = NULL,"
 									 " finished_at = excluded.finished_at, verified_at = excluded.verified_at,"
 									 " restore_seconds = excluded.restore_seconds, permanent = excluded.permanent,"
@@ -56,8 +56,8 @@ static const char *
 fail(const char *label, const char *why)
 {
 	const char *args[] = {label, label[strlen("20261123T050500Z-")] == 'F' ? "full" : "models", why};
-	SpRows		rows = sp_backup_sql("INSERT INTO smartpouch.backup AS b (label, kind, status, reason)"
-									 " VALUES ($1, $2, 'failed', $3) ON CONFLICT (label) DO UPDATE"
+	SpRows		rows = sp_backup_sql("INSERT INTO smartpouch.backup AS b (label, database, kind, status, reason)"
+									 " VALUES ($1, current_database(), $2, 'failed', $3) ON CONFLICT (label) DO UPDATE"
 									 " SET status = 'failed', reason = excluded.reason WHERE b.status <> 'failed' RETURNING 1",
 									 false, lengthof(args), args);
 

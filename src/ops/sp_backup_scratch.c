@@ -146,9 +146,12 @@ restore_dump(const SpFolder *set, const SpManifest *manifest, List *arguments, c
 }
 
 static bool
-begins(const char *text, const char *start)
+begins_with_any(const char *text, const char *const *starts, Size count)
 {
-	return strncmp(text, start, strlen(start)) == 0;
+	for (Size i = 0; i < count; i++)
+		if (strncmp(text, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -164,10 +167,14 @@ is_wanted(const char *entry, SpScratchContent content)
 		"EXTENSION - pg_cron ", "COMMENT - EXTENSION pg_cron ", "TABLE DATA cron ", "SEQUENCE SET cron "
 	};
 
-	for (Size i = 0; i < lengthof(never); i++)
-		if (begins(entry, never[i]))
-			return false;
-	return content == SP_SCRATCH_ALL || begins(entry, "TABLE DATA smartpouch ") || begins(entry, "SEQUENCE SET smartpouch ");
+	/* what a snapshot of a version is made from */
+	static const char *const registry[] = {
+		"TABLE DATA smartpouch evaluation ", "TABLE DATA smartpouch event ", "TABLE DATA smartpouch golden ",
+		"TABLE DATA smartpouch model ", "TABLE DATA smartpouch version "
+	};
+
+	return content == SP_SCRATCH_ALL ? !begins_with_any(entry, never, lengthof(never)) :
+		begins_with_any(entry, registry, lengthof(registry));
 }
 
 /* A line is "number; oid oid what ...", or a comment. */

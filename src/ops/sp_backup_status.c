@@ -62,8 +62,8 @@ sp_backup_status_begin(const char *label, bool full)
 	};
 
 	return sp_background_statement(sp_registry_owner(),
-								   "INSERT INTO smartpouch.backup (label, kind, status, started_by, pid)"
-								   " VALUES ($1, $2, 'running', $3, $4::integer) RETURNING id",
+								   "INSERT INTO smartpouch.backup (label, database, kind, status, started_by, pid)"
+								   " VALUES ($1, current_database(), $2, 'running', $3, $4::integer) RETURNING id",
 								   lengthof(args), args);
 }
 

@@ -135,7 +135,8 @@ sub while_waiting
     $code->();
     IPC::Run::finish($backup);
     my $message = $err;
-    $node->psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'});
+    # there may be no server any more
+    eval { $node->psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'}) };
     IPC::Run::finish($lock);
     return $message;
 }
