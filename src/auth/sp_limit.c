@@ -28,7 +28,6 @@ typedef struct Take
 
 typedef struct Moment
 {
-	uint64		clock;
 	TimestampTz now;
 	uint32		month;
 	TimestampTz month_end;
@@ -117,9 +116,13 @@ lock_entry(const Take *take, uint32 month, LWLock **lock)
 	return tracked;
 }
 
-/* 0, or the time to wait in ns. */
+/*
+ * 0, or the time to wait in ns.  The clock is read after the arrival time, so that
+ * it is never before the call that made that: a session that waited for
+ * a processor in between would take the others' calls for those of a slower limit.
+ */
 static uint64
-take_rate(SpTracked *tracked, const SpLimitRule *rule, uint64 clock)
+take_rate(SpTracked *tracked, const SpLimitRule *rule)
 {
 	SpGcra		limit = gcra_of(rule);
 	uint64		arrival = pg_atomic_read_u64(&tracked->arrival);
@@ -127,8 +130,10 @@ take_rate(SpTracked *tracked, const SpLimitRule *rule, uint64 clock)
 
 	do
 	{
-		uint64		wait = sp_gcra_take(&limit, arrival, clock, &next);
+		uint64		wait;
 
+		pg_read_barrier();
+		wait = sp_gcra_take(&limit, arrival, sp_limit_clock(), &next);
 		if (wait > 0)
 			return wait;
 	} while (!pg_atomic_compare_exchange_u64(&tracked->arrival, &arrival, next));
@@ -179,7 +184,7 @@ take_one(const Take *take, const Moment *moment, SpLimitVerdict *verdict)
 			*verdict = (SpLimitVerdict) {.outcome = SP_LIMIT_NO_ROOM, .wait_ms = NO_ROOM_WAIT_MS};
 		return;
 	}
-	if (take->rule.rate > 0 && (wait = take_rate(tracked, &take->rule, moment->clock)) > 0)
+	if (take->rule.rate > 0 && (wait = take_rate(tracked, &take->rule)) > 0)
 		*verdict = (SpLimitVerdict) {.outcome = SP_LIMIT_RATE, .wait_ms = (int64) ((wait + 999999) / 1000000)};
 	else if (take->rule.quota > 0 && !take_quota(tracked, &take->rule, moment->month))
 	{
@@ -242,7 +247,6 @@ sp_limit_take(const char *key_id, const char *chain, const SpLimitRule *rule, co
 			sp_limit_require();
 		return verdict;
 	}
-	moment.clock = sp_limit_clock();
 	moment.now = GetCurrentTimestamp();
 	moment.month = sp_limit_month(moment.now, &moment.month_end);
 	add_take(takes, &count, SP_TRACKED_KEY, key_id, strcmp(chain, key_id) == 0 ? rule : NULL, true);

@@ -48,7 +48,9 @@ sp_quota_used(uint64_t word)
 uint64_t
 sp_quota_take(uint64_t word, uint32_t month, uint64_t quota)
 {
-	uint64_t	used = sp_quota_month(word) == month ? sp_quota_used(word) : 0;
+	uint32_t	counted = sp_quota_month(word);
+	uint64_t	used = counted < month ? 0 : sp_quota_used(word);
 
+	month = counted < month ? month : counted;
 	return used < quota ? sp_quota_word(month, used + 1) : 0;
 }

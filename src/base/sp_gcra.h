@@ -24,8 +24,8 @@ typedef struct SpGcra
 extern SpGcra sp_gcra_make(uint32_t rate, uint32_t burst);
 
 /*
- * May there be a call at now?  0: yes, and *next is the new arrival time; else
- * how long until there may.  An arrival time later than a full burst allows
+ * May there be a call at now, which is no earlier than the call that made
+ * arrival?  0: yes, and *next is the new arrival time; else how long until there may.  An arrival time later than a full burst allows
  * comes from an earlier, slower limit, and counts as a bucket with one call left.
  */
 extern uint64_t sp_gcra_take(const SpGcra *limit, uint64_t arrival, uint64_t now, uint64_t *next);
@@ -37,7 +37,10 @@ extern uint64_t sp_quota_word(uint32_t month, uint64_t used);
 extern uint32_t sp_quota_month(uint64_t word);	/* 0: nothing is known of any month */
 extern uint64_t sp_quota_used(uint64_t word);
 
-/* The word after one more call in month; 0 when that is over quota (at most SP_QUOTA_MOST). */
+/*
+ * The word after one more call in month; 0 when that is over quota (at most
+ * SP_QUOTA_MOST).  A caller who is late counts in the later month that another has begun.
+ */
 extern uint64_t sp_quota_take(uint64_t word, uint32_t month, uint64_t quota);
 
 #endif

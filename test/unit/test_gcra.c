@@ -98,6 +98,8 @@ test_quota(void)
 	ok(sp_quota_used(word) == 3 && sp_quota_take(word, month, 3) == 0, "three of three, and no more");
 	ok(sp_quota_take(word, month, 4) == sp_quota_word(month, 4), "unless the quota is raised");
 	ok(sp_quota_take(word, month + 1, 3) == sp_quota_word(month + 1, 1), "or a month begins");
+	ok(sp_quota_take(word, month - 1, 4) == sp_quota_word(month, 4) && sp_quota_take(word, month - 1, 3) == 0,
+	   "which a late caller does not end");
 	ok(sp_quota_take(sp_quota_word(UINT16_MAX, SP_QUOTA_MOST - 1), UINT16_MAX, SP_QUOTA_MOST) ==
 	   sp_quota_word(UINT16_MAX, SP_QUOTA_MOST) &&
 	   sp_quota_take(sp_quota_word(month, SP_QUOTA_MOST), month, SP_QUOTA_MOST) == 0, "the most stays in its bits");
