@@ -332,6 +332,7 @@ INSTALL_SQL = \
 	sql/install/49_jobs.sql \
 	sql/install/50_operation.sql \
 	sql/install/52_backups.sql \
+	sql/install/53_backup_checks.sql \
 	sql/install/55_cache.sql \
 	sql/install/58_report.sql \
 	sql/install/59_report_html.sql \
@@ -341,8 +342,8 @@ INSTALL_SQL = \
 	sql/install/81_routing_views.sql \
 	sql/install/82_api_key_views.sql \
 	sql/install/82_metrics_views.sql \
-	sql/install/83_rollup_views.sql \
 	sql/install/83_prometheus.sql \
+	sql/install/83_rollup_views.sql \
 	sql/install/84_access_objects.sql \
 	sql/install/85_access.sql \
 	sql/install/90_grants.sql

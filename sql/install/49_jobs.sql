@@ -1,11 +1,27 @@
 -- Jobs of pg_cron, which this extension does not depend on: its objects are only named in text.
 
+-- Without a folder for them there are no backups to make.
+CREATE FUNCTION smartpouch._backups_are_set()
+	RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM smartpouch.version();	-- loads the library, which has the settings
+	RETURN current_setting('smartpouch.backup_directory') <> '';
+END $$;
+COMMENT ON FUNCTION smartpouch._backups_are_set() IS 'is there a folder for backups';
+
 -- What there is to do regularly, with schedules in pg_cron's (and cron's) five fields.
-CREATE FUNCTION smartpouch._jobs(OUT job text, OUT schedule text, OUT command text)
-	RETURNS SETOF record LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 5
-	SET search_path = pg_catalog, pg_temp AS $$ VALUES
-	('rollup', '* * * * *', 'SELECT smartpouch.rollup()')
-$$;
+CREATE FUNCTION smartpouch._jobs(OUT job text, OUT schedule text, OUT command text, OUT is_wanted boolean)
+	RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE ROWS 6
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT 'rollup', '* * * * *', 'SELECT smartpouch.rollup()', true
+	UNION ALL
+	SELECT j.job, j.schedule, j.command, smartpouch._backups_are_set()
+	FROM (VALUES ('backup_models', '7 1 * * *', $c$SELECT smartpouch.backup('models')$c$),
+		('backup_full', '37 1 * * 0', $c$SELECT smartpouch.backup('full')$c$),
+		('verify_checksum', '7 3 * * *', $c$SELECT smartpouch.verify_newest('checksum')$c$),
+		('verify_restore', '37 3 * * 0', $c$SELECT smartpouch.verify_newest('restore')$c$),
+		('expire_backups', '7 5 * * *', $c$SELECT count(*) FROM smartpouch.expire_backups(false)$c$)) j (job, schedule, command) $$;
 COMMENT ON FUNCTION smartpouch._jobs() IS 'what is to be done regularly, and when unless options say otherwise';
 
 -- Names of jobs are of the whole server, so they say which database they are about.
@@ -64,7 +80,7 @@ BEGIN
 			USING HINT = 'Run the statements in column statement there.';
 	END IF;
 	FOR job, schedule, command IN
-		SELECT j.job, CASE WHEN options ? j.job THEN options ->> j.job ELSE j.schedule END, j.command
+		SELECT j.job, CASE WHEN options ? j.job THEN options ->> j.job WHEN j.is_wanted THEN j.schedule END, j.command
 		FROM smartpouch._jobs() j
 	LOOP
 		scheduled := is_here AND schedule IS NOT NULL;

@@ -17,12 +17,14 @@
 #include "api/sp_model_ref.h"
 #include "api/sp_result.h"
 #include "auth/sp_permission.h"
+#include "ops/sp_backup.h"
 #include "ops/sp_health.h"
 #include "server/sp_snapshot.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_health);
 PG_FUNCTION_INFO_V1(smartpouch_live);
 PG_FUNCTION_INFO_V1(smartpouch_ready);
+PG_FUNCTION_INFO_V1(smartpouch_backup_free_bytes);
 
 /* Enough for what an application knows of its model, in a time that is known. */
 #define GOLDEN_ROWS_LOOKED_AT 20
@@ -76,6 +78,9 @@ static const SpHealthCheck checks[] = {
 	{"registry:triggers", "silent triggers", sp_check_triggers, NULL},
 	{"rollup:lag", "s", sp_check_sql, "smartpouch._check_rollup"},
 	{"jobs:scheduled", "jobs", sp_check_sql, "smartpouch._check_jobs"},
+	{"backup:age", "s", sp_check_sql, "smartpouch._check_backup_age"},
+	{"backup:verifiedAge", "s", sp_check_sql, "smartpouch._check_backup_verified"},
+	{"backup:freeSpace", "bytes", sp_check_sql, "smartpouch._check_backup_folder"},
 	{"models:owners", "models without an owner", sp_check_owners, NULL},
 	{"keys:adoption", "keys that wait", sp_check_keys, NULL},
 	{"keys:tracked", "keys and owners", sp_check_tracked_keys, NULL},
@@ -172,4 +177,11 @@ smartpouch_ready(PG_FUNCTION_ARGS)
 	if (check.argument != NULL)
 		PG_RETURN_BOOL(sp_health_try(check_model, &check, 0) < SP_HEALTH_WARN);
 	PG_RETURN_BOOL(sp_health_run(needed, lengthof(needed), results) < SP_HEALTH_WARN);
+}
+
+Datum
+smartpouch_backup_free_bytes(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_INT64(sp_folder_free_bytes(sp_backup_folder()));
 }

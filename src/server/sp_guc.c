@@ -293,6 +293,9 @@ define_keys(void)
 							NULL, NULL, NULL);
 }
 
+static int	max_backup_age;	/* read by sql/install/53_backup_checks.sql */
+static int	max_verified_backup_age;
+
 static void
 define_backups(void)
 {
@@ -317,6 +320,18 @@ define_backups(void)
 							"Sets how long a backup waits for a lock.",
 							NULL, &sp_backup_lock_timeout,
 							30 * 1000, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_backup_age",
+							"Sets the age of the last backup that health() warns of.",
+							"Three times that is a failed check.",
+							&max_backup_age,
+							26 * 60, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_verified_backup_age",
+							"Sets the age of the last backup that was proven by restoring it that health() warns of.",
+							"Three times that is a failed check.",
+							&max_verified_backup_age,
+							10 * 24 * 60, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
 							NULL, NULL, NULL);
 	DefineCustomStringVariable("smartpouch.restore_filter",
 							   "Sets the command that undoes smartpouch.backup_filter.",
