@@ -56,7 +56,6 @@ predict_for_caller(FunctionCallInfo fcinfo)
 		name_resource(ref, resource);
 		sp_key_forbid(row, SP_REFUSED_CREATOR, ACTION, resource);
 	}
-	sp_key_take_from_limits(row);
 	answer = sp_predict_json(site, PG_GETARG_JSONB_P(2));
 	sp_shadow(site, JSONBOID, PG_GETARG_DATUM(2));
 	return answer;
@@ -78,6 +77,7 @@ smartpouch_infer(PG_FUNCTION_ARGS)
 	name_resource(PG_GETARG_TEXT_PP(1), resource);
 	if (!sp_key_covers(&verdict.row, action, (SpStr) {resource, strlen(resource)}, &reason))
 		sp_key_forbid(&verdict.row, reason, ACTION, resource);
+	sp_key_take_from_limits(&verdict.row);
 	caller = &verdict.row;
 	return sp_counted(fcinfo, predict_for_caller);
 }

@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(158);
+SELECT plan(166);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact), smartpouch.import_model('m', artifact), smartpouch.import_model('other', artifact),
 	smartpouch.promote('m', 1, 'production'), smartpouch.promote('m', 2, 'staging'), smartpouch.promote('other', 1, 'production'),
@@ -60,6 +60,14 @@ FROM (VALUES
 	($$ 'x', ARRAY['predict:model/nobody'] $$, '42704', 'a model that is not there'),
 	($$ 'x', array_fill('see:a'::text, ARRAY[65]) $$, '54000', '65 scopes'),
 	($$ 'x', ARRAY['see:' || repeat('a', 10000)] $$, '22023', 'a scope of 10 kB'),
+	($$ 'x', ARRAY['predict:*/m'] $$, '22023', 'a wildcard in the middle'),
+	($$ 'x', ARRAY['predict:model/*/x'] $$, '22023', 'a wildcard before the end'),
+	($$ 'x', ARRAY['predict:model/m*'] $$, '22023', 'a wildcard as a part of a segment'),
+	($$ 'x', ARRAY['predict:model//m'] $$, '22023', 'an empty segment'),
+	($$ 'x', ARRAY['predict:model/m/'] $$, '22023', 'an empty segment at the end'),
+	($$ 'x', ARRAY[U&'predict:model/\043C'] $$, '22023', 'a letter that looks like another'),
+	($$ 'x', ARRAY[U&'predict\FF1Amodel/m'] $$, '22023', 'a colon that looks like one'),
+	($$ 'x', ARRAY['predict:model/m'], rate_limit => 5 $$, '55000', 'a limit without shared memory'),
 	($$ 'x', ARRAY['predict:model/m'], 'lab' $$, '22023', 'no stage of keys'),
 	($$ 'x', ARRAY['predict:model/m'], NULL $$, '22004', 'NULL as a stage'),
 	($$ 'x', ARRAY['predict:model/m'], 'production', NULL $$, '22004', 'no end'),

@@ -14,7 +14,8 @@ use Smartpouch;
 
 my $old_bindir = $ENV{SMARTPOUCH_OLD_BINDIR};
 my $old = PostgreSQL::Test::Cluster->new('old', $old_bindir ? (install_path => dirname($old_bindir)) : ());
-my $preload = "shared_preload_libraries = 'smartpouch'";
+# where keys are, health() asks for the second
+my $preload = "shared_preload_libraries = 'smartpouch'\nlog_parameter_max_length = 0";
 $old->init(extra => [ @initdb_options, '--data-checksums' ]);
 $old->append_conf('postgresql.conf', $preload);
 $old->start;
@@ -47,6 +48,8 @@ my $upload = $old->safe_psql('postgres', qq{
     SELECT smartpouch.upload_begin('later')});
 $old->safe_psql('postgres', "SELECT smartpouch.upload_chunk($upload, 1, smartpouch.model_artifact('$names[0]:1'))");
 
+my $key = $old->safe_psql('postgres', "SELECT smartpouch.create_api_key('alice', ARRAY['predict:model/$names[0]'])");
+
 my $tables = $old->safe_psql('postgres', q{SELECT string_agg(oid::regclass::text, ' ' ORDER BY oid::regclass::text)
     FROM pg_class WHERE relnamespace = 'smartpouch'::regnamespace AND relkind = 'r'});
 my %state = (
@@ -57,12 +60,14 @@ my %state = (
         (SELECT string_agg(a::text, ' ' ORDER BY a) FROM smartpouch.access_grants a), (SELECT string_agg(c::text, ' ' ORDER BY c) FROM smartpouch.canaries c)},
     app     => qq{SET ROLE app; SELECT md5(string_agg(smartpouch.predict_json('$names[0]', to_jsonb(r))::text, ' ' ORDER BY id)) FROM "$names[0]" r},
     routes  => qq{SELECT md5(string_agg(smartpouch.predict_json_for('$names[0]', 'key ' || id, to_jsonb(r))::text, ' ' ORDER BY id)) FROM "$names[0]" r},
+    key     => "SELECT * FROM smartpouch.verify_api_key('$key')",
     triggers => q{SELECT string_agg(concat_ws(' ', tgrelid::regclass, tgname, tgenabled), ' ' ORDER BY tgrelid::regclass::text, tgname)
         FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = 'smartpouch'::regnamespace AND NOT tgisinternal},
     map { ($_ => "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM $_ t") } split / /, $tables);
 my $look = sub { my ($node) = @_; return { map { $_ => $node->safe_psql('postgres', $state{$_}) } keys %state } };
 my $before  = $look->($old);
 my %answers = map { $_->{name} => all_predictions($old, $_) } @fixtures;
+like($before->{key}, qr/^t\|valid\|/, 'an API key');
 is(join(' ', grep { $before->{"smartpouch.$_"} !~ /^[1-9]/ } qw(access_grant alias blob cluster deployment evaluation event event_head
     gate golden model model_grant snapshot upload upload_chunk version)), '', 'there are rows in every table of models and rights');
 my $identifier = 'SELECT system_identifier FROM pg_control_system()';
