@@ -8,6 +8,7 @@
 #include "utils/builtins.h"
 
 #include "auth/sp_key_permission.h"
+#include "auth/sp_key_verify.h"
 #include "auth/sp_permission.h"
 #include "server/sp_role.h"
 
@@ -159,6 +160,7 @@ check_scope(int number, SpStr text, SpKeyStage stage, Oid creator)
 	SpScopeFault fault = sp_scope_parse(text, stage, &scope);
 	uint32		right;
 
+	sp_key_refuse_in(text, "a scope");
 	if (fault != SP_SCOPE_GOOD)
 		refuse_scope(number, sp_scope_fault(fault));
 	if (is(scope.model, "*"))

@@ -8,6 +8,7 @@
 #include "auth/sp_key_pepper.h"
 #include "auth/sp_key_verify.h"
 #include "auth/sp_limit.h"
+#include "base/sp_mask.h"
 #include "server/sp_metrics.h"
 #include "server/sp_role.h"
 #include "server/sp_standby.h"
@@ -161,4 +162,14 @@ sp_key_find_row(const char *id, SpApiKeyRow *row)
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("there is no API key with that id"),
 			 errhint("The view smartpouch.api_keys lists the ids; an id is 12 of a key's characters, between its second and third underscore.")));
+}
+
+void
+sp_key_refuse_in(SpStr text, const char *what)
+{
+	if (sp_has_token(text.data, text.size))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not have an API key in it", what),
+				 errhint("Who may read about keys can read it; if the key is a real one, revoke it.")));
 }

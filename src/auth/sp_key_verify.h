@@ -54,4 +54,7 @@ extern void sp_key_take_from_limits(const SpApiKeyRow *row);
 /* The row of an id; 42704. */
 extern void sp_key_find_row(const char *id, SpApiKeyRow *row);
 
+/* 22023 for a text that will be stored where others can read it, called what in the message, and has a key in it. */
+extern void sp_key_refuse_in(SpStr text, const char *what);
+
 #endif

@@ -17,7 +17,6 @@
 #include "auth/sp_key_write.h"
 #include "auth/sp_limit.h"
 #include "auth/sp_permission.h"
-#include "base/sp_mask.h"
 #include "registry/sp_registry_internal.h"
 #include "server/sp_guc.h"
 #include "server/sp_role.h"
@@ -32,15 +31,11 @@ typedef struct Secret
 
 /* ---- checks ---- */
 
-/* Somebody put a key where all can read it. */
 static void
 refuse_token(const char *text, const char *what)
 {
-	if (text != NULL && sp_has_token(text, strlen(text)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not have an API key in it", what),
-				 errhint("Who may read about keys can read it; if the key is a real one, revoke it.")));
+	if (text != NULL)
+		sp_key_refuse_in((SpStr) {text, strlen(text)}, what);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "auth/sp_key_verify.h"
 #include "auth/sp_limit.h"
 #include "auth/sp_limit_counts.h"
 #include "registry/sp_registry_scan.h"
@@ -175,6 +176,8 @@ sp_limit_set_owner(const char *owner, const SpLimitRule *rule)
 	Jsonb	   *before;
 
 	check_may_limit();
+	if (rule != NULL)
+		sp_key_refuse_in((SpStr) {owner, strlen(owner)}, "an owner");
 	sp_write_begin_local(&write, rule != NULL ? "set_owner_limit()" : "drop_owner_limit()");
 	before = current_rule(owner);
 	if (rule != NULL)

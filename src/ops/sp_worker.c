@@ -117,7 +117,8 @@ sp_worker_init(void)
 {
 	BackgroundWorker worker;
 
-	if (!sp_preloaded)
+	/* pg_upgrade wants nobody else to write */
+	if (!sp_preloaded || IsBinaryUpgrade)
 		return;
 	sp_shared_area_request(&area);
 	describe(&worker, "smartpouch launcher", "smartpouch_launcher_main");

@@ -3,7 +3,7 @@
  *
  * The background worker: brings to tables what sessions leave in shared memory.
  *
- * A preloaded server that is not in recovery has one "smartpouch launcher".  At
+ * A preloaded server that is neither in recovery nor in pg_upgrade has one "smartpouch launcher".  At
  * every smartpouch.flush_interval, or when it is woken, it asks each task
  * (sp_worker.c has their table) which databases have something to write, and starts a "smartpouch writer" for
  * one after the other.  A writer connects, writes and ends, so nobody waits for an idle
@@ -46,7 +46,7 @@ typedef struct SpWorkerFacts
 /* From _PG_init: register the launcher, if libraries are being preloaded. */
 extern void sp_worker_init(void);
 
-/* False without preload. */
+/* False where there is no launcher to be: without preload, in pg_upgrade. */
 extern bool sp_worker_facts(SpWorkerFacts *facts);
 
 #endif

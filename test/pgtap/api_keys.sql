@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(166);
+SELECT plan(168);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact), smartpouch.import_model('m', artifact), smartpouch.import_model('other', artifact),
 	smartpouch.promote('m', 1, 'production'), smartpouch.promote('m', 2, 'staging'), smartpouch.promote('other', 1, 'production'),
@@ -81,6 +81,8 @@ FROM (VALUES
 	($$ 'x', ARRAY['predict:model/m'], not_before => 'infinity' $$, '22023', 'no beginning'),
 	($$ 'x', ARRAY['predict:model/m'], description => tok('app') $$, '22023', 'a key as description'),
 	($$ 'x', ARRAY['predict:model/m'], tags => ARRAY[tok('app')] $$, '22023', 'a key as tag'),
+	($$ 'x', ARRAY['see:orders/' || tok('app')] $$, '22023', 'a key in a scope'),
+	($$ 'x', ARRAY['predict:model/' || tok('app')] $$, '22023', 'a key as model of a scope'),
 	($$ 'x', ARRAY['predict:model/m'], tags => ARRAY[NULL] $$, '22004', 'NULL as tag')
 ) r (arguments, code, why);
 SET LOCAL smartpouch.max_api_key_lifetime = '1h';
