@@ -145,6 +145,7 @@ SERVER_OBJS = \
 	src/server/sp_background_statement.o \
 	src/server/sp_canonical.o \
 	src/server/sp_child_process.o \
+	src/server/sp_drift_counts.o \
 	src/server/sp_error.o \
 	src/server/sp_guc.o \
 	src/server/sp_hash.o \
@@ -161,6 +162,7 @@ SERVER_OBJS = \
 REGISTRY_OBJS = \
 	src/registry/sp_reference.o \
 	src/registry/sp_registry_api_key.o \
+	src/registry/sp_registry_baseline.o \
 	src/registry/sp_registry_blob.o \
 	src/registry/sp_registry_cluster.o \
 	src/registry/sp_registry_digest.o \
@@ -242,6 +244,7 @@ API_OBJS = \
 	src/api/sp_api_audit.o \
 	src/api/sp_api_backup.o \
 	src/api/sp_api_cache.o \
+	src/api/sp_api_drift.o \
 	src/api/sp_api_evaluate.o \
 	src/api/sp_api_gate.o \
 	src/api/sp_api_golden.o \
@@ -265,8 +268,10 @@ API_OBJS = \
 	src/api/sp_api_snapshot.o \
 	src/api/sp_api_trigger.o \
 	src/api/sp_arguments.o \
+	src/api/sp_baseline.o \
 	src/api/sp_call_count.o \
 	src/api/sp_call_site.o \
+	src/api/sp_drift.o \
 	src/api/sp_evaluate.o \
 	src/api/sp_features.o \
 	src/api/sp_features_row.o \
@@ -277,6 +282,7 @@ API_OBJS = \
 	src/api/sp_model_ref.o \
 	src/api/sp_label_text.o \
 	src/api/sp_new_version.o \
+	src/api/sp_query_rows.o \
 	src/api/sp_result.o \
 	src/api/sp_routing.o \
 	src/api/sp_score_json.o \
@@ -334,6 +340,7 @@ INSTALL_SQL = \
 	sql/install/52_backups.sql \
 	sql/install/53_backup_checks.sql \
 	sql/install/55_cache.sql \
+	sql/install/56_drift.sql \
 	sql/install/58_report.sql \
 	sql/install/59_report_html.sql \
 	sql/install/60_replicas.sql \
@@ -342,6 +349,7 @@ INSTALL_SQL = \
 	sql/install/81_routing_views.sql \
 	sql/install/82_api_key_views.sql \
 	sql/install/82_metrics_views.sql \
+	sql/install/83_drift_views.sql \
 	sql/install/83_prometheus.sql \
 	sql/install/83_rollup_views.sql \
 	sql/install/84_access_objects.sql \

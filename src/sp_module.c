@@ -17,6 +17,7 @@
 #include "ops/sp_worker.h"
 #include "registry/sp_registry.h"
 #include "scan/sp_scan.h"
+#include "server/sp_drift_counts.h"
 #include "server/sp_guc.h"
 #include "server/sp_series.h"
 #include "server/sp_worker_counts.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 	sp_log_mask_init();
 	sp_series_init();
 	sp_worker_counts_init();
+	sp_drift_counts_init();
 	sp_registry_init();
 	sp_key_identity_init();
 	sp_audit_init();

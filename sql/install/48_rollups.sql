@@ -90,7 +90,7 @@ CREATE FUNCTION smartpouch._rollup_partition(parent text, bucket timestamptz)
 	SET search_path = pg_catalog, pg_temp
 	SET timezone = 'UTC' AS $$
 DECLARE
-	unit text := CASE parent WHEN 'rollup_minute' THEN 'day' WHEN 'rollup_day' THEN 'year' ELSE 'month' END;
+	unit text := CASE WHEN parent = 'rollup_minute' THEN 'day' WHEN parent LIKE '%\_day' THEN 'year' ELSE 'month' END;
 	lower timestamptz := date_trunc(unit, bucket);
 	name text := parent || '_' || to_char(lower, 'YYYYMMDD');
 BEGIN
@@ -98,7 +98,7 @@ BEGIN
 		EXECUTE format('CREATE TABLE smartpouch.%I PARTITION OF smartpouch.%I FOR VALUES FROM (%L) TO (%L)',
 			name, parent, lower, lower + ('1 ' || unit)::interval);
 		EXECUTE format('CREATE UNIQUE INDEX ON smartpouch.%I (bucket, model_id, %s)', name,
-			CASE parent WHEN 'usage_hour' THEN 'kind, owner' ELSE 'version, stage' END);
+			CASE WHEN parent = 'usage_hour' THEN 'kind, owner' WHEN parent LIKE 'drift%' THEN 'version' ELSE 'version, stage' END);
 	END IF;
 END $$;
 COMMENT ON FUNCTION smartpouch._rollup_partition(text, timestamptz) IS 'make a partition unless it is there';
@@ -260,7 +260,7 @@ BEGIN
 		RETURN 0;
 	END IF;
 	IF level IS NULL OR level = 'minute' THEN
-		written := written + smartpouch._rollup_minute();
+		written := written + smartpouch._rollup_minute() + smartpouch._rollup_drift();
 	END IF;
 	IF level IS NULL OR level = 'hour' THEN
 		written := written + smartpouch._rollup_sum('minute', 'hour');

@@ -18,6 +18,7 @@ CREATE FUNCTION smartpouch._metric_families(OUT family text, OUT type text, OUT 
 	('model_cache_misses_total', 'counter', 'Uses of a model that had to be loaded.'),
 	('model_cache_evictions_total', 'counter', 'Models that left the memory.'),
 	('model_memory_bytes', 'gauge', 'Shared memory that a version takes.'),
+	('drift_psi', 'gauge', 'Greatest population stability index of a version in the last 24 hours: of its features and of its prediction.'),
 	('model_info', 'gauge', 'Versions that serve a stage.'),
 	('stage_transitions_total', 'counter', 'Promotions and rollbacks to a stage, from the one in which the version was before.'),
 	('auth_attempts_total', 'counter', 'API keys that were shown, good or bad.'),
@@ -182,6 +183,10 @@ BEGIN
 			'model', v.model, 'version', v.version::text)), c.bytes::text
 		FROM smartpouch.model_cache c JOIN smartpouch.versions v USING (sha256)
 		WHERE c.shared AND c.database = current_database();
+	RETURN QUERY SELECT 'drift_psi', format('drift_psi{%s}', smartpouch._metric_labels('database', current_database(),
+			'model', d.model, 'version', d.version::text, 'of', k.kind)), max(d.psi)::text
+		FROM smartpouch.drift d, LATERAL (SELECT CASE d.variable WHEN '(prediction)' THEN 'prediction' ELSE 'features' END) k (kind)
+		WHERE d.level <> 'unknown' GROUP BY d.model, d.version, k.kind;
 	RETURN QUERY SELECT 'model_info', format('model_info{%s}', smartpouch._metric_labels('database', current_database(),
 			'model', d.model, 'version', d.version::text, 'stage', d.stage, 'format', v.source_format,
 			'sha256_8', left(encode(v.sha256, 'hex'), 8))), '1'

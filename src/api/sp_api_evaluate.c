@@ -11,12 +11,12 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "api/sp_arguments.h"
 #include "api/sp_evaluate.h"
 #include "api/sp_model_ref.h"
+#include "api/sp_query_rows.h"
 #include "registry/sp_registry.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_evaluate);
@@ -31,15 +31,6 @@ typedef struct Columns
 	int			features;		/* the one other column when it holds all features, else 0 */
 	Oid			features_type;
 } Columns;
-
-/* Does a column of that type hold the features of a row, as for predict()? */
-static bool
-holds_features(Oid type)
-{
-	Oid			base = getBaseType(type);
-
-	return base == JSONBOID || type_is_array(base) || type_is_rowtype(base);
-}
 
 static void
 find_columns(TupleDesc desc, Columns *columns)
@@ -61,7 +52,7 @@ find_columns(TupleDesc desc, Columns *columns)
 			continue;
 		}
 		others++;
-		columns->features = holds_features(column->atttypid) ? i : 0;
+		columns->features = sp_holds_features(column->atttypid) ? i : 0;
 		columns->features_type = column->atttypid;
 	}
 	if (columns->truth == 0)
@@ -99,20 +90,6 @@ add_row(SpEvaluation *evaluation, const Columns *columns, HeapTuple tuple, Tuple
 		sp_evaluation_add(evaluation, columns->features_type, features, truth);
 }
 
-static Portal
-open_query(const char *query)
-{
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (!SPI_is_cursor_plan(plan))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the query must be one statement that returns rows")));
-	return SPI_cursor_open(NULL, plan, NULL, NULL, true);
-}
-
 static Jsonb *
 evaluate(SpCallSite *site, const char *query)
 {
@@ -125,7 +102,7 @@ evaluate(SpCallSite *site, const char *query)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	portal = open_query(query);
+	portal = sp_query_open(query);
 	BlessTupleDesc(portal->tupDesc);
 	find_columns(portal->tupDesc, &columns);
 	MemoryContextSwitchTo(mcx);

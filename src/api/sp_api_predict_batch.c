@@ -17,6 +17,7 @@
 
 #include "api/sp_call_count.h"
 #include "api/sp_call_site.h"
+#include "api/sp_drift.h"
 #include "api/sp_features_internal.h"
 #include "api/sp_result.h"
 
@@ -113,6 +114,7 @@ predict_batch(FunctionCallInfo fcinfo)
 									(first + row) * width, width, (uint32) row, &has_missing);
 		}
 		sp_call_site_run(site, (uint32) count, wanted, has_missing);
+		sp_drift_sample(site, (uint32) count, NULL);
 		for (int row = 0; row < count; row++)
 			put_row(result, site, first + row + 1, (uint32) row);
 		MemoryContextReset(block_mcx);

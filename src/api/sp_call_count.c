@@ -15,6 +15,7 @@
 
 #include "api/sp_call_count.h"
 #include "api/sp_call_site.h"
+#include "api/sp_drift.h"
 
 #define TIMED_CALLS 16			/* all of them, and then every one of so many */
 
@@ -306,6 +307,7 @@ sp_counted(FunctionCallInfo fcinfo, PGFunction body)
 	begin_call(fcinfo->flinfo->fn_mcxt, is_timed ? &began : NULL);
 	result = call(fcinfo, body);
 	end_call(1, is_timed ? &began : NULL, calls < TIMED_CALLS ? 1 : TIMED_CALLS);
+	sp_drift_sample(current.site, 1, NULL);
 	return result;
 }
 

@@ -55,6 +55,7 @@ typedef struct SpCallSite
 	bool		is_counted;		/* the next is filled, for what is resolved */
 	SpSeriesPair	counted;
 	const struct SpCallSite *beside;	/* the site that this one is the canary or shadow of, or NULL */
+	struct SpSampler *sampler;	/* sp_drift.c; NULL until a row is sampled */
 	SpBesideSite canary;
 	SpBesideSite shadow;
 	MemoryContext shadow_mcx;	/* for what binding the shadow's features takes; NULL until it is used */

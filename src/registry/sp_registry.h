@@ -42,10 +42,11 @@ typedef enum SpTable
 	SP_TABLE_CLUSTER,
 	SP_TABLE_API_KEY,
 	SP_TABLE_OWNER_LIMIT,
-	SP_TABLE_QUOTA_USE
+	SP_TABLE_QUOTA_USE,
+	SP_TABLE_BASELINE
 } SpTable;
 
-#define SP_N_TABLES (SP_TABLE_QUOTA_USE + 1)
+#define SP_N_TABLES (SP_TABLE_BASELINE + 1)
 
 typedef enum SpIndex
 {
@@ -71,10 +72,11 @@ typedef enum SpIndex
 	SP_INDEX_CLUSTER,
 	SP_INDEX_API_KEY,
 	SP_INDEX_OWNER_LIMIT,
-	SP_INDEX_QUOTA_USE
+	SP_INDEX_QUOTA_USE,
+	SP_INDEX_BASELINE
 } SpIndex;
 
-#define SP_N_INDEXES (SP_INDEX_QUOTA_USE + 1)
+#define SP_N_INDEXES (SP_INDEX_BASELINE + 1)
 
 /*
  * Grows whenever a registry table, a role or the members of one may have

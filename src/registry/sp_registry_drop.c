@@ -139,6 +139,7 @@ drop_versions(Target *target)
 					"(SELECT program_sha256" THESE " UNION ALL SELECT artifact_sha256" THESE ") v (h)"),
 		target);
 	run("DELETE FROM smartpouch.golden WHERE model_id = $1 AND version = coalesce($2, version)", target);
+	run("DELETE FROM smartpouch.baseline WHERE model_id = $1 AND version = coalesce($2, version)", target);
 	run("DELETE FROM smartpouch.evaluation WHERE model_id = $1 AND version = coalesce($2, version)", target);
 	run("DELETE" THESE, target);
 	free_blobs(hashes, count);

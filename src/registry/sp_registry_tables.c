@@ -57,7 +57,8 @@ static const struct
 	[SP_TABLE_CLUSTER] = {"cluster", true},
 	[SP_TABLE_API_KEY] = {"api_key", true},
 	[SP_TABLE_OWNER_LIMIT] = {"owner_limit", true},
-	[SP_TABLE_QUOTA_USE] = {"quota_use", false}
+	[SP_TABLE_QUOTA_USE] = {"quota_use", false},
+	[SP_TABLE_BASELINE] = {"baseline", true}
 };
 
 static const char *const index_names[SP_N_INDEXES] = {
@@ -83,7 +84,8 @@ static const char *const index_names[SP_N_INDEXES] = {
 	[SP_INDEX_CLUSTER] = "cluster_pkey",
 	[SP_INDEX_API_KEY] = "api_key_pkey",
 	[SP_INDEX_OWNER_LIMIT] = "owner_limit_pkey",
-	[SP_INDEX_QUOTA_USE] = "quota_use_pkey"
+	[SP_INDEX_QUOTA_USE] = "quota_use_pkey",
+	[SP_INDEX_BASELINE] = "baseline_pkey"
 };
 
 uint64		sp_registry_generation = 1;

@@ -6,6 +6,7 @@
 #include "executor/executor.h"
 
 #include "api/sp_call_count.h"
+#include "api/sp_drift.h"
 #include "api/sp_model_ref.h"
 #include "api/sp_result.h"
 #include "scan/sp_scan_source.h"
@@ -112,6 +113,7 @@ void
 sp_source_run(SpSource *source, int rows)
 {
 	sp_counted_run(source->site, (uint32) rows, source->wanted, source->has_missing);
+	sp_drift_sample(source->site, (uint32) rows, source->is_null);
 }
 
 Datum

@@ -31,6 +31,7 @@ int			sp_max_score_labels;
 int			sp_max_series;
 int			sp_max_tracked_keys;
 bool		sp_require_snapshot_signature;
+double		sp_sample_percent;
 double		sp_shadow_timeout;
 int			sp_shared_model_memory;
 char	   *sp_snapshot_key_file;
@@ -380,6 +381,12 @@ sp_guc_init(void)
 							&sp_model_memory,
 							256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+	DefineCustomRealVariable("smartpouch.sample_percent",
+							 "Sets the share of predictions whose inputs are compared with a baseline.",
+							 "Only counts in bins are kept. 0 means none.",
+							 &sp_sample_percent,
+							 1, 0, 100, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomRealVariable("smartpouch.shadow_timeout",
 							 "Sets the time that the evaluation of a shadow may take.",
 							 NULL, &sp_shadow_timeout,

@@ -33,6 +33,7 @@ extern int	sp_max_score_labels;	/* different labels in one comparison with the t
 extern int	sp_max_replay_lag;	/* seconds; 0: any */
 extern int	sp_max_tracked_keys;	/* API keys and owners that are counted at a time */
 extern bool sp_require_snapshot_signature;
+extern double sp_sample_percent;	/* of rows, whose bins are counted for drift */
 extern double sp_shadow_timeout;	/* ms that the evaluation of a shadow may take */
 extern int	sp_shared_model_memory;	/* kB that the server keeps models in for all sessions */
 extern char *sp_snapshot_key_file;	/* empty: there is none */

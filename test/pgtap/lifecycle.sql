@@ -262,7 +262,7 @@ SELECT is((SELECT string_agg(change, E'\n') FROM unnest(ARRAY[
 
 -- what a subscriber gets
 SELECT set_eq($$ SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'smartpouch'::regnamespace AND relkind = 'r'
-	AND relname NOT IN ('api_key', 'cluster', 'model_grant', 'access_grant', 'snapshot', 'upload', 'upload_chunk', 'audit_event', 'backup', 'rollup_mark', 'rollup_state', 'key_count', 'owner_limit', 'quota_use') $$,
+	AND relname NOT IN ('api_key', 'cluster', 'model_grant', 'access_grant', 'snapshot', 'upload', 'upload_chunk', 'audit_event', 'backup', 'baseline', 'drift_mark', 'rollup_mark', 'rollup_state', 'key_count', 'owner_limit', 'quota_use') $$,
 	'SELECT smartpouch.publication_tables()', 'every table is published, or a server''s own');
 SELECT is_empty($$ SELECT t FROM smartpouch.publication_tables() t WHERE NOT EXISTS (SELECT FROM pg_index WHERE indrelid = t AND indisprimary) $$,
 	'what is published has a primary key');

@@ -111,8 +111,8 @@ SKIP:
 # --- alerts and panels ask for what there is
 my %families = map { $_ => 1 } $text =~ /^# TYPE (\S+)/mg;
 $families{$_} = 1 foreach map { my $family = $_; map { "${family}_$_" } qw(bucket sum count) } keys %families;
-# on a standby, and where pg_cron is
-$families{$_} = 1 foreach qw(smartpouch_replay_lag_seconds smartpouch_cron_jobs);
+# on a standby, where pg_cron is, and with a baseline
+$families{$_} = 1 foreach qw(smartpouch_replay_lag_seconds smartpouch_cron_jobs smartpouch_drift_psi);
 foreach my $file ('alerts.yml', 'dashboard.json')
 {
     my $content = slurp_file(source_dir() . "/contrib/monitoring/$file");
