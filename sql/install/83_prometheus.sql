@@ -131,7 +131,8 @@ BEGIN
 	RETURN QUERY SELECT j.family, format('%s{%s}', j.family, smartpouch._metric_labels('database', current_database(), j.label, j.detail)), j.value
 		FROM smartpouch._metric_jobs() j;
 	RETURN QUERY SELECT s.family, format('%s{%s}', s.family, smartpouch._metric_labels('database', current_database(), 'kind', s.kind)), s.value
-		FROM (SELECT DISTINCT ON (b.kind) b.* FROM smartpouch.backups b WHERE b.status IN ('complete', 'verified')
+		FROM (SELECT DISTINCT ON (b.kind) b.* FROM smartpouch.backups b
+				WHERE b.status IN ('complete', 'verified') AND b.database = current_database()
 				ORDER BY b.kind, b.finished_at DESC) b,
 			LATERAL (VALUES
 				('backup_last_success_timestamp_seconds', b.kind, extract(epoch FROM b.finished_at)::text),
@@ -141,14 +142,16 @@ BEGIN
 	RETURN QUERY SELECT s.family, format('%s{%s}', s.family, smartpouch._metric_labels('database', current_database())), s.value
 		FROM (SELECT max(b.verified_at) AS verified_at, min(b.started_at) FILTER (WHERE p.id IS NOT NULL) AS oldest
 				FROM smartpouch.backups b LEFT JOIN smartpouch.backup_progress p ON p.id = b.id AND p.database = current_database()
-					AND b.status = 'running') b,
+					AND b.status = 'running'
+				WHERE b.database = current_database()) b,
 			LATERAL (VALUES
 				('backup_last_verified_timestamp_seconds', extract(epoch FROM b.verified_at)::text),
 				('backup_snapshot_age_seconds', coalesce(extract(epoch FROM clock_timestamp() - b.oldest), 0)::text)) s (family, value)
 		WHERE s.value IS NOT NULL;
 	RETURN QUERY SELECT 'backup_failures_total', format('backup_failures_total{%s}',
 			smartpouch._metric_labels('database', current_database(), 'kind', k.kind)), count(b.id)::text
-		FROM unnest('{full,models}'::text[]) k (kind) LEFT JOIN smartpouch.backups b ON b.kind = k.kind AND b.status = 'failed'
+		FROM unnest('{full,models}'::text[]) k (kind) LEFT JOIN smartpouch.backups b
+			ON b.kind = k.kind AND b.status = 'failed' AND b.database = current_database()
 		GROUP BY k.kind;
 
 	-- of models: those that are gone are left out

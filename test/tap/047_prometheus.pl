@@ -31,10 +31,11 @@ sql("SELECT smartpouch.predict('m:2', r) FROM \"$fixture->{name}\" r LIMIT 7");
 $node->psql($name, $_) foreach ("SELECT smartpouch.predict('m', ARRAY[1.0])", "SELECT smartpouch.predict('absent', ARRAY[1.0])");
 
 # rows as backup() and rollup() write them
-sql("INSERT INTO smartpouch.backup (label, kind, status, started_at, finished_at, verified_at, bytes) VALUES
-        ('a', 'full', 'complete', 'epoch'::timestamptz + interval '100s', 'epoch'::timestamptz + interval '160s', NULL, 5000),
-        ('b', 'full', 'verified', 'epoch'::timestamptz + interval '10s', 'epoch'::timestamptz + interval '60s', 'epoch'::timestamptz + interval '90s', 4000),
-        ('c', 'models', 'failed', 'epoch', 'epoch', NULL, NULL);
+sql("INSERT INTO smartpouch.backup (database, label, kind, status, started_at, finished_at, verified_at, bytes) VALUES
+        (current_database(), 'a', 'full', 'complete', 'epoch'::timestamptz + interval '100s', 'epoch'::timestamptz + interval '160s', NULL, 5000),
+        (current_database(), 'b', 'full', 'verified', 'epoch'::timestamptz + interval '10s', 'epoch'::timestamptz + interval '60s', 'epoch'::timestamptz + interval '90s', 4000),
+        ('another', 'd', 'full', 'complete', now(), now(), NULL, 1),
+        (current_database(), 'c', 'models', 'failed', 'epoch', 'epoch', NULL, NULL);
     SELECT count(smartpouch.rollup())");
 my $text   = sql('SET ROLE watcher; SELECT smartpouch.prometheus()');
 my $labels = 'database="odd \"na\\\\me\"\n"';
