@@ -58,7 +58,10 @@ sp_import_onnx(SpContext *cx, const void *bytes, size_t size, const SpOverrides 
 	SP_TRY(sp_onnx_unpack(cx, &sp_onnx__model_proto__descriptor, bytes, size, &message));
 	unpacked = (SpOnnx__ModelProto *) message;
 	if (unpacked->n_functions > 0)
-		return sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX models with functions of their own are not supported");
+	{
+		sp_fail(cx, SP_ERR_UNSUPPORTED, "ONNX models with functions of their own are not supported");
+		return sp_fail_hint(cx, "Put their nodes in place of the calls: onnx.inliner.inline_local_functions(model).");
+	}
 	onnx.cx = cx;
 	onnx.model = unpacked;
 	onnx.overrides = overrides;

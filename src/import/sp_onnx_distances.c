@@ -102,7 +102,7 @@ sp_body_number(const SpBody *body, const SpOnnx__NodeProto *node, size_t input, 
 	for (size_t at = 0; at < body->graph->n_initializer; at++)
 		if (sp_str_eq(sp_onnx_str(body->graph->initializer[at]->name), sp_onnx_str(node->input[input])))
 		{
-			SP_TRY(sp_onnx_define_tensor(body->onnx, body->graph->initializer[at], &value));
+			SP_TRY(sp_onnx_define_tensor(body->onnx, NULL, body->graph->initializer[at], &value));
 			outer = &value;
 		}
 	if (outer && outer->kind == SP_ONNX_CONSTANT && outer->list.numbers && outer->list.count == 1)

@@ -21,9 +21,9 @@ sp_onnx_too_many(SpOnnx *onnx, size_t count, const char *what)
 
 /* A constant of a tensor; empty shapes are kept, for those that name no axes. */
 SpStatus
-sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__TensorProto *tensor, SpOnnxValue *value)
+sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__TensorProto *tensor, SpOnnxValue *value)
 {
-	static const SpOnnx__NodeProto none = SP_ONNX__NODE_PROTO__INIT;
+	SpOnnx__NodeProto alone = SP_ONNX__NODE_PROTO__INIT;
 
 	value->kind = SP_ONNX_CONSTANT;
 	value->tensor = tensor;
@@ -34,7 +34,8 @@ sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__TensorProto *tensor, SpOnnxVal
 	value->rank = (uint32_t) tensor->n_dims;
 	for (size_t at = 0; at < tensor->n_dims; at++)
 		value->dims[at] = tensor->dims[at];
-	return sp_onnx_decode(onnx, &none, tensor, &value->list);
+	alone.name = tensor->name;
+	return sp_onnx_decode(onnx, node ? node : &alone, tensor, &value->list);
 }
 
 static SpStatus
@@ -51,7 +52,7 @@ sp_onnx_constants(SpOnnx *onnx, const SpOnnx__GraphProto *graph)
 		SpOnnxValue value = {.kind = SP_ONNX_CONSTANT};
 
 		value.name = sp_onnx_str(graph->initializer[i]->name);
-		SP_TRY(sp_onnx_define_tensor(onnx, graph->initializer[i], &value));
+		SP_TRY(sp_onnx_define_tensor(onnx, NULL, graph->initializer[i], &value));
 		SP_TRY(sp_onnx_define(onnx, value));
 	}
 	return SP_OK;
@@ -251,6 +252,7 @@ sp_onnx_graph(SpOnnx *onnx)
 
 	if (graph == NULL)
 		return sp_fail(onnx->cx, SP_ERR_FORMAT, "not an ONNX model: there is no graph");
+	SP_TRY(sp_onnx_check_opsets(onnx));
 	SP_TRY(sp_onnx_constants(onnx, graph));
 	SP_TRY(sp_onnx_inputs(onnx, graph));
 	SP_TRY(sp_onnx_nodes(onnx, graph));

@@ -52,6 +52,7 @@ typedef enum SpOnnxKind
 	SP_ONNX_SEQUENCE			/* value: the elements of its tensors, one tensor after the other; only an output */
 } SpOnnxKind;
 
+#define SP_ONNX_ML "ai.onnx.ml"
 #define SP_ONNX_MAX_RANK 8
 
 /* The number of rows where a graph computes with shapes: no real extent has this value. */
@@ -139,7 +140,8 @@ extern SpStatus sp_onnx_graph(SpOnnx *onnx);
 
 /*
  * sp_onnx_values.c.  All errors name the operator, the node and the opset;
- * reason completes "operator X ... : ".
+ * reason completes "operator X ... : ", or "tensor X: " for the node that
+ * sp_onnx_define_tensor makes up.
  */
 extern SpStatus sp_onnx_fail(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpStatus status,
 							 const char *fmt,...) __attribute__((format(printf, 4, 5)));
@@ -189,6 +191,10 @@ extern SpStatus sp_onnx_cast(SpOnnx *onnx, uint32_t in, SpType type, uint32_t *o
 /* sp_onnx_tensor.c, sp_onnx_broadcast.c, sp_onnx_compose.c: shapes, constants and the steps that several operators are made of. */
 #define SP_ONNX_NONE ((SpOnnxValue) {.value = SP_NO_VALUE, .row_axis = -1})
 
+/* SP_ERR_FORMAT if the file gives two opsets for one domain. */
+extern SpStatus sp_onnx_check_opsets(SpOnnx *onnx);
+
+/* 0 if the file gives none. */
 extern int64_t sp_onnx_opset_of(const SpOnnx *onnx, const SpOnnx__NodeProto *node);
 extern bool sp_onnx_is_float(int32_t elem);
 extern SpType sp_onnx_type(int32_t elem);	/* 0 for types that we do not have */
@@ -290,8 +296,9 @@ extern SpStatus sp_onnx_pad_axes(SpOnnx *onnx, const SpOnnx__NodeProto *node, Sp
  */
 extern SpStatus sp_onnx_map_input(SpOnnx *onnx, const SpOnnx__ValueInfoProto *info, SpOnnxValue *value, SpStr **names);
 
-/* sp_onnx_graph.c */
-extern SpStatus sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__TensorProto *tensor, SpOnnxValue *value);
+/* sp_onnx_graph.c: a constant; errors name the tensor, or the node that holds it unless node is NULL. */
+extern SpStatus sp_onnx_define_tensor(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__TensorProto *tensor,
+									  SpOnnxValue *value);
 
 /* sp_onnx_values.c: elements of a tensor of any type that we have. */
 extern SpStatus sp_onnx_decode(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__TensorProto *tensor,

@@ -23,7 +23,6 @@ typedef struct SpOnnxOperator
 	"nodes_hitrates_as_tensor nodes_missing_value_tracks_true nodes_modes nodes_nodeids " \
 	"nodes_treeids nodes_truenodeids nodes_values nodes_values_as_tensor post_transform "
 
-#define SP_ONNX_ML "ai.onnx.ml"
 
 static const SpOnnxOperator sp_onnx_operators[] = {
 	{"", "Cast", sp_onnx_cast_node, "to saturate round_mode"},
@@ -101,6 +100,10 @@ static const SpOnnxOperator sp_onnx_operators[] = {
 	sp_onnx_reduction, "axes keepdims noop_with_empty_axes"},
 };
 
+/* Of onnx 1.23, the release whose tests of operators test/parity runs. */
+#define SP_ONNX_NEWEST_OPSET 28
+#define SP_ONNX_NEWEST_ML_OPSET 5
+
 static bool
 sp_onnx_is_listed(SpStr name, const char *list)
 {
@@ -142,6 +145,23 @@ sp_onnx_check_attributes(SpOnnx *onnx, const SpOnnx__NodeProto *node, const char
 	return SP_OK;
 }
 
+/* What an operator does follows from its opset, which ends the file as converters write it. */
+static SpStatus
+sp_onnx_check_opset(SpOnnx *onnx, const SpOnnx__NodeProto *node)
+{
+	bool		is_ml = sp_str_is(sp_onnx_str(node->domain), SP_ONNX_ML);
+	int			newest = is_ml ? SP_ONNX_NEWEST_ML_OPSET : SP_ONNX_NEWEST_OPSET;
+	int64_t		opset = sp_onnx_opset_of(onnx, node);
+
+	if (opset < 1)
+		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "the file gives no opset for its domain");
+	if (opset <= newest)
+		return SP_OK;
+	sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "opset %lld is newer than %d, the newest that is known",
+				 (long long) opset, newest);
+	return sp_fail_hint(onnx->cx, "Convert the model with an older one: target_opset of skl2onnx, opset_version of torch.onnx.");
+}
+
 SpStatus
 sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 {
@@ -150,15 +170,15 @@ sp_onnx_node(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 
 	if (sp_str_is(domain, "ai.onnx"))
 		domain.size = 0;
+	if (name.size == 0)
+		return sp_fail(onnx->cx, SP_ERR_FORMAT, "a node of the ONNX graph has no operator");
 	for (size_t i = 0; i < sizeof(sp_onnx_operators) / sizeof(sp_onnx_operators[0]); i++)
 	{
 		const SpOnnxOperator *operator = &sp_onnx_operators[i];
 
 		if (!sp_str_is(domain, operator->domain) || !sp_onnx_is_listed(name, operator->names))
 			continue;
-		/* what an operator does follows from its opset, which ends the file as converters write it */
-		if (sp_onnx_opset_of(onnx, node) == 0)
-			return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "the file gives no opset for its domain");
+		SP_TRY(sp_onnx_check_opset(onnx, node));
 		SP_TRY(sp_onnx_check_attributes(onnx, node, operator->attributes));
 		return operator->handler(onnx, node);
 	}

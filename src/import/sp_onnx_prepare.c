@@ -79,7 +79,7 @@ sp_onnx_constant(SpOnnx *onnx, const SpOnnx__NodeProto *node)
 		SP_TRY(sp_onnx_attribute(onnx, node, "value", SP_ONNX_ATTR_TENSOR, &found));
 		if (found == NULL || found->t == NULL)
 			return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "there is no value");
-		SP_TRY(sp_onnx_define_tensor(onnx, found->t, &value));
+		SP_TRY(sp_onnx_define_tensor(onnx, node, found->t, &value));
 		return sp_onnx_define_output(onnx, node, 0, value);
 	}
 	value = sp_onnx_scalar(onnx, which % 3 == 0 ? SP_ONNX_INT64 : SP_ONNX_FLOAT, which == 3 ? (double) found->i : found->f);

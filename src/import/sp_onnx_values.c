@@ -62,9 +62,9 @@ SpStatus
 sp_onnx_fail(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpStatus status, const char *fmt,...)
 {
 	const char *mend = status == SP_ERR_UNSUPPORTED ? sp_onnx_mend(sp_onnx_str(node->op_type)) : NULL;
+	bool		is_named = node->name.len > 0 || node->n_output == 0;
 	char		reason[200];
-	char		operator[SP_PRINTABLE_SIZE];
-	char		name[SP_PRINTABLE_SIZE];
+	char		shown[SP_PRINTABLE_SIZE];
 	char		domain[SP_PRINTABLE_SIZE];
 	SpStr		domain_text = sp_onnx_str(node->domain);
 	va_list		args;
@@ -72,10 +72,13 @@ sp_onnx_fail(SpOnnx *onnx, const SpOnnx__NodeProto *node, SpStatus status, const
 	va_start(args, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
-	sp_printable(sp_onnx_str(node->op_type), operator);
-	sp_fail(onnx->cx, status, "ONNX operator %s: %s", operator, reason);
-	sp_fail_detail(onnx->cx, "The operator is node \"%s\", domain \"%s\", opset %lld.",
-				   sp_printable(sp_onnx_str(node->name), name),
+	/* sp_onnx_define_tensor's, which is no node */
+	if (node->op_type.len == 0)
+		return sp_fail(onnx->cx, status, "ONNX tensor \"%s\": %s", sp_printable(sp_onnx_str(node->name), shown), reason);
+	sp_fail(onnx->cx, status, "ONNX operator %s: %s", sp_printable(sp_onnx_str(node->op_type), shown), reason);
+	sp_fail_detail(onnx->cx, "The operator is %s \"%s\", domain \"%s\", opset %lld.",
+				   is_named ? "node" : "the unnamed node that gives",
+				   sp_printable(sp_onnx_str(is_named ? node->name : node->output[0]), shown),
 				   domain_text.size == 0 ? "ai.onnx" : sp_printable(domain_text, domain),
 				   (long long) sp_onnx_opset(onnx, domain_text));
 	return mend ? sp_fail_hint(onnx->cx, "%s", mend) : status;
@@ -231,7 +234,7 @@ sp_onnx_attribute_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *node, const cha
 	return SP_OK;
 }
 
-/* Elements of a tensor; 1 for a scalar. */
+/* Elements of a tensor that is in the file; 1 for a scalar. */
 static SpStatus
 sp_onnx_tensor_size(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__TensorProto *tensor,
 					size_t *count)
@@ -239,6 +242,11 @@ sp_onnx_tensor_size(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__T
 	size_t		i;
 
 	*count = 1;
+	if (tensor->data_location != 0)
+	{
+		sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors in other files are not supported");
+		return sp_fail_hint(onnx->cx, "Save the model with all weights in one file: onnx.save(onnx.load(path), new_path).");
+	}
 	for (i = 0; i < tensor->n_dims; i++)
 	{
 		if (tensor->dims[i] < 0 || (uint64_t) tensor->dims[i] > SIZE_MAX ||
@@ -296,8 +304,6 @@ sp_onnx_tensor_numbers(SpOnnx *onnx, const SpOnnx__NodeProto *node,
 	if (!is_double && tensor->data_type != SP_ONNX_FLOAT)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors of the element type %d are not supported",
 							tensor->data_type);
-	if (tensor->data_location != 0)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors in other files are not supported");
 	SP_TRY(sp_onnx_tensor_size(onnx, node, tensor, count));
 	if (tensor->raw_data.len > 0)
 		given = tensor->raw_data.len % (is_double ? 8 : 4) == 0 ? tensor->raw_data.len / (is_double ? 8 : 4) : SIZE_MAX;
@@ -377,8 +383,6 @@ sp_onnx_decode(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__Tensor
 		return sp_onnx_tensor_numbers(onnx, node, tensor, &list->numbers, &list->count);
 	if (sp_onnx_type(tensor->data_type) == 0)
 		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors of the element type %d are not supported", tensor->data_type);
-	if (tensor->data_location != 0)
-		return sp_onnx_fail(onnx, node, SP_ERR_UNSUPPORTED, "tensors in other files are not supported");
 	SP_TRY(sp_onnx_tensor_size(onnx, node, tensor, &list->count));
 	SP_TRY(sp_onnx_memory(onnx, list->count, tensor->data_type == SP_ONNX_STRING ? sizeof(SpStr) : sizeof(double), &memory));
 	if (tensor->data_type != SP_ONNX_STRING)
@@ -391,6 +395,26 @@ sp_onnx_decode(SpOnnx *onnx, const SpOnnx__NodeProto *node, const SpOnnx__Tensor
 		return sp_onnx_fail(onnx, node, SP_ERR_FORMAT, "a tensor's data does not have the size of its shape, %zu elements", list->count);
 	for (size_t i = 0; i < list->count; i++)
 		list->texts[i] = sp_onnx_str(tensor->string_data[i]);
+	return SP_OK;
+}
+
+SpStatus
+sp_onnx_check_opsets(SpOnnx *onnx)
+{
+	int64_t		first[2] = {0, 0};	/* of ai.onnx, of ai.onnx.ml */
+
+	for (size_t i = 0; i < onnx->model->n_opset_import; i++)
+	{
+		const SpOnnx__OperatorSetIdProto *opset = onnx->model->opset_import[i];
+		bool		is_ml = sp_str_is(sp_onnx_str(opset->domain), SP_ONNX_ML);
+
+		if (!is_ml && !sp_onnx_same_domain(sp_onnx_str(opset->domain), SP_STR("")))
+			continue;
+		if (first[is_ml] != 0 && first[is_ml] != opset->version)
+			return sp_fail(onnx->cx, SP_ERR_FORMAT, "the ONNX file gives the opsets %lld and %lld for the domain %s",
+						   (long long) first[is_ml], (long long) opset->version, is_ml ? SP_ONNX_ML : "ai.onnx");
+		first[is_ml] = opset->version;
+	}
 	return SP_OK;
 }
 

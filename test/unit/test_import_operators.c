@@ -415,6 +415,79 @@ test_no_opset(void)
 	sp_test_refused(SP_FORMAT_ONNX, model.bytes, model.size, SP_OK, NULL, "accepted: an opset");
 }
 
+static void
+refused_opset(const char *domain, int64_t first, int64_t second, SpStatus status, const char *text)
+{
+	model.size = 0;
+	put_int(&model, 1, 10);
+	put_opset(&model, domain, first);
+	put_opset(&model, domain, second);
+	put_message(&model, 7, &graph);
+	sp_test_refused(SP_FORMAT_ONNX, model.bytes, model.size, status, text, "refused: opsets %lld and %lld of \"%s\"",
+					(long long) first, (long long) second, domain);
+}
+
+/* A later opset may give an operator another meaning. */
+static void
+test_opsets(void)
+{
+	graph.size = 0;
+	put_node(&graph, "", "Softmax", "X", "Y", NULL);
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "Y", 1, 0);
+	refused_opset("", -1, -1, SP_ERR_FORMAT, "no opset");
+	refused_opset("", 29, 29, SP_ERR_UNSUPPORTED, "opset 29 is newer than 28");
+	refused_opset("", INT64_MAX, INT64_MAX, SP_ERR_UNSUPPORTED, "is newer than 28");
+	refused_opset("", 11, 13, SP_ERR_FORMAT, "the opsets 11 and 13 for the domain ai.onnx");
+	graph.size = 0;
+	put_node(&graph, "ai.onnx.ml", "Normalizer", "X", "Y", NULL);
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "Y", 1, 0);
+	refused_opset("ai.onnx.ml", 6, 6, SP_ERR_UNSUPPORTED, "opset 6 is newer than 5");
+	refused_opset("ai.onnx.ml", 1, 3, SP_ERR_FORMAT, "the opsets 1 and 3 for the domain ai.onnx.ml");
+}
+
+/* Errors name what they are about: a tensor of the graph, a node without a name by what it gives. */
+static void
+test_names_in_errors(void)
+{
+	static const int64_t three[] = {3};
+	static const float numbers[4] = {0};
+	Message		tensor = {.size = 0};
+	SpTestImport import;
+
+	graph.size = 0;
+	put_tensor(&graph, "short", 1, 1, three, numbers, 8);
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "X", 1, 4);
+	put_model(&model, &graph);
+	sp_test_refused(SP_FORMAT_ONNX, model.bytes, model.size, SP_ERR_FORMAT, "ONNX tensor \"short\": a tensor's data",
+					"a tensor too short is named");
+
+	graph.size = 0;
+	put_int(&tensor, 1, 4);
+	put_int(&tensor, 2, 1);
+	put_text(&tensor, 8, "elsewhere");
+	put_int(&tensor, 14, 1);
+	put_message(&graph, 5, &tensor);
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "X", 1, 4);
+	put_model(&model, &graph);
+	sp_test_import(&import, SP_FORMAT_ONNX, model.bytes, model.size);
+	ok(import.status == SP_ERR_UNSUPPORTED &&
+	   strcmp(import.cx.error.message, "ONNX tensor \"elsewhere\": tensors in other files are not supported") == 0 &&
+	   strstr(import.cx.error.hint, "in one file"), "a tensor in another file is named, with a way out");
+	sp_test_import_end(&import);
+
+	graph.size = 0;
+	put_node(&graph, "", "", "X", "Y", NULL);
+	put_value(&graph, 11, "X", 1, 4);
+	put_value(&graph, 12, "Y", 1, 0);
+	put_model(&model, &graph);
+	sp_test_refused(SP_FORMAT_ONNX, model.bytes, model.size, SP_ERR_FORMAT, "a node of the ONNX graph has no operator",
+					"a node without an operator");
+}
+
 /* Integers have no fractions and no 1 / 0. */
 static void
 test_integer_powers(void)
@@ -519,6 +592,8 @@ main(void)
 	test_product_of_constants();
 	test_integer_powers();
 	test_no_opset();
+	test_opsets();
+	test_names_in_errors();
 	test_types();
 	return done_testing();
 }
