@@ -141,7 +141,7 @@ sp_lgb_read_header(SpLightgbm *lgb)
 	return sp_lgb_use_header(lgb, values, has);
 }
 
-/* Trees, and whether some are linear; the position goes back to the first. */
+/* Trees, and whether some are linear or split by sets; the position goes back to the first. */
 static SpStatus
 sp_lgb_count_trees(SpLightgbm *lgb)
 {
@@ -160,6 +160,8 @@ sp_lgb_count_trees(SpLightgbm *lgb)
 			return sp_fail_limit(lgb->cx, "max_nodes", "the model has more trees than the limit of %llu nodes",
 								 (unsigned long long) lgb->cx->limits.max_nodes);
 		lgb->is_linear = lgb->is_linear || sp_str_is(line, "is_linear=1");
+		lgb->has_sets = lgb->has_sets ||
+			(line.size > 8 && memcmp(line.data, "num_cat=", 8) == 0 && !sp_str_is(line, "num_cat=0"));
 	}
 	lgb->tail = lgb->pos;
 	if (lgb->has_tree_sizes && lgb->n_trees != lgb->n_tree_sizes)

@@ -86,6 +86,7 @@ sp_lgb_read_tail(SpLgbColumns *columns)
 	static const char indices[] = "[categorical_feature: ";
 	static const char lists[] = "pandas_categorical:";
 	SpLightgbm *lgb = columns->lgb;
+	bool		is_whole = sp_str_is(lgb->version, "v2") || !lgb->has_sets;
 	SpStr		line;
 	bool		found;
 
@@ -93,15 +94,23 @@ sp_lgb_read_tail(SpLgbColumns *columns)
 	{
 		SP_TRY(sp_lgb_line(lgb, &line, &found));
 		if (!found)
-			return SP_OK;
+			break;
+		is_whole = is_whole || sp_str_is(line, "end of parameters");
 		if (sp_lgb_begins(line, indices) && line.data[line.size - 1] == ']')
 			columns->indices = (SpStr) {line.data + strlen(indices), line.size - strlen(indices) - 1};
+		if (is_whole && lgb->pos == lgb->size && line.size > 0 && line.size <= strlen(lists) &&
+			memcmp(line.data, lists, line.size) == 0)
+			return sp_lgb_fail(lgb, "the file ends within the line pandas_categorical");
 		if (sp_lgb_begins(line, lists))
 		{
 			columns->json = (SpStr) {line.data + strlen(lists), line.size - strlen(lists)};
 			columns->json_line = lgb->line;
 		}
 	}
+	/* LightGBM 2 wrote files without it at first */
+	if (!is_whole)
+		return sp_lgb_fail(lgb, "the file ends before the line \"end of parameters\", which the list of categories follows");
+	return SP_OK;
 }
 
 static SpStatus

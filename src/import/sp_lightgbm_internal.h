@@ -53,6 +53,7 @@ typedef struct SpLightgbm
 	/* of the trees */
 	uint32_t	n_trees;		/* in the file */
 	bool		is_linear;		/* some tree is */
+	bool		has_sets;		/* some tree splits by a set of categories */
 	size_t		tail;			/* the first line behind them */
 } SpLightgbm;
 

@@ -129,6 +129,37 @@ test_refused_columns(void)
 						"columns %zu", at);
 }
 
+/* Without its end a file may lack the list of categories, and texts would be refused or codes mean others. */
+static void
+test_cut_off(void)
+{
+	static const char file[] = LISTED(INFOS, "1,2", "[[\"x\", \"y\"], [1, 2, 3, 4]]");
+	static const char version2[] = "tree\nversion=v2\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=2\n" OBJECTIVE
+		NAMES "\n" TREE0 "end of trees\n";
+	const char *end = strstr(file, "end of parameters\n");
+	const char *list = strstr(file, "pandas_categorical");
+	const char *cut;
+	int			wrong = 0;
+
+	for (cut = strstr(file, "end of trees\n") + strlen("end of trees\n"); cut <= list + strlen("pandas_categorical:"); cut++)
+	{
+		const char *text = cut < end + strlen("end of parameters") ? "before the line \"end of parameters\"" :
+			cut > list ? "within the line pandas_categorical" : "";
+		SpTestImport import;
+
+		sp_test_import(&import, SP_FORMAT_LIGHTGBM, file, (size_t) (cut - file));
+		if (*text == '\0' ? import.status != SP_OK :
+			import.status != SP_ERR_FORMAT || strstr(import.cx.error.message, text) == NULL)
+		{
+			wrong++;
+			sp_test_complain(&import, "cut off", (size_t) (cut - file));
+		}
+		sp_test_import_end(&import);
+	}
+	ok(wrong == 0, "a file with categories is refused where it ends early, but not where no list follows it");
+	sp_test_refused(SP_FORMAT_LIGHTGBM, version2, strlen(version2), SP_OK, NULL, "version 2 had no parameters at first");
+}
+
 static void
 test_decisions(void)
 {
@@ -334,6 +365,7 @@ main(int argc, char **argv)
 
 	test_columns();
 	test_refused_columns();
+	test_cut_off();
 	test_decisions();
 	test_wrong_fields();
 	test_tree_in_tree();
