@@ -62,8 +62,7 @@ sp_key_verify(const text *token, SpKeyVerdict *verdict)
 	if (token == NULL || !sp_key_token_parse(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), &parsed))
 		return;
 	memcpy(verdict->id, parsed.id, sizeof(verdict->id));
-	if (!sp_registry_api_key_at(parsed.id, &verdict->row))
-		memset(&verdict->row, 0, sizeof(verdict->row));
+	(void) sp_registry_api_key_at(parsed.id, &verdict->row);
 	right = shows_secret(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), &verdict->row);
 	verdict->known = strcmp(parsed.id, verdict->row.id) == 0;
 	if (!right || !verdict->known)

@@ -4,11 +4,15 @@
 #include "server/sp_compat.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/relscan.h"
 #include "access/table.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 
 #include "registry/sp_registry_api_key.h"
 #include "registry/sp_registry_scan.h"
@@ -67,9 +71,42 @@ read_row(Relation relation, HeapTuple tuple, SpApiKeyRow *row)
 	row->scopes = DatumGetArrayTypePCopy(values[KEY_SCOPES]);
 }
 
+/*
+ * Where there is no row, read the first one that this process has found: an id
+ * after all others would be answered sooner without it.  It is fetched from its
+ * place, if it is there still, for the time that this takes.
+ */
+static void
+read_decoy(Relation relation, Snapshot snapshot, HeapTuple decoy, SpApiKeyRow *row)
+{
+	HeapTupleData fetched;
+	Buffer		buffer;
+
+	memset(row, 0, sizeof(*row));
+	if (decoy == NULL)
+		return;
+	fetched.t_self = decoy->t_self;
+	if (ItemPointerGetBlockNumber(&fetched.t_self) < RelationGetNumberOfBlocks(relation) &&
+		heap_fetch(relation, snapshot, &fetched, &buffer, false))
+		ReleaseBuffer(buffer);
+	read_row(relation, decoy, row);
+	row->id[0] = '\0';
+}
+
+static HeapTuple
+copy_for_ever(HeapTuple tuple)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	HeapTuple	copy = heap_copytuple(tuple);
+
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
 bool
 sp_registry_api_key_at(const char *id, SpApiKeyRow *row)
 {
+	static HeapTuple decoy = NULL;
 	Relation	relation = table_open(sp_registry_table(SP_TABLE_API_KEY), AccessShareLock);
 	Relation	index = index_open(sp_registry_index(SP_INDEX_API_KEY), AccessShareLock);
 	ScanKeyData key;
@@ -83,6 +120,10 @@ sp_registry_api_key_at(const char *id, SpApiKeyRow *row)
 	found = HeapTupleIsValid(tuple);
 	if (found)
 		read_row(relation, tuple, row);
+	else
+		read_decoy(relation, scan->snapshot, decoy, row);
+	if (found && decoy == NULL)
+		decoy = copy_for_ever(tuple);
 	systable_endscan_ordered(scan);
 	index_close(index, AccessShareLock);
 	table_close(relation, AccessShareLock);

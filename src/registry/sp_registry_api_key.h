@@ -42,8 +42,9 @@ typedef struct SpApiKeyRow
 
 /*
  * The first row whose id is id or comes after it, by the latest committed state and
- * our own changes; false when there is none.  So that looking up an id that is
- * nobody's reads a row as well, and takes as long.
+ * our own changes.  False when there is none; row has an empty id then, and for
+ * the rest what another one had.  So looking up an id that is nobody's reads a row
+ * as well, and takes as long.
  */
 extern bool sp_registry_api_key_at(const char *id, SpApiKeyRow *row);
 

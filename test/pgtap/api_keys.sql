@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(168);
+SELECT plan(172);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact), smartpouch.import_model('m', artifact), smartpouch.import_model('other', artifact),
 	smartpouch.promote('m', 1, 'production'), smartpouch.promote('m', 2, 'staging'), smartpouch.promote('other', 1, 'production'),
@@ -302,6 +302,15 @@ SELECT bag_eq($$ SELECT DISTINCT action FROM smartpouch.audit_event WHERE key_id
 SELECT results_eq($$ SELECT detail FROM smartpouch.audit_event WHERE action = 'scope' ORDER BY id LIMIT 1 $$,
 	$$ VALUES ('{"before": ["predict:model/m"], "after": ["predict:model/other"]}'::jsonb) $$, 'with what was before and after');
 SELECT is((SELECT count(*) FROM smartpouch.audit_event e, smartpouch.api_key k WHERE to_jsonb(e)::text LIKE '%' || right(k.hash::text, 20) || '%'), 0::bigint, 'without hashes');
+
+-- rows that are gone are nobody's, be it the last one
+DELETE FROM smartpouch.api_key WHERE id <> id_of('wide');
+SELECT is(code_of('wide') || ' ' || code_of('app4') || ' ' || code_of('last'), 'valid unknown unknown', 'one row is left');
+DELETE FROM smartpouch.api_key;
+SELECT is(code_of('wide') || ' ' || code_of('last') || ' ' || code_of('nobody'), 'unknown unknown unknown', 'and none');
+SELECT is(smartpouch.health() #>> '{checks,keys:adoption,0,observedValue}', '0', 'health() counts what is there');
+INSERT INTO token VALUES ('new', smartpouch.create_api_key('eve', ARRAY['see:a']));
+SELECT is(code_of('new') || ' ' || code_of('wide'), 'valid unknown', 'then there is another one');
 
 SELECT * FROM finish();
 ROLLBACK;

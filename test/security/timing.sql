@@ -63,3 +63,19 @@ SELECT CASE WHEN abs(known - unknown) < 200 THEN 'ok' ELSE 'not ok' END
 	|| format(' - ids of somebody %s ns, of nobody %s ns (medians)', round(known::numeric), round(unknown::numeric))
 FROM (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) FILTER (WHERE class = 0) AS known,
 	percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) FILTER (WHERE class = 1) AS unknown FROM sample) m;
+
+-- the same where there is one key only: ids of nobody before and after it
+TRUNCATE sample;
+DELETE FROM smartpouch.api_key WHERE id <> (SELECT substr(token, 9, 12) FROM made WHERE i = 500);
+UPDATE smartpouch.api_key SET id = '555555555555';
+VACUUM smartpouch.api_key;
+SELECT count(smartpouch.verify_api_key(pg_temp.with_check('sp_live_555555555555_' || repeat('0', 32)))) \g /dev/null
+CREATE TEMP TABLE lonely AS
+SELECT class, pg_temp.with_check('sp_live_' || id || '_' || pg_temp.digits(32, id || n)) AS token
+FROM generate_series(1, 500) n, LATERAL (VALUES (0, '555555555555'), (1, '1' || pg_temp.digits(11, 'b' || n)), (2, 'z' || pg_temp.digits(11, 'a' || n))) c (class, id);
+SELECT pg_temp.measure((SELECT array_agg(token ORDER BY class) FROM lonely), 3, greatest(:calls / 100, 1000)) \g /dev/null
+SELECT CASE WHEN abs(known - before) < 200 AND abs(known - after) < 200 THEN 'ok' ELSE 'not ok' END
+	|| format(' - the id of the only key %s ns, of nobody before it %s ns, after it %s ns (medians)', round(known::numeric), round(before::numeric), round(after::numeric))
+FROM (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) FILTER (WHERE class = 0) AS known,
+	percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) FILTER (WHERE class = 1) AS before,
+	percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) FILTER (WHERE class = 2) AS after FROM sample) m;
