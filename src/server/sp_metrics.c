@@ -3,6 +3,8 @@
  */
 #include "server/sp_compat.h"
 
+#include <inttypes.h>
+
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -59,7 +61,7 @@ name_owner(char name[SP_SERIES_NAME], const char *owner)
 	}
 	clipped = pg_mbcliplen(owner, size, SP_SERIES_NAME - HASH_DIGITS - 2);
 	memcpy(name, owner, (Size) clipped);
-	snprintf(name + clipped, HASH_DIGITS + 2, "~%016" INT64_MODIFIER "x",
+	snprintf(name + clipped, HASH_DIGITS + 2, "~%016" PRIx64,
 			 hash_bytes_extended((const unsigned char *) owner, size, 0));
 }
 
