@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(172);
+SELECT plan(173);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact), smartpouch.import_model('m', artifact), smartpouch.import_model('other', artifact),
 	smartpouch.promote('m', 1, 'production'), smartpouch.promote('m', 2, 'staging'), smartpouch.promote('other', 1, 'production'),
@@ -161,6 +161,16 @@ SELECT is(smartpouch.infer(tok('app'), 'm', '[40, 60]') ->> 'version', '1', 'a r
 SELECT throws_ok($$ SELECT smartpouch.infer(tok('wide'), 'other', '[40, 60]') $$, '42501', 'permission denied for model "other"',
 	'the role''s own rights are not the key''s');
 SELECT throws_ok($$ SELECT smartpouch.create_api_key('x', ARRAY['predict:model/m']) $$, '42501', NULL, 'a predictor makes no keys');
+RESET ROLE;
+
+-- infer() alone is enough for an application that goes by keys
+CREATE ROLE sp_gateway;
+GRANT USAGE ON SCHEMA smartpouch TO sp_gateway;
+GRANT EXECUTE ON FUNCTION smartpouch.infer(text, text, jsonb) TO sp_gateway;
+SELECT smartpouch.grant_model('m', 'sp_gateway', 'predict') \gset
+SET LOCAL ROLE sp_gateway;
+SELECT is(outcome($$ SELECT smartpouch.infer(tok('app'), 'm', '[40, 60]') $$) || ' ' || outcome($$ SELECT smartpouch.predict_json('m', '[40, 60]') $$),
+	'done 42501', 'a role that may call infer() only predicts with a key and not without');
 RESET ROLE;
 
 -- who makes keys without being an administrator makes them within its own rights

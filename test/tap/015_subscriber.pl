@@ -96,6 +96,8 @@ like($error->("SELECT smartpouch.$_"), qr/ERROR:  55000/, "refused: $_")
 $subscriber->safe_psql('postgres', 'CREATE ROLE app');
 $subscriber->safe_psql('postgres', q{SELECT smartpouch.grant_access('app', 'predictor'), smartpouch.grant_model('a', 'app', 'predict')});
 is($subscriber->safe_psql('postgres', 'SET ROLE app; ' . $predict->('a')), '4.25', 'a role has rights of this server');
+my $key = $subscriber->safe_psql('postgres', q{SELECT smartpouch.create_api_key('x', ARRAY['predict:model/a'])});
+is($subscriber->safe_psql('postgres', "SELECT smartpouch.infer('$key', 'a', '[40, 60]') ->> 'value'"), '4.25', 'and API keys');
 $same->('with rights of its own');
 
 # 500 changes at random
