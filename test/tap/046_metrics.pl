@@ -198,6 +198,7 @@ $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 $standby->safe_psql('postgres', "SELECT smartpouch.predict('m', $one)");
 is($standby->safe_psql('postgres', $counts), 'm:1@production|1|1|0', 'a standby counts');
 is(sql($counts), '', 'what is its own');
+like($standby->safe_psql('postgres', 'SELECT smartpouch.prometheus()'), qr/^smartpouch_predictions_total\{.*\} 1\n(?:.*\n)*smartpouch_replay_lag_seconds \d+\n/m, 'and tells Prometheus, with its lag');
 $standby->safe_psql('postgres', 'SELECT smartpouch.reset_metrics()');
 is($standby->safe_psql('postgres', $counts), '', 'and resets');
 $standby->stop;
@@ -224,6 +225,28 @@ is(sql("SELECT stage, calls, rows, errors, bad_input FROM smartpouch.metrics ORD
         "|$asked{staged}|$asked{staged}|0|0"), 'calls, rows and errors are those of the clients');
 is(sql('SELECT sum(calls) = (SELECT sum(n) FROM smartpouch.metrics, unnest(latencies) n) FROM smartpouch.metrics'), 't', 'each call is in a bucket');
 is(sql('SELECT sum(calls), sum(rows) FROM smartpouch.usage'), sql('SELECT sum(calls), sum(rows) FROM smartpouch.metrics'), 'usage has the same sums');
+
+# --- resets under load: places go from one version to the other, and nothing is counted in the wrong one
+my $load = IPC::Run::start([ 'pgbench', '-n', '-c', 4, '-j', 1, '-M', 'prepared', '-T', 3, '-h', $node->host, '-p', $node->port,
+    '-f', "$dir/failed.sql", '-f', "$dir/staged.sql", 'postgres' ], '>', \$out, '2>', \$err);
+my $resets = sql(q{CREATE PROCEDURE reset_often() LANGUAGE plpgsql AS $$
+    DECLARE
+        wrong integer := 0;
+    BEGIN
+        FOR i IN 1 .. 200 LOOP
+            PERFORM smartpouch.reset_metrics();
+            PERFORM pg_sleep(0.01);
+            wrong := wrong + (SELECT count(*) FROM smartpouch.metrics WHERE CASE version WHEN 1 THEN rows > 0 ELSE errors > 0 END);
+            COMMIT;
+        END LOOP;
+        IF wrong > 0 THEN
+            RAISE EXCEPTION '% rows were wrong', wrong;
+        END IF;
+    END $$; CALL reset_often();
+    SELECT count(*) FROM smartpouch.metrics WHERE CASE version WHEN 1 THEN rows > 0 ELSE errors > 0 END});
+$load->finish;
+is($resets, 0, 'of two versions one has only errors and the other none, through 200 resets');
+is(sql('SELECT count(*) FROM smartpouch.metrics WHERE calls <> (SELECT sum(n) FROM unnest(latencies) n)'), 0, 'and each call is in a bucket');
 
 unlike(slurp_file($node->logfile), qr/WARNING:.*leak|TRAP/, 'no resource was left behind');
 $node->stop;
