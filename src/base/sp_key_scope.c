@@ -88,7 +88,7 @@ static bool
 model_of(SpStr resource, SpStr *model)
 {
 	SpStr		rest = resource;
-	SpStr		first;
+	SpStr		first = SP_STR("");
 
 	*model = SP_STR("");
 	(void) next_segment(&rest, &first);
