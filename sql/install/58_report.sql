@@ -160,6 +160,14 @@ BEGIN
 		GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10) u;
 	t := t || COALESCE(E'\nWho asked, by the hour\n' || part || E'\n', '');
 
+	SELECT smartpouch._text_table(E'furthest from the baseline\n' || string_agg(d.what, E'\n' ORDER BY d.psi DESC, d.what),
+		E'level\n' || string_agg(d.level, E'\n' ORDER BY d.psi DESC, d.what), E'psi\n' || string_agg(round(d.psi::numeric, 3)::text, E'\n' ORDER BY d.psi DESC, d.what),
+		E'ks\n' || string_agg(COALESCE(round(d.ks::numeric, 3)::text, '-'), E'\n' ORDER BY d.psi DESC, d.what),
+		E'samples\n' || string_agg(smartpouch._si(d.samples), E'\n' ORDER BY d.psi DESC, d.what)) INTO part
+	FROM (SELECT format('%s:%s %s', v.model, v.version, v.variable) AS what, v.level, v.psi, v.ks, v.samples
+		FROM smartpouch.drift v WHERE v.psi IS NOT NULL ORDER BY v.psi DESC LIMIT 10) d;
+	t := t || COALESCE(E'\nDrift in the last 24 hours\n' || part || E'\n', '');
+
 	SELECT smartpouch._text_table(string_agg(to_char(e.at, 'MM-DD HH24:MI  ') || format('%s %s%s%s by %s', e.model, e.action,
 		' ' || e.version, ' in ' || e.stage, e.acting_role), E'\n' ORDER BY e.at DESC, e.seq DESC)) INTO part
 	FROM (SELECT h.* FROM smartpouch.history h WHERE h.at >= axis.began ORDER BY h.at DESC, h.seq DESC LIMIT 15) e;

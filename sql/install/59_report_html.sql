@@ -155,6 +155,11 @@ BEGIN
 			smartpouch._si(u.rows), smartpouch._share(u.failures, u.calls), smartpouch._seconds(u.busy)) ORDER BY u.calls DESC, u.owner))
 		FROM (SELECT h.owner, h.kind, sum(h.calls) AS calls, sum(h.rows) AS rows, sum(h.failures) AS failures, sum(h.busy_seconds) AS busy
 			FROM smartpouch.usage_hours h WHERE h.bucket >= axis.began AND h.bucket < axis.ended GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 20) u));
+	page := page || smartpouch._section('Drift in the last 24 hours', (
+		SELECT smartpouch._html_table('{model,version,variable,level,PSI,KS,samples,expected,seen}', array_agg(smartpouch._cells(d.model, d.version::text, d.variable,
+			d.level, round(d.psi::numeric, 3)::text, round(d.ks::numeric, 3)::text, smartpouch._si(d.samples),
+			smartpouch._svg_bars(d.expected_counts, NULL, NULL, 22), smartpouch._svg_bars(d.counts, NULL, NULL, 22)) ORDER BY d.psi DESC, d.variable))
+		FROM (SELECT v.* FROM smartpouch.drift v WHERE v.psi IS NOT NULL ORDER BY v.psi DESC LIMIT 20) d));
 	page := page || smartpouch._section('Deployments and other changes', (
 		SELECT smartpouch._html_table('{when,model,change,version,stage,role,note}', array_agg(smartpouch._cells(to_char(e.at, 'YYYY-MM-DD HH24:MI'),
 			e.model, e.action, e.version::text, e.stage, e.acting_role, e.note) ORDER BY e.at DESC, e.seq DESC))
