@@ -172,3 +172,15 @@ sp_key_refuse_in(SpStr text, const char *what)
 				 errmsg("%s must not have an API key in it", what),
 				 errhint("Who may read about keys can read it; if the key is a real one, revoke it.")));
 }
+
+void
+sp_key_check_owner(const char *owner)
+{
+	Size		size = strlen(owner);
+
+	if (size == 0 || size >= SP_KEY_OWNER_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the owner of a key has 1 to %d bytes", SP_KEY_OWNER_SIZE - 1)));
+	sp_key_refuse_in((SpStr) {owner, size}, "an owner");
+}

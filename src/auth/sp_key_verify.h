@@ -57,4 +57,7 @@ extern void sp_key_find_row(const char *id, SpApiKeyRow *row);
 /* 22023 for a text that will be stored where others can read it, called what in the message, and has a key in it. */
 extern void sp_key_refuse_in(SpStr text, const char *what);
 
+/* 22023 for what cannot be the owner of a key. */
+extern void sp_key_check_owner(const char *owner);
+
 #endif

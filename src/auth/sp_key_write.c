@@ -39,16 +39,6 @@ refuse_token(const char *text, const char *what)
 }
 
 static void
-check_owner(const char *owner)
-{
-	if (owner[0] == '\0' || strlen(owner) >= SP_KEY_OWNER_SIZE)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the owner of a key has 1 to %d bytes", SP_KEY_OWNER_SIZE - 1)));
-	refuse_token(owner, "an owner");
-}
-
-static void
 check_tags(ArrayType *tags)
 {
 	Datum	   *elements;
@@ -171,7 +161,7 @@ sp_key_create(const SpNewApiKey *key, char token[SP_KEY_TOKEN_SIZE])
 	SpWrite		write;
 	Secret		secret;
 
-	check_owner(key->owner);
+	sp_key_check_owner(key->owner);
 	refuse_token(key->description, "a description");
 	check_tags(key->tags);
 	check_limits(key);

@@ -177,7 +177,7 @@ sp_limit_set_owner(const char *owner, const SpLimitRule *rule)
 
 	check_may_limit();
 	if (rule != NULL)
-		sp_key_refuse_in((SpStr) {owner, strlen(owner)}, "an owner");
+		sp_key_check_owner(owner);
 	sp_write_begin_local(&write, rule != NULL ? "set_owner_limit()" : "drop_owner_limit()");
 	before = current_rule(owner);
 	if (rule != NULL)
