@@ -193,17 +193,18 @@ refuse_default(SpBuilder *builder, const SpFeature *feature, const char *why, co
 	return sp_fail_hint(builder->cx, "It is %s.", allowed);
 }
 
-/* As many of the feature's categories as a hint has room for. */
+/* As many of the feature's categories as a hint has room for; hashes tell a reader nothing. */
 static SpStatus
 refuse_category(SpBuilder *builder, const SpFeature *feature)
 {
 	const SpCategories *categories = &feature->categories;
 	bool		is_text = categories->kind == SP_CATEGORIES_TEXT;
+	bool		is_shown = is_text || (categories->numbers && categories->kind != SP_CATEGORIES_HASH);
 	char		list[240] = "one of its categories";
 	size_t		size = strlen(list);
 	char		shown[SP_PRINTABLE_SIZE];
 
-	for (uint32_t at = 0; (is_text || categories->numbers) && at < categories->n && size < sizeof(list) - 90; at++)
+	for (uint32_t at = 0; is_shown && at < categories->n && size < sizeof(list) - 90; at++)
 	{
 		const char *begin = at == 0 ? ": " : ", ";
 

@@ -166,7 +166,7 @@ test_defaults(void)
 	refused_default(&texts, "a", "pink", 0, "none of its categories", "\"red\", \"gr\xc3\xbcn\"");
 	refused_default(&numbers, "a", NULL, 1, "none of its categories", "300, -10, 20.5, 0");
 	refused_default(&numbers, "a", "300", 0, "is a text", "a number");
-	refused_default(&all, "a", "pink", 0, "none of its categories", "categories");
+	refused_default(&all, "a", "pink", 0, "none of its categories", "one of its categories.");
 	refused_default(&all, "a", NULL, 7.5, "neither a text nor an integer", "a text or an integer");
 }
 
