@@ -42,7 +42,7 @@ sp_refusal_name(SpRefusalReason reason)
 	return names[reason];
 }
 
-/* Cut at a character; masked before, as what is left of a token would be no less secret. */
+/* Cut at a character; what is left of a token is masked too. */
 static void
 put_text(char *target, Size size, const char *text)
 {

@@ -13,6 +13,8 @@ use Smartpouch;
 my $node = new_server('audit', allows_streaming => 1, conf => q{
 shared_preload_libraries = 'smartpouch'
 smartpouch.flush_interval = 1s
+# a name of an application can be anything
+log_line_prefix = '%m [%p] '
 });
 
 sub sql { my ($sql, $database, $server) = @_; return ($server // $node)->safe_psql($database // 'postgres', $sql) }
@@ -129,6 +131,32 @@ $from = log_size();
 sql('ALTER DATABASE bare SET default_transaction_read_only = on; ALTER DATABASE bare ALLOW_CONNECTIONS false');
 sleep 2;
 unlike(log_since($from), qr/FATAL|PANIC/, 'and what cannot be connected to is not tried again and again');
+
+# --- long texts are cut, at a character; a token in them is masked
+$before = sql("SELECT $refusals");
+my $odd = 'sp_live_4Zk9QmXb27Lp_' . 'secret' x 6;
+($rc, $out, $err) = $node->psql('postgres', "SET application_name = '$odd'; SELECT smartpouch.authenticate(token) FROM token WHERE name = 'revoked'");
+comes("$refusals = $before + 1", 'a refusal of a session with an odd name');
+is(sql('SELECT application_name FROM smartpouch.audit_events ORDER BY id DESC LIMIT 1'), 'sp_live_4Zk9QmXb27Lp_' . '*' x 36, 'whose name is masked');
+$before = sql("SELECT $refusals");
+foreach my $letter ("\x{e9}", "\x{20ac}")
+{
+    utf8::encode(my $bytes = $letter x 300);
+    $node->psql('postgres', "SELECT smartpouch.authenticate(token), smartpouch.has_permission('predict', 'model/$bytes'), smartpouch.authorize('predict', 'model/$bytes') FROM token WHERE name = 'good'");
+}
+sql('SELECT refused(1)');
+comes("$refusals > $before", 'long resources do not stop the worker');
+is(sql(q{SELECT count(*) FROM smartpouch.audit_events WHERE octet_length(detail ->> 'resource') > 127}), 0, 'and are cut');
+
+# --- a dump has the audit, and events go on from there
+my $events = q{SELECT count(*), max(id) FROM smartpouch.audit_event};
+my $all = sql($events);
+sql('CREATE DATABASE restored');
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/audit.dump';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $node->connstr('postgres') ], 'dump');
+$node->command_ok([ 'pg_restore', '-e', '-d', $node->connstr('restored'), $dump ], 'restore');
+is(sql($events, 'restored'), $all, 'a dump has all events');
+is(sql(q{SELECT smartpouch.set_owner_limit('zoe', 1); SELECT max(id) FROM smartpouch.audit_event}, 'restored'), "\n" . ((split /\|/, $all)[1] + 1), 'and their number goes on');
 
 # --- shutdown waits for nothing
 $locker = $node->background_psql('postgres');
