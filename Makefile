@@ -230,6 +230,7 @@ OPS_OBJS = \
 	src/ops/sp_backup_status.o \
 	src/ops/sp_backup_verify.o \
 	src/ops/sp_health.o \
+	src/ops/sp_health_backup.o \
 	src/ops/sp_health_keys.o \
 	src/ops/sp_health_log.o \
 	src/ops/sp_health_models.o \

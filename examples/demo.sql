@@ -74,7 +74,15 @@ SELECT count(predicted) AS rows,
 FROM (SELECT smartpouch.predict_label('motion', w) AS predicted
 	FROM pouch_window w, generate_series(1, 1000) OFFSET 0) scored;
 
-\echo '5. Health.'
+\echo '5. Backup: the whole database, restored into another one, where rows and predictions must be equal.'
+\echo
+SELECT smartpouch.backup() AS backup \gset
+SELECT kind, pg_size_pretty(bytes) AS size, artefacts,
+	round(extract(epoch FROM finished_at - started_at), 2) AS seconds
+FROM smartpouch.backups WHERE id = :backup;
+SELECT item, passed, left(detail, 60) AS detail FROM smartpouch.verify_backup(:backup);
+
+\echo '6. Health.'
 \echo
 \pset tuples_only on
 \pset format unaligned

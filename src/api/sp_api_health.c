@@ -89,7 +89,8 @@ static const SpHealthCheck checks[] = {
 	{"audit:lost", "refusals", sp_check_audit, NULL},
 	{"worker:round", "s", sp_check_worker, NULL},
 	{"models:ready", "deployed versions", sp_check_models, NULL},
-	{"models:golden", "golden rows", check_golden, NULL}
+	{"models:golden", "golden rows", check_golden, NULL},
+	{"backup:connection", "connections", sp_check_backup_connection, NULL}
 };
 
 /* Shaped like draft-inadarei-api-health-check-06: a list of measurements under each name. */

@@ -66,6 +66,9 @@ extern void sp_health_report(SpCheck *check, SpHealth status, const char *format
  */
 extern void sp_check_sql(SpCheck *check);
 
+/* ---- sp_health_backup.c ---- */
+extern void sp_check_backup_connection(SpCheck *check);
+
 /* ---- sp_health_keys.c ---- */
 extern void sp_check_keys(SpCheck *check);
 

@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
@@ -35,6 +36,8 @@ struct SpChild
 	int			input;			/* our ends; -1: closed */
 	int			output;
 	int			errors;
+	bool		ended;
+	int			status;			/* as waitpid gives it */
 	Size		tail_size;
 	char		tail[TAIL_SIZE];
 };
@@ -72,11 +75,11 @@ kill_group(SpChild *child)
 	int			status;
 
 	(void) killpg(group, SIGTERM);
-	for (int waited = 0; waited < TERM_PATIENCE_MS && !has_ended(child, &status); waited += 10)
-		pg_usleep(10 * 1000L);
+	for (int waited = 0; waited < TERM_PATIENCE_MS && !has_ended(child, &status); waited++)
+		pg_usleep(1000L);
 	(void) killpg(group, SIGKILL);
 	while (child->pid != 0 && !has_ended(child, &status))
-		pg_usleep(10 * 1000L);
+		pg_usleep(1000L);
 }
 
 /* Called when the memory goes. */
@@ -361,31 +364,54 @@ safe_tail(SpChild *child)
 	return text;
 }
 
+bool
+sp_child_ends_within(SpChild *child, double milliseconds)
+{
+	instr_time	start;
+	instr_time	waited;
+
+	INSTR_TIME_SET_CURRENT(start);
+	INSTR_TIME_SET_ZERO(waited);
+	while (!child->ended && INSTR_TIME_GET_MILLISEC(waited) < milliseconds)
+	{
+		read_errors(child);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		child->ended = has_ended(child, &child->status);
+		INSTR_TIME_SET_CURRENT(waited);
+		INSTR_TIME_SUBTRACT(waited, start);
+	}
+	return child->ended;
+}
+
 char *
 sp_child_end(SpChild *child)
 {
 	char	   *why = NULL;
 	const char *tail;
-	int			status;
 
 	close_pipe(&child->input);
 	close_pipe(&child->output);
 	/* not until its error messages end: something that it left running may have them open */
-	while (!has_ended(child, &status))
-	{
-		read_errors(child);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 2, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+	while (!sp_child_ends_within(child, 1000))
+		;
 	read_errors(child);
 	tail = safe_tail(child);
-	if (WIFSIGNALED(status))
-		why = psprintf("%s was ended by signal %d%s%s", child->name, WTERMSIG(status), *tail ? ": " : "", tail);
-	else if (status != 0)
-		why = psprintf("%s ended with code %d%s%s", child->name, WEXITSTATUS(status), *tail ? ": " : "", tail);
+	if (WIFSIGNALED(child->status))
+		why = psprintf("%s was ended by signal %d%s%s", child->name, WTERMSIG(child->status), *tail ? ": " : "", tail);
+	else if (child->status != 0)
+		why = psprintf("%s ended with code %d%s%s", child->name, WEXITSTATUS(child->status), *tail ? ": " : "", tail);
 	MemoryContextDelete(child->mcx);
 	return why;
+}
+
+void
+sp_child_kill(SpChild *child)
+{
+	if (child->pid != 0)
+		(void) killpg(child->pid, SIGKILL);
+	MemoryContextDelete(child->mcx);
 }
 
 void

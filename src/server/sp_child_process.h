@@ -48,6 +48,12 @@ extern void sp_child_drain(SpChild *child, SpChildTake take, void *arg);
  */
 extern char *sp_child_end(SpChild *child);
 
+/* Has it ended within so many milliseconds? What it prints stays where it is. */
+extern bool sp_child_ends_within(SpChild *child, double milliseconds);
+
+/* End it now, without patience. */
+extern void sp_child_kill(SpChild *child);
+
 /* As sp_child_end, but raises 38000. */
 extern void sp_child_finish(SpChild *child);
 

@@ -1,0 +1,63 @@
+# health() tries the connection that backups are made by, and a scheduler makes them.
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Backup;
+use Smartpouch;
+
+my $cron = -e (qx(pg_config --pkglibdir) =~ s/\n//r) . '/pg_cron.so';
+my ($node, $folder) = backup_server('connection', own => 1, conf => "smartpouch.health_timeout = '1min'\nmax_worker_processes = 20\n"
+      . ($cron ? "shared_preload_libraries = 'smartpouch,pg_cron'\ncron.use_background_workers = on\n" : ''));
+
+# The check, after some settings.
+sub check
+{
+    my (@before) = @_;
+    my ($out, $err);
+    IPC::Run::finish(start_psql($node, [ @before, q{SELECT concat_ws(' ', c ->> 'status', c ->> 'observedValue', c ->> 'output')
+        FROM (SELECT smartpouch.health() #> '{checks,backup:connection,0}' AS c) h WHERE c IS NOT NULL} ], \$out, \$err));
+    chomp $out;
+    return $out . $err;
+}
+
+is(check(), 'pass 1', 'a connection is made');
+is(check("SET smartpouch.backup_directory = ''"), '', 'not without a folder');
+like(check("SET smartpouch.backup_connection = 'host=/nowhere'"), qr/^fail 0 psql ended with code 2: .*nowhere.*see smartpouch.backup_connection/s, 'nobody listens there');
+like(check("SET smartpouch.backup_connection = 'user=nobody host=" . $node->host . ' port=' . $node->port . "'"), qr/^fail 0 .*role "nobody" does not exist/s, 'no such role');
+is(check("SET smartpouch.backup_connection = 'host=" . $node->host . ' port=' . $node->port . "'"), 'pass 1', 'a connection that was set');
+$node->safe_psql('postgres', q{CREATE ROLE watcher; SELECT smartpouch.grant_access('watcher', 'monitor')});
+is(check('SET ROLE watcher'), 'pass 1', 'monitors see it');
+replace_program('psql', 'exec sleep 60');
+my $started = time;
+is(check("SET smartpouch.health_timeout = '500ms'"), '', 'what answers too late says nothing');
+cmp_ok(time - $started, '<', 10, 'and is not waited for');
+is(scalar(grep { /sleep 60/ && !/grep/ } qx(ps -eo args)), 0, 'nor left behind') unless qx(ps -eo args) !~ /sleep 60/;
+replace_program('psql', undef);
+like(check(), qr/^fail .*cannot execute psql/, 'no psql beside the server');
+restore_program('psql');
+
+SKIP: {
+    skip 'no pg_cron', 6 unless $cron;
+    $node->safe_psql('postgres', 'CREATE EXTENSION pg_cron; SELECT smartpouch.schedule_jobs()');
+    # two of the jobs in the next minute, the others as pg_cron would run them
+    my $done = q{EXISTS (SELECT FROM cron.job_run_details d JOIN cron.job j USING (jobid) WHERE jobname ~ '%s' AND d.status IN ('succeeded', 'failed'))};
+    my $id = $node->safe_psql('postgres', 'SELECT smartpouch.backup()');
+    $node->safe_psql('postgres', q{SELECT cron.schedule(jobname, '* * * * *', command) FROM cron.job WHERE jobname ~ 'backup_models|verify_restore'});
+    # a job may be about to start when a poll gives up after a minute
+    ok(wait_until($node, sprintf($done, 'backup_models')) || wait_until($node, sprintf($done, 'backup_models')), 'pg_cron made a backup');
+    ok(wait_until($node, sprintf($done, 'verify_restore')) || wait_until($node, sprintf($done, 'verify_restore')), 'and verified');
+    is($node->safe_psql('postgres', q{SELECT string_agg(jobname || ' ' || d.return_message, ', ') FROM cron.job_run_details d JOIN cron.job USING (jobid) WHERE d.status = 'failed' AND jobname ~ 'backup|verify'}), '', 'without an error');
+    $node->safe_psql('postgres', 'SELECT smartpouch.unschedule_jobs()');
+    $node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM smartpouch.backup_progress');
+    foreach my $job (qw(backup_full verify_checksum verify_restore expire_backups))
+    {
+        my $command = $node->safe_psql('postgres', "SELECT command FROM smartpouch._jobs() WHERE job = '$job'");
+        is($node->psql('postgres', $command), 0, "the command of $job");
+    }
+    is($node->safe_psql('postgres', q{SELECT count(*) > 0 FROM smartpouch.backups WHERE kind = 'full' AND status = 'verified'}), 't', 'a database with pg_cron is verified too');
+}
+$node->stop;
+done_testing();
