@@ -43,6 +43,22 @@ foreach my $page (qw(doc/reference.md README.md))
         $line += ($script =~ tr/\n//) + 1;
     }
 }
+# psql with a key that is bound, in the shell
+my ($shell) = slurp_file("$root/README.md") =~ /^```sh\n([^`]*\\bind :token[^`]*)^```\n/m;
+ok(defined $shell, 'the README has psql with a bound key');
+SKIP:
+{
+    my ($version) = `psql --version` =~ /(\d+)/;
+    skip 'psql has no \bind before version 16', 1 if $version < 16;
+    local $ENV{PGHOST} = $node->host;
+    local $ENV{PGPORT} = $node->port;
+    local $ENV{PGDATABASE} = 'postgres';
+    local $ENV{PSQLRC} = '/dev/null';
+    local $ENV{MOTION_KEY} = $node->safe_psql('postgres', q{SELECT smartpouch.create_api_key('device 17', ARRAY['predict:model/motion'])});
+    my ($out, $errors);
+    IPC::Run::run([ 'sh', '-c', $shell ], '>', \$out, '2>', \$errors);
+    like($out, qr/"model": "motion"/, 'which answers') or diag $errors;
+}
 cmp_ok(Test::More->builder->current_test, '>', 20, 'the pages have examples');
 
 $node->stop;
