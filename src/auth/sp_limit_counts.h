@@ -5,10 +5,10 @@
  * size (smartpouch.max_tracked_keys).
  *
  * Words that calls change are atomic, and are changed under the shared lock of
- * the entry's partition, so calls with different keys meet in no cache
- * line but by chance (1 in SP_TRACKED_PARTITIONS).  The lock is there for removal: an entry that is idle, with
- * a full bucket and all counts in the tables, is no different from one that is
- * made anew, and goes when room is needed.
+ * the entry's partition, so calls with different keys meet in no cache line but
+ * by chance (1 in SP_TRACKED_PARTITIONS).  The lock is there for removal: an
+ * entry that is idle, with a full bucket and all counts in the tables, is no
+ * different from one that is made anew, and goes when room is needed.
  */
 #ifndef SP_LIMIT_COUNTS_H
 #define SP_LIMIT_COUNTS_H

@@ -1,8 +1,9 @@
 /*
  * src/ops/sp_worker.c
  *
- * One writer at a time takes one of max_worker_processes, as the launcher does.  A writer gives up on a lock after
- * LOCK_TIMEOUT, well before DROP DATABASE gives up on the writer.
+ * One writer at a time takes one of max_worker_processes, as the launcher does.
+ * A writer gives up on a lock after LOCK_TIMEOUT, well before DROP DATABASE gives
+ * up on the writer.
  */
 #include "server/sp_compat.h"
 

@@ -3,11 +3,12 @@
  *
  * The background worker: brings to tables what sessions leave in shared memory.
  *
- * A preloaded server that is neither in recovery nor in pg_upgrade has one "smartpouch launcher".  At
- * every smartpouch.flush_interval, or when it is woken, it asks each task
- * (sp_worker.c has their table) which databases have something to write, and starts a "smartpouch writer" for
- * one after the other.  A writer connects, writes and ends, so nobody waits for an idle
- * connection to leave a database that is to be dropped.
+ * A preloaded server that is neither in recovery nor in pg_upgrade has one
+ * "smartpouch launcher".  At every smartpouch.flush_interval, or when it is
+ * woken, it asks each task (sp_worker.c has their table) which databases have
+ * something to write, and starts a "smartpouch writer" for one after the other.
+ * A writer connects, writes and ends, so nobody waits for an idle connection to
+ * leave a database that is to be dropped.
  */
 #ifndef SP_WORKER_H
 #define SP_WORKER_H
