@@ -351,12 +351,14 @@ pass_served(Passage *passage, double asked, const char *stage)
 static void
 pass_second_person(Passage *passage)
 {
-	char	   *importer = sp_registry_importer(passage->gate);
+	bool		is_promoter;
+	char	   *importer = sp_registry_importer(passage->gate, &is_promoter);
 
 	if (importer == NULL)
 		fail(passage, "second_person: the history does not say who imported the version.");
-	else if (strcmp(importer, passage->gate->promoter) == 0)
-		fail(passage, "second_person: \"%s\" has imported the version; somebody else must promote it.", importer);
+	else if (is_promoter)
+		fail(passage, "second_person: \"%s\" has imported the version; somebody else must promote it.",
+			 GetUserNameFromId(passage->gate->promoter, false));
 	sp_json_key(&passage->evidence, "imported_by");
 	if (importer != NULL)
 		sp_json_server_string(&passage->evidence, WJB_VALUE, importer);

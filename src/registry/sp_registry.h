@@ -369,7 +369,7 @@ typedef struct SpGate
 	Jsonb	   *rule;
 	pg_uuid_t	model_id;
 	int32		version;
-	char	   *promoter;		/* role of the session */
+	Oid			promoter;		/* role of the session */
 } SpGate;
 
 /* The caller must be an administrator; 42704 for what is no stage or has no gate. */
@@ -387,7 +387,13 @@ extern bool sp_registry_gate(const char *what, const char *model, int32 version,
 extern Jsonb *sp_registry_newest_evaluation(const SpGate *gate, const char *dataset);
 extern double sp_registry_seconds_served(const SpGate *gate, const char *stage);
 extern char *sp_registry_stage_below(const char *stage);
-extern char *sp_registry_importer(const SpGate *gate);
+
+/*
+ * The name of who imported the version, at that time.  Whether it was the
+ * promoter is seen by the role's OID and cluster, whatever either is called by
+ * now; of versions imported before those were kept, or elsewhere, by the name.
+ */
+extern char *sp_registry_importer(const SpGate *gate, bool *is_promoter);
 
 /* ---- sp_registry_drop.c ---- */
 

@@ -99,7 +99,7 @@ sp_registry_gate(const char *what, const char *name, int32 version, const char *
 	sp_write_check_version(&model, version);
 	gate->model_id = model.id;
 	gate->version = version;
-	gate->promoter = MemoryContextStrdup(mcx, write.session_role);
+	gate->promoter = GetSessionUserId();
 	/* FOR SHARE: the rule holds until the promotion is done */
 	if (sp_write_serves(&model, version, stage))
 	{
@@ -171,17 +171,28 @@ sp_registry_stage_below(const char *stage)
 }
 
 char *
-sp_registry_importer(const SpGate *gate)
+sp_registry_importer(const SpGate *gate, bool *is_promoter)
 {
 	MemoryContext mcx = CurrentMemoryContext;
 	SpWrite		write;
-	Oid			types[] = {UUIDOID, INT4OID};
-	Datum		values[] = {UUIDPGetDatum(&gate->model_id), Int32GetDatum(gate->version)};
-	Datum		importer;
+	Oid			types[] = {UUIDOID, INT4OID, TEXTOID, OIDOID};
+	Datum		values[] = {
+		UUIDPGetDatum(&gate->model_id), Int32GetDatum(gate->version), CStringGetTextDatum(sp_cluster_id()),
+		ObjectIdGetDatum(gate->promoter)
+	};
+	char	   *importer = NULL;
 
+	*is_promoter = false;
 	sp_write_begin(&write, "promote()");
-	importer = one_value(mcx, "SELECT session_role FROM smartpouch.event"
-						 " WHERE model_id = $1 AND version = $2 AND action = 'import'", 2, types, values, false);
+	if (sp_write_sql("SELECT session_role, CASE WHEN evidence ->> 'role_cluster' = $3"
+					 " THEN (evidence ->> 'role_oid')::oid = $4"
+					 " ELSE session_role = pg_catalog.pg_get_userbyid($4) END"
+					 " FROM smartpouch.event"
+					 " WHERE model_id = $1 AND version = $2 AND action = 'import'", 4, types, values, NULL) > 0)
+	{
+		importer = MemoryContextStrdup(mcx, TextDatumGetCString(sp_write_result(1)));
+		*is_promoter = DatumGetBool(sp_write_result(2));
+	}
 	sp_write_end(&write);
-	return importer ? TextDatumGetCString(importer) : NULL;
+	return importer;
 }

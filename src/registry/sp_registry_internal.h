@@ -38,7 +38,7 @@ typedef struct SpEvent
 	int32		replaced_version;
 	const char *detail;
 	const char *note;
-	const Jsonb *evidence;		/* what gates have seen */
+	const Jsonb *evidence;		/* what gates have seen; of an import, the role */
 } SpEvent;
 
 /* Refuses read-only, parallel and recovery (what names the function), becomes the tables' owner, connects to SPI. */

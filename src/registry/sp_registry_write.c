@@ -313,6 +313,17 @@ insert_evaluations(const SpLockedModel *model, int32 number, Jsonb *evaluations)
 				 3, types, values, NULL);
 }
 
+/* Which role the session has logged in with: its name in the event may be another role's one day. */
+static const Jsonb *
+importer_identity(void)
+{
+	Oid			types[] = {OIDOID, TEXTOID};
+	Datum		values[] = {ObjectIdGetDatum(GetSessionUserId()), CStringGetTextDatum(sp_cluster_id())};
+
+	sp_write_sql("SELECT pg_catalog.jsonb_build_object('role_oid', $1, 'role_cluster', $2)", 2, types, values, NULL);
+	return DatumGetJsonbP(sp_write_result(1));
+}
+
 int32
 sp_registry_add_version(const char *name, const SpNewVersion *version)
 {
@@ -334,7 +345,7 @@ sp_registry_add_version(const char *name, const SpNewVersion *version)
 	if (version->evaluations != NULL)
 		insert_evaluations(&model, number, version->evaluations);
 	sp_write_event(&write, &model, &(SpEvent) {
-		.action = "import", .version = number, .detail = version->origin
+		.action = "import", .version = number, .detail = version->origin, .evidence = importer_identity()
 	});
 	sp_write_end(&write);
 	return number;

@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(54);
+SELECT plan(57);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact, labels => ARRAY['no', 'yes']) FROM tiny WHERE name = 'classifier' \gset
 
@@ -127,11 +127,23 @@ SELECT throws_ok($$ SELECT by_hugo('promote(''hers'', 1, ''production'')') $$, '
 SELECT throws_ok($$ SELECT smartpouch.set_canary('hers', 'production', 1, 100) $$, '55000', NULL, 'not as a canary for all');
 SELECT throws_ok($$ SELECT smartpouch.set_stages(ARRAY['staging', 'production']) $$, '42501', NULL, 'not by another ladder');
 SELECT throws_ok($$ SELECT smartpouch.drop_gate('production') $$, '42501', NULL, 'nor without the gate');
-SET LOCAL SESSION AUTHORIZATION sp_hugo;
-SELECT lives_ok($$ SELECT smartpouch.promote('hers', 1, 'production') $$, 'but somebody else may');
 RESET SESSION AUTHORIZATION;
+ALTER ROLE sp_gina RENAME TO sp_inge;
+SET LOCAL SESSION AUTHORIZATION sp_inge;
+SELECT throws_ok($$ SELECT smartpouch.promote('hers', 1, 'production') $$, '55000', NULL, 'not under a new name');
+RESET SESSION AUTHORIZATION;
+ALTER ROLE sp_hugo RENAME TO sp_gina;
+SET LOCAL SESSION AUTHORIZATION sp_gina;
+SELECT lives_ok($$ SELECT smartpouch.promote('hers', 1, 'production') $$, 'but somebody else may, by whatever name');
+RESET SESSION AUTHORIZATION;
+ALTER ROLE sp_gina RENAME TO sp_hugo;
 SELECT results_eq($$ SELECT evidence, session_role FROM smartpouch.history WHERE model = 'hers' ORDER BY seq DESC LIMIT 1 $$,
-	$$ VALUES ('{"imported_by": "sp_gina"}'::jsonb, 'sp_hugo') $$, 'and the history names both');
+	$$ VALUES ('{"imported_by": "sp_gina"}'::jsonb, 'sp_gina') $$, 'and the history names both as they were called');
+SELECT results_eq($$ SELECT DISTINCT (evidence ->> 'role_oid')::oid::regrole::text, evidence ->> 'role_cluster' = (SELECT id FROM smartpouch.cluster) FROM smartpouch.history
+	WHERE model = 'hers' AND action = 'import' $$, $$ VALUES ('sp_inge', true) $$, 'the import has the role itself');
+UPDATE smartpouch.cluster SET id = 'elsewhere';
+SELECT throws_ok($$ SELECT smartpouch.promote('m', 1, 'production') $$, '55000', NULL, 'of an import from another cluster the name counts');
+UPDATE smartpouch.cluster SET id = (SELECT system_identifier::text FROM pg_control_system());
 SELECT smartpouch.drop_gate('production') \gset
 
 -- who set and removed them stays known
