@@ -23,19 +23,20 @@ CREATE FUNCTION smartpouch._share(part double precision, whole double precision)
 COMMENT ON FUNCTION smartpouch._share(double precision, double precision) IS 'a percentage that is never rounded up to a hundred';
 
 -- One character for each value, of eight heights; where the database's encoding has no blocks, of ASCII.
+-- Blocks are never constants, which the planner would make where nothing asks for them.
 CREATE FUNCTION smartpouch._sparkline(series bigint[])
 	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT string_agg(CASE WHEN v IS NULL OR v = 0 THEN ' '
-		ELSE substr(CASE getdatabaseencoding() WHEN 'UTF8' THEN U&'\2581\2582\2583\2584\2585\2586\2587\2588' ELSE '.,:;-=*#' END,
-			greatest(1, ceil(8.0 * v / m)::integer), 1) END, '' ORDER BY n)
+		WHEN getdatabaseencoding() = 'UTF8' THEN chr(9600 + greatest(1, ceil(8.0 * v / m)::integer))
+		ELSE substr('.,:;-=*#', greatest(1, ceil(8.0 * v / m)::integer), 1) END, '' ORDER BY n)
 	FROM unnest(series) WITH ORDINALITY u (v, n) CROSS JOIN (SELECT max(x) AS m FROM unnest(series) x) t $$;
 COMMENT ON FUNCTION smartpouch._sparkline(bigint[]) IS 'numbers as a line of blocks';
 
 CREATE FUNCTION smartpouch._bar(n double precision, most double precision, width integer)
 	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN n > 0 THEN repeat(CASE getdatabaseencoding() WHEN 'UTF8' THEN U&'\2588' ELSE '#' END,
+	SELECT CASE WHEN n > 0 THEN repeat(chr(CASE getdatabaseencoding() WHEN 'UTF8' THEN 9608 ELSE ascii('#') END),
 		greatest(1, round(width * n / most)::integer)) ELSE '' END $$;
 COMMENT ON FUNCTION smartpouch._bar(double precision, double precision, integer) IS 'a horizontal bar';
 

@@ -16,10 +16,31 @@
 #include "api/sp_result.h"
 #include "server/sp_guc.h"
 
+/* The server says which bytes; what to do about them is said here. */
+static void
+add_hint(void *arg)
+{
+	(void) arg;
+	errhint("A text of the model cannot be written in the encoding of this database, %s: give features and labels other names"
+			" (feature_names and labels of import_model()), or use a database in UTF8.", GetDatabaseEncodingName());
+}
+
+const char *
+sp_from_utf8_sized(const char *utf8, int size)
+{
+	ErrorContextCallback context = {.previous = error_context_stack, .callback = add_hint};
+	const char *converted;
+
+	error_context_stack = &context;
+	converted = pg_any_to_server(utf8, size, PG_UTF8);
+	error_context_stack = context.previous;
+	return converted;
+}
+
 const char *
 sp_from_utf8(const char *utf8)
 {
-	return pg_any_to_server(utf8, strlen(utf8), PG_UTF8);
+	return sp_from_utf8_sized(utf8, (int) strlen(utf8));
 }
 
 text *

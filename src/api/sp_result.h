@@ -12,8 +12,9 @@
 
 #include "kernel/sp_eval.h"
 
-/* Text of a model, which is UTF-8, in the database's encoding; may be the argument itself. */
+/* Text of a model, which is UTF-8, in the database's encoding; may be the argument itself. 22P05 if that has not all characters. */
 extern const char *sp_from_utf8(const char *utf8);
+extern const char *sp_from_utf8_sized(const char *utf8, int size);
 extern text *sp_text_from_utf8(const char *utf8);
 
 /* Run the evaluator, raising what stops it; subject is for the message. */

@@ -4,13 +4,13 @@
 #include "server/sp_compat.h"
 
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "api/sp_import_options.h"
 #include "api/sp_new_version.h"
+#include "api/sp_result.h"
 #include "api/sp_snapshot_version.h"
 #include "import/sp_import.h"
 #include "ir/sp_model.h"
@@ -132,7 +132,7 @@ sp_snapshot_origin(Jsonb *content, const uint8 identity[SP_SHA256_SIZE])
 Jsonb *
 sp_snapshot_parse(const SpBytes *content)
 {
-	char	   *text = pg_any_to_server(content->bytes, (int) content->size, PG_UTF8);
+	const char *text = sp_from_utf8_sized((const char *) content->bytes, (int) content->size);
 	Jsonb	   *parsed;
 
 	if (strlen(text) == 0 || memchr(content->bytes, '\0', content->size) != NULL)
