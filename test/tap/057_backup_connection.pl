@@ -39,6 +39,16 @@ replace_program('psql', undef);
 like(check(), qr/^fail .*cannot execute psql/, 'no psql beside the server');
 restore_program('psql');
 
+# what a backup asks models is nobody's use of them
+SKIP: {
+    skip 'nothing is counted without preload', 1 unless $cron;
+    $node->safe_psql('postgres', q{SELECT smartpouch.predict('a', ARRAY[40, 60])});
+    my $counted = $node->safe_psql('postgres', 'SELECT sum(calls), sum(rows) FROM smartpouch.metrics');
+    my $id = $node->safe_psql('postgres', "SELECT smartpouch.backup('models')");
+    $node->safe_psql('postgres', "SELECT * FROM smartpouch.verify_backup($id)");
+    is($node->safe_psql('postgres', 'SELECT sum(calls), sum(rows) FROM smartpouch.metrics'), $counted, 'predictions of backups are not counted');
+}
+
 SKIP: {
     skip 'no pg_cron', 6 unless $cron;
     $node->safe_psql('postgres', 'CREATE EXTENSION pg_cron; SELECT smartpouch.schedule_jobs()');
