@@ -121,7 +121,8 @@ END $$;
 COMMENT ON FUNCTION smartpouch._rollup_expire(text, timestamptz) IS 'drop partitions that end before a time';
 
 -- What was counted since the last call, into the minute that most of it belongs to: jobs run at
--- the beginning of a minute. Time that goes back adds to the last minute.
+-- the beginning of a minute. Time that goes back by less than an hour adds to the last minute; when it
+-- goes back further it was wrong before: what was written of the future stays there, and the rest is of now.
 CREATE FUNCTION smartpouch._rollup_minute()
 	RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -129,23 +130,32 @@ CREATE FUNCTION smartpouch._rollup_minute()
 DECLARE
 	boot uuid := (smartpouch.metrics_info()).boot_id;
 	none constant uuid := '00000000-0000-0000-0000-000000000000';
-	minute timestamptz := greatest(date_trunc('minute', clock_timestamp() - interval '30 seconds'),
-		(SELECT s.bucket FROM smartpouch.rollup_state s WHERE s.level = 'minute'));
-	hour timestamptz := date_trunc('hour', minute);
+	minute timestamptz := date_trunc('minute', clock_timestamp() - interval '30 seconds');
+	last timestamptz := (SELECT s.bucket FROM smartpouch.rollup_state s WHERE s.level = 'minute');
+	hour timestamptz;
 	written bigint;
 BEGIN
+	IF last > minute + interval '1 hour' THEN
+		UPDATE smartpouch.rollup_state s SET bucket = least(s.bucket, date_trunc(s.level, minute));
+	ELSE
+		minute := greatest(minute, last);
+	END IF;
+	hour := date_trunc('hour', minute);
 	PERFORM smartpouch._rollup_partition('rollup_minute', minute), smartpouch._rollup_partition('usage_hour', minute);
 	DELETE FROM smartpouch.rollup_mark m WHERE m.boot_id <> boot;
 	WITH counted AS MATERIALIZED (
 		SELECT k.kind, concat_ws('|', c.model_id, c.version, c.role, c.name, c.is_other) AS series, c.*
 		FROM (VALUES ('prediction'), ('usage')) k (kind) CROSS JOIN LATERAL smartpouch._call_counts(k.kind) c
-	), added AS MATERIALIZED (
+	), changed AS (
 		SELECT c.kind, COALESCE(c.model_id, none) AS model_id, COALESCE(c.version, 0) AS version, c.role,
 			CASE WHEN c.is_other THEN '(other)' ELSE COALESCE(c.name, '') END AS name,
 			c.calls - COALESCE(m.calls, 0) AS calls, c.rows - COALESCE(m.rows, 0) AS rows,
 			c.busy_ns - COALESCE(m.busy_ns, 0) AS busy_ns, c.cpu_ns - COALESCE(m.cpu_ns, 0) AS cpu_ns,
 			smartpouch._subtract(c.errors, m.errors) AS errors, smartpouch._subtract(c.latencies, m.latencies) AS latencies
 		FROM counted c LEFT JOIN smartpouch.rollup_mark m ON m.kind = c.kind AND m.series = c.series AND m.since = c.since
+	), added AS MATERIALIZED (
+		-- all numbers are looked at: a call may be counted in some of them while they are read
+		SELECT c.* FROM changed c WHERE c.calls + c.rows + c.busy_ns + c.cpu_ns > 0 OR 0 < ANY (c.errors || c.latencies)
 	), marked AS (
 		INSERT INTO smartpouch.rollup_mark AS m
 		SELECT c.kind, c.series, boot, c.since, c.calls, c.rows, c.busy_ns, c.cpu_ns, c.errors, c.latencies FROM counted c
@@ -161,7 +171,7 @@ BEGIN
 			SELECT CASE WHEN a.role IS NOT NULL THEN 'role' WHEN a.name = '(other)' THEN '' ELSE 'api key' END,
 				COALESCE(r.rolname::text, a.name), a.model_id, COALESCE(o.name, ''), a.calls, a.rows, a.busy_ns, a.errors
 			FROM added a LEFT JOIN pg_roles r ON r.oid = a.role LEFT JOIN smartpouch.model o ON o.id = a.model_id
-			WHERE a.kind = 'usage' AND (a.calls > 0 OR a.errors <> array_fill(0::bigint, ARRAY[cardinality(a.errors)]))) u
+			WHERE a.kind = 'usage') u
 		GROUP BY u.kind, u.owner, u.model_id
 	), before AS (
 		DELETE FROM smartpouch.rollup_minute r WHERE r.bucket = minute RETURNING r.*
@@ -180,7 +190,7 @@ BEGIN
 			UNION ALL
 			SELECT a.model_id, a.version, a.name, NULL, a.calls, a.rows, a.busy_ns, a.cpu_ns, a.errors, a.latencies, 0, 0
 			FROM added a
-			WHERE a.kind = 'prediction' AND (a.calls > 0 OR a.errors <> array_fill(0::bigint, ARRAY[cardinality(a.errors)]))
+			WHERE a.kind = 'prediction'
 			UNION ALL
 			SELECT s.model_id, s.version, s.stage, NULL, 0, 0, 0, 0, '{0,0,0,0,0}',
 				array_fill(0::bigint, ARRAY[cardinality(smartpouch._latency_bounds()) + 1]), 1, s.ready::integer
@@ -206,6 +216,7 @@ DECLARE
 	source text := 'rollup_' || finer;
 	first timestamptz;
 	last timestamptz;
+	newest timestamptz;	-- later than last if the clock was wrong
 	written bigint;
 BEGIN
 	SELECT date_trunc(unit, s.bucket) INTO last FROM smartpouch.rollup_state s WHERE s.level = finer;
@@ -216,8 +227,9 @@ BEGIN
 	IF first IS NULL OR last IS NULL THEN
 		RETURN 0;
 	END IF;
+	EXECUTE format('SELECT max(bucket) FROM smartpouch.%I', source) INTO newest;
 	PERFORM smartpouch._rollup_partition(target, b) FROM generate_series(first, last, interval '1 day') b;
-	PERFORM smartpouch._rollup_partition(target, last);
+	PERFORM smartpouch._rollup_partition(target, last), smartpouch._rollup_partition(target, greatest(last, newest));
 	EXECUTE format('DELETE FROM smartpouch.%I WHERE bucket >= $1', target) USING first;
 	EXECUTE format('INSERT INTO smartpouch.%I'
 		' SELECT date_trunc(%L, bucket), model_id, version, stage, max(model), sum(calls), sum(rows), sum(busy_ns), sum(cpu_ns),'

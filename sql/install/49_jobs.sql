@@ -31,6 +31,14 @@ CREATE FUNCTION smartpouch._job_name(job text)
 	SELECT format('smartpouch %s in %s', job, current_database()) $$;
 COMMENT ON FUNCTION smartpouch._job_name(text) IS 'name of a job for pg_cron';
 
+-- Those of a database that is not there are nobody's, as after it was renamed: everybody sees and removes them.
+CREATE FUNCTION smartpouch._is_job(name text, database text)
+	RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT FROM smartpouch._jobs() j WHERE name = smartpouch._job_name(j.job)
+		OR (starts_with(name, format('smartpouch %s in ', j.job)) AND NOT EXISTS (SELECT FROM pg_database d WHERE d.datname = database))) $$;
+COMMENT ON FUNCTION smartpouch._is_job(text, text) IS 'is it the name of a job of this database, or of one that is not there';
+
 CREATE FUNCTION smartpouch._cron_is_here()
 	RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -41,7 +49,7 @@ COMMENT ON FUNCTION smartpouch._cron_is_here() IS 'is pg_cron an extension of th
 CREATE FUNCTION smartpouch._shell_word(word text)
 	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT replace('''' || replace(word, '''', '''\''''') || '''', '%', '\%') $$;
+	SELECT replace('''' || replace(word, '''', $q$'\''$q$) || '''', '%', $q$\%$q$) $$;
 COMMENT ON FUNCTION smartpouch._shell_word(text) IS 'a quoted word for a line of a crontab';
 
 CREATE FUNCTION smartpouch.schedule_jobs(options jsonb DEFAULT '{}', OUT job text, OUT schedule text, OUT command text,
@@ -62,7 +70,7 @@ BEGIN
 			DETAIL = 'The jobs are ' || (SELECT string_agg(j.job, ', ') FROM smartpouch._jobs() j) || '.';
 	END IF;
 	SELECT o.key INTO bad FROM jsonb_each(options) o
-	WHERE o.value <> 'null' AND COALESCE(options ->> o.key !~ '^ *([0-9*/,-]+ +){4}[0-9*/,$-]+ *$', true) LIMIT 1;
+	WHERE o.value <> 'null' AND COALESCE(options ->> o.key !~ '^ *([0-9*/,-]+ +){2}[0-9*/,$-]+( +[0-9*/,-]+){2} *$', true) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'the schedule of job "%" must be five fields, or null for no job', bad USING ERRCODE = '22023',
 			HINT = 'Minute, hour, day of the month, month and day of the week, such as 30 2 * * 0.';
@@ -85,11 +93,15 @@ BEGIN
 	LOOP
 		scheduled := is_here AND schedule IS NOT NULL;
 		statement := NULL;
+		IF is_here THEN
+			-- one of another role, which superusers see, would do the same once more
+			EXECUTE 'SELECT count(cron.unschedule(jobid)) FROM cron.job WHERE jobname = $1 AND NOT ($2 AND username = current_user)'
+				USING smartpouch._job_name(job), scheduled;
+		END IF;
 		IF scheduled THEN
 			EXECUTE 'SELECT cron.schedule($1, $2, $3)' USING smartpouch._job_name(job), schedule, command;
 		ELSIF is_here THEN
-			EXECUTE 'SELECT count(cron.unschedule(jobid)) FROM cron.job WHERE jobname = $1 AND username = current_user'
-				USING smartpouch._job_name(job);
+			NULL;
 		ELSIF schedule IS NOT NULL AND cron_database = current_database() THEN
 			statement := format('SELECT cron.schedule(%L, %L, %L)', smartpouch._job_name(job), schedule, command);
 		ELSIF schedule IS NOT NULL AND cron_database IS NOT NULL THEN
@@ -115,8 +127,8 @@ BEGIN
 		RAISE NOTICE 'pg_cron is no extension of this database';
 		RETURN 0;
 	END IF;
-	EXECUTE 'SELECT count(cron.unschedule(c.jobid)) FROM cron.job c JOIN smartpouch._jobs() j'
-		' ON c.jobname = smartpouch._job_name(j.job)' INTO removed;
+	EXECUTE 'SELECT count(cron.unschedule(c.jobid)) FROM cron.job c'
+		' WHERE starts_with(c.jobname, ''smartpouch '') AND smartpouch._is_job(c.jobname, c.database)' INTO removed;
 	RETURN removed;
 END $$;
 COMMENT ON FUNCTION smartpouch.unschedule_jobs() IS 'remove the jobs that schedule_jobs() has made; returns how many';
@@ -141,7 +153,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION smartpouch._check_rollup() IS 'seconds since the last rollup; absent before the first';
 
--- The last run of each job, if pg_cron keeps them (cron.log_run).
+-- The last run of each job, if pg_cron keeps them (cron.log_run): among its last ones, for it keeps them for ever
+-- and has no index by job.
 CREATE FUNCTION smartpouch._check_jobs(OUT status text, OUT observed bigint, OUT output text)
 	RETURNS record LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -150,16 +163,24 @@ BEGIN
 		RETURN;
 	END IF;
 	EXECUTE $sql$
-		SELECT count(*), string_agg(format('job "%s": %s', c.jobname, CASE WHEN NOT c.active THEN 'is not active'
-			ELSE 'failed: ' || COALESCE(d.return_message, '') END), '; ' ORDER BY c.jobname)
-			FILTER (WHERE NOT c.active OR d.status = 'failed')
-		FROM cron.job c JOIN smartpouch._jobs() j ON c.jobname = smartpouch._job_name(j.job)
-			LEFT JOIN LATERAL (SELECT r.status, r.return_message FROM cron.job_run_details r
-				WHERE r.jobid = c.jobid AND r.status IN ('succeeded', 'failed') ORDER BY r.runid DESC LIMIT 1) d ON true
+		SELECT count(*), string_agg(format('job "%s": %s', c.jobname, c.wrong), '; ' ORDER BY c.jobname) FILTER (WHERE c.wrong IS NOT NULL)
+		FROM (SELECT c.jobname, CASE
+				WHEN NOT EXISTS (SELECT FROM pg_database b WHERE b.datname = c.database)
+					THEN format('there is no database "%s": run SELECT smartpouch.unschedule_jobs(), and schedule_jobs()', c.database)
+				WHEN NOT c.active THEN 'is not active'
+				WHEN d.status = 'failed' THEN 'failed: ' || COALESCE(d.return_message, '') END AS wrong
+			FROM cron.job c LEFT JOIN LATERAL (SELECT r.status, r.return_message FROM cron.job_run_details r
+				WHERE r.jobid = c.jobid AND r.status IN ('succeeded', 'failed')
+					AND r.runid > (SELECT max(x.runid) - 10000 FROM cron.job_run_details x) ORDER BY r.runid DESC LIMIT 1) d ON true
+			WHERE starts_with(c.jobname, 'smartpouch ') AND smartpouch._is_job(c.jobname, c.database)) c
 		$sql$ INTO observed, output;
 	status := CASE WHEN output IS NULL THEN 'pass' ELSE 'warn' END;
 	IF observed = 0 THEN
 		status := NULL;
 	END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+	status := 'unknown';
+	output := format('role "%s", which owns smartpouch, may not read the jobs of pg_cron: grant it USAGE on schema cron, and SELECT on cron.job and cron.job_run_details',
+		current_user);
 END $$;
 COMMENT ON FUNCTION smartpouch._check_jobs() IS 'jobs of pg_cron, and what went wrong with the last run of each';

@@ -22,6 +22,14 @@ CREATE FUNCTION smartpouch._share(part double precision, whole double precision)
 	SELECT CASE WHEN whole > 0 THEN trim_scale(trunc((100 * part / whole)::numeric, 2)) || ' %' ELSE '-' END $$;
 COMMENT ON FUNCTION smartpouch._share(double precision, double precision) IS 'a percentage that is never rounded up to a hundred';
 
+-- Names and reasons are others' words: what would move a terminal's cursor is shown as a question mark.
+CREATE FUNCTION smartpouch._plain(words text)
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT regexp_replace(words, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN $re$[\u0001-\u001f\u007f]$re$
+		ELSE $re$[\u0001-\u001f\u007f-\u009f]$re$ END, '?', 'g') $$;
+COMMENT ON FUNCTION smartpouch._plain(text) IS 'text of one line, without control characters';
+
 -- One character for each value, of eight heights; where the database's encoding has no blocks, of ASCII.
 -- Blocks are never constants, which the planner would make where nothing asks for them.
 CREATE FUNCTION smartpouch._sparkline(series bigint[])
@@ -103,10 +111,10 @@ DECLARE
 	t text;
 	part text;
 BEGIN
-	t := format(E'smartpouch %s in database %s: %s\n%s to %s, in %s steps of %s\n', health ->> 'version', current_database(),
+	t := format(E'smartpouch %s in database %s: %s\n%s to %s, in %s steps of %s\n', health ->> 'version', smartpouch._plain(current_database()),
 		upper(health ->> 'status'), to_char(axis.began, 'YYYY-MM-DD HH24:MI'), to_char(axis.ended, 'YYYY-MM-DD HH24:MI TZ'),
 		axis.steps, axis.width);
-	SELECT smartpouch._text_table(string_agg(h.name, E'\n' ORDER BY h.name)) INTO part
+	SELECT smartpouch._text_table(string_agg(smartpouch._plain(h.name), E'\n' ORDER BY h.name)) INTO part
 	FROM (SELECT rpad(c.value -> 0 ->> 'status', 8) || c.key || COALESCE(': ' || (c.value -> 0 ->> 'output'), '') AS name
 		FROM jsonb_each(health -> 'checks') c WHERE c.value -> 0 ->> 'status' <> 'pass') h;
 	t := t || COALESCE(E'\nHealth\n' || part || E'\n', '');
@@ -132,15 +140,18 @@ BEGIN
 	WHERE b.n BETWEEN b.first AND b.last;
 	t := t || COALESCE(E'\nLatency of calls\n' || part || E'\n', '');
 
-	SELECT smartpouch._text_table(E'model\n' || string_agg(m.name, E'\n' ORDER BY m.calls DESC, m.name),
+	SELECT smartpouch._text_table(E'model\n' || string_agg(smartpouch._plain(m.name), E'\n' ORDER BY m.calls DESC, m.name),
 		E'calls\n' || string_agg(smartpouch._si(m.calls), E'\n' ORDER BY m.calls DESC, m.name),
 		E'failed\n' || string_agg(smartpouch._share(m.failures, m.calls), E'\n' ORDER BY m.calls DESC, m.name),
 		E'p50\n' || string_agg(smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.5)), E'\n' ORDER BY m.calls DESC, m.name),
 		E'p95\n' || string_agg(smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.95)), E'\n' ORDER BY m.calls DESC, m.name),
 		E'p99\n' || string_agg(smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.99)), E'\n' ORDER BY m.calls DESC, m.name),
 		E'uptime\n' || string_agg(smartpouch._share(m.ready, m.samples), E'\n' ORDER BY m.calls DESC, m.name),
-		E'\n' || string_agg('|' || smartpouch._sparkline(m.series) || '|', E'\n' ORDER BY m.calls DESC, m.name)) INTO part
-	FROM (SELECT CASE WHEN s.stage = '(server)' THEN s.stage ELSE COALESCE(NULLIF(s.model, ''), '(none)') || '@' || s.stage END AS name,
+		-- two steps in a character, and names of at most 34: the table fits into 120 columns
+		E'\n' || string_agg('|' || smartpouch._sparkline(ARRAY(SELECT sum(u.v) FROM unnest(m.series) WITH ORDINALITY u (v, n)
+			GROUP BY (u.n + 1) / 2 ORDER BY (u.n + 1) / 2)::bigint[]) || '|', E'\n' ORDER BY m.calls DESC, m.name)) INTO part
+	FROM (SELECT regexp_replace(CASE WHEN s.stage = '(server)' THEN s.stage ELSE COALESCE(NULLIF(s.model, ''), '(none)') || '@' || s.stage END,
+				$re$^(.{31}).{4,}$re$, $re$\1...$re$) AS name,
 			sum(s.calls) AS calls, sum(s.failures) AS failures, smartpouch._sum(s.latencies) AS latencies, sum(s.samples) AS samples,
 			sum(s.ready) AS ready, array_agg(s.calls ORDER BY s.step) AS series
 		FROM (SELECT k.model, k.stage, g.step, COALESCE(r.calls, 0) AS calls, COALESCE(r.failures, 0) AS failures,
@@ -150,7 +161,7 @@ BEGIN
 		GROUP BY s.model, s.stage ORDER BY 2 DESC, 1 LIMIT 30) m;
 	t := t || COALESCE(E'\nModels\n' || part || E'\n', E'\nThe rollups hold nothing of this period: is SELECT smartpouch.rollup() run every minute? See schedule_jobs().\n');
 
-	SELECT smartpouch._text_table(E'who\n' || string_agg(u.who, E'\n' ORDER BY u.calls DESC, u.who),
+	SELECT smartpouch._text_table(E'who\n' || string_agg(smartpouch._plain(u.who), E'\n' ORDER BY u.calls DESC, u.who),
 		E'calls\n' || string_agg(smartpouch._si(u.calls), E'\n' ORDER BY u.calls DESC, u.who),
 		E'rows\n' || string_agg(smartpouch._si(u.rows), E'\n' ORDER BY u.calls DESC, u.who),
 		E'failed\n' || string_agg(smartpouch._share(u.failures, u.calls), E'\n' ORDER BY u.calls DESC, u.who),
@@ -161,7 +172,7 @@ BEGIN
 		GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10) u;
 	t := t || COALESCE(E'\nWho asked, by the hour\n' || part || E'\n', '');
 
-	SELECT smartpouch._text_table(E'furthest from the baseline\n' || string_agg(d.what, E'\n' ORDER BY d.psi DESC, d.what),
+	SELECT smartpouch._text_table(E'furthest from the baseline\n' || string_agg(smartpouch._plain(d.what), E'\n' ORDER BY d.psi DESC, d.what),
 		E'level\n' || string_agg(d.level, E'\n' ORDER BY d.psi DESC, d.what), E'psi\n' || string_agg(round(d.psi::numeric, 3)::text, E'\n' ORDER BY d.psi DESC, d.what),
 		E'ks\n' || string_agg(COALESCE(round(d.ks::numeric, 3)::text, '-'), E'\n' ORDER BY d.psi DESC, d.what),
 		E'samples\n' || string_agg(smartpouch._si(d.samples), E'\n' ORDER BY d.psi DESC, d.what)) INTO part
@@ -169,13 +180,13 @@ BEGIN
 		FROM smartpouch.drift v WHERE v.psi IS NOT NULL ORDER BY v.psi DESC LIMIT 10) d;
 	t := t || COALESCE(E'\nDrift in the last 24 hours\n' || part || E'\n', '');
 
-	SELECT smartpouch._text_table(string_agg(to_char(e.at, 'MM-DD HH24:MI  ') || format('%s %s%s%s by %s', e.model, e.action,
-		' ' || e.version, ' in ' || e.stage, e.acting_role), E'\n' ORDER BY e.at DESC, e.seq DESC)) INTO part
+	SELECT smartpouch._text_table(string_agg(to_char(e.at, 'MM-DD HH24:MI  ') || smartpouch._plain(format('%s %s%s%s by %s', e.model, e.action,
+		' ' || e.version, ' in ' || e.stage, e.acting_role)), E'\n' ORDER BY e.at DESC, e.seq DESC)) INTO part
 	FROM (SELECT h.* FROM smartpouch.history h WHERE h.at >= axis.began ORDER BY h.at DESC, h.seq DESC LIMIT 15) e;
 	t := t || COALESCE(E'\nChanges, newest first\n' || part || E'\n', '');
 
-	SELECT smartpouch._text_table(string_agg(format('%s  %s %s: %s', to_char(b.started_at, 'MM-DD HH24:MI'), rpad(b.kind, 6), b.label,
-		b.status || COALESCE(', ' || pg_size_pretty(b.bytes), '') || COALESCE(', ' || b.reason, '')), E'\n' ORDER BY b.started_at DESC)) INTO part
+	SELECT smartpouch._text_table(string_agg(smartpouch._plain(format('%s  %s %s: %s', to_char(b.started_at, 'MM-DD HH24:MI'), rpad(b.kind, 6), b.label,
+		b.status || COALESCE(', ' || pg_size_pretty(b.bytes), '') || COALESCE(', ' || b.reason, ''))), E'\n' ORDER BY b.started_at DESC)) INTO part
 	FROM (SELECT k.* FROM smartpouch.backups k ORDER BY k.started_at DESC LIMIT 5) b;
 	t := t || COALESCE(E'\nBackups, newest first\n' || part || E'\n', '');
 	RETURN t;

@@ -1,14 +1,14 @@
 -- The same as a page: one file, inline SVG, no script, nothing from outside. All text goes through _html().
 
 CREATE FUNCTION smartpouch._html(raw text)
-	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT replace(replace(replace(replace(replace(COALESCE(raw, ''), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;') $$;
+	SELECT replace(replace(replace(replace(replace(smartpouch._plain(COALESCE(raw, '')), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;') $$;
 COMMENT ON FUNCTION smartpouch._html(text) IS 'text for a page';
 
 -- Bars over time, 600 by height; part of each, from the bottom, is drawn in another colour. title is per bar.
 CREATE FUNCTION smartpouch._svg_bars(amounts bigint[], parts bigint[], titles text[], height integer)
-	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT format('<svg viewBox="0 0 600 %s" preserveAspectRatio="none" role="img">%s</svg>', height,
 		string_agg(format('<g><title>%s</title><rect class="none" x="%s" y="0" width="%s" height="%s"/><rect class="bar" x="%s" y="%s" width="%s" height="%s"/>%s</g>',
@@ -45,7 +45,7 @@ COMMENT ON FUNCTION smartpouch._svg_latencies(double precision[], double precisi
 
 -- A table of rows that _cells() has made; NULL without any.
 CREATE FUNCTION smartpouch._html_table(head text[], body text[])
-	RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURNS text LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT format('<table><thead><tr>%s</tr></thead><tbody>%s</tbody></table>',
 		(SELECT string_agg('<th>' || smartpouch._html(h) || '</th>', '' ORDER BY n) FROM unnest(head) WITH ORDINALITY u (h, n)),
@@ -53,20 +53,20 @@ CREATE FUNCTION smartpouch._html_table(head text[], body text[])
 COMMENT ON FUNCTION smartpouch._html_table(text[], text[]) IS 'a table of a page';
 
 CREATE FUNCTION smartpouch._cells(VARIADIC cells text[])
-	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT string_agg('<td>' || CASE WHEN c LIKE '<svg %' THEN c ELSE smartpouch._html(c) END || '</td>', '' ORDER BY n)
+	SELECT string_agg('<td>' || smartpouch._html(c) || '</td>', '' ORDER BY n)
 	FROM unnest(cells) WITH ORDINALITY u (c, n) $$;
 COMMENT ON FUNCTION smartpouch._cells(text[]) IS 'a row of a table of a page';
 
 CREATE FUNCTION smartpouch._section(title text, content text)
-	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT CASE WHEN content IS NULL THEN '' ELSE format(E'<section><h2>%s</h2>\n%s</section>\n', smartpouch._html(title), content) END $$;
 COMMENT ON FUNCTION smartpouch._section(text, text) IS 'a part of a page, if there is anything in it';
 
 CREATE FUNCTION smartpouch._tile(title text, value text)
-	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT format('<div class="tile"><b>%s</b><span>%s</span></div>', smartpouch._html(value), smartpouch._html(title)) $$;
 COMMENT ON FUNCTION smartpouch._tile(text, text) IS 'a number of a page';
@@ -90,7 +90,7 @@ COMMENT ON FUNCTION smartpouch._report_style() IS 'the style sheet of a page';
 
 -- A cell for each step: green when every look found the stage ready, red otherwise.
 CREATE FUNCTION smartpouch._svg_uptime(samples bigint[], ready bigint[], titles text[])
-	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT format('<svg viewBox="0 0 600 22" preserveAspectRatio="none" role="img">%s</svg>',
 		string_agg(format('<rect class="%s" x="%s" y="2" width="%s" height="18"><title>%s</title></rect>',
@@ -138,7 +138,7 @@ BEGIN
 		SELECT smartpouch._html_table('{model,stage,calls,failed,p50,p95,p99,uptime,traffic,readiness}', array_agg(smartpouch._cells(m.model, m.stage,
 			smartpouch._si(m.calls), smartpouch._share(m.failures, m.calls), smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.5)),
 			smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.95)), smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.99)),
-			smartpouch._share(m.ready, m.samples), smartpouch._svg_bars(m.by_calls, m.by_failures, m.titles, 22),
+			smartpouch._share(m.ready, m.samples)) || format('<td>%s</td><td>%s</td>', smartpouch._svg_bars(m.by_calls, m.by_failures, m.titles, 22),
 			smartpouch._svg_uptime(m.by_samples, m.by_ready, times)) ORDER BY m.calls DESC, m.model, m.stage))
 		FROM (SELECT s.model, s.stage, sum(s.calls) AS calls, sum(s.failures) AS failures, smartpouch._sum(s.latencies) AS latencies,
 				sum(s.samples) AS samples, sum(s.ready) AS ready, array_agg(s.calls ORDER BY s.step) AS by_calls,

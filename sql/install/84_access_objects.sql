@@ -28,6 +28,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('_metric_labels', 'monitor'),
 	('_metric_samples', 'monitor'),
 	('_model_cache', 'monitor'),
+	('_plain', 'monitor'),
 	('_report_series', 'monitor'),
 	('_report_steps', 'monitor'),
 	('_report_style', 'monitor'),

@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(43);
+SELECT plan(49);
 \i tiny.inc
 SET timezone = 'UTC';
 SET smartpouch.health_timeout = '1min';
@@ -53,6 +53,23 @@ SELECT ok(smartpouch.report_html('1 hour') !~* '(src|href|url\(|@import|http)', 
 SELECT alike(smartpouch.report_html('1 hour'), '%m&lt;i&gt;&amp;%a &lt;b&gt;note&lt;/b&gt;%', 'and names are text');
 SELECT is((SELECT count(*) FROM regexp_matches(smartpouch.report_html($$1 hour$$), $$class="down"$$, $$g$$)), 1::bigint, 'one step of the hour was down');
 
+-- texts that are none
+INSERT INTO smartpouch.usage_hour
+SELECT date_trunc('hour', clock_timestamp()), 'api key', E'<svg onload=alert(1)>\x1b[2J\nnext', id, name, 50, 180, 90, '{1,0,0,0,0}' FROM smartpouch.model;
+SELECT unalike(smartpouch.report_html('1 hour'), '%<svg onload%', 'an owner that begins like a drawing is text');
+SELECT alike(smartpouch.report_html('1 hour'), '%&lt;svg onload=alert(1)&gt;?[2J?next%', 'and shown');
+SELECT matches(smartpouch.report('1 hour'), E'\n  api key <svg onload=alert\\(1\\)>\\?\\[2J\\?next +50 ', 'a terminal gets no control characters, and a row is a line');
+SET LOCAL standard_conforming_strings = off;
+SELECT alike(smartpouch.report('1 hour'), '%calls%', 'literals of other times do not matter');
+SET LOCAL standard_conforming_strings = on;
+
+-- width
+INSERT INTO smartpouch.rollup_minute
+SELECT date_trunc('minute', clock_timestamp()), '22222222-2222-2222-2222-222222222222', 1, 'production', repeat('long', 30), 1000000, 1, 5000, 0, '{0,0,0,0,0}',
+	'{0,0,0,0,0,1,2,0,0,0,0,0,0,3,0,0,0,0}', 1, 1;
+SELECT matches(smartpouch.report('1 hour'), E'\n  (long){7}lon\\.\\.\\. +1.0M ', 'a long name is cut');
+SELECT is((SELECT max(length(l)) <= 120 FROM regexp_split_to_table(smartpouch.report('1 hour'), E'\n') l WHERE l LIKE '%|'), true, 'the table of models fits into 120 columns');
+
 -- to whom
 CREATE ROLE sp_reader;
 SET ROLE sp_reader;
@@ -60,7 +77,7 @@ SELECT throws_ok('SELECT smartpouch.report()', '42501', NULL, 'not to everybody'
 RESET ROLE;
 SELECT smartpouch.grant_access('sp_reader', 'monitor') \gset
 SET ROLE sp_reader;
-SELECT alike(smartpouch.report('1 hour'), '%6000 calls%', 'a monitor reads it');
+SELECT alike(smartpouch.report('1 hour'), '%1.0M calls, 18.0k rows%', 'a monitor reads it');
 SELECT alike(smartpouch.report_html('1 hour'), '%6000%', 'and the page');
 RESET ROLE;
 

@@ -26,7 +26,10 @@ like(answer($plain, 'postgres', q{SELECT schedule FROM smartpouch.schedule_jobs(
 is($plain->safe_psql('postgres', q{SELECT count(*) FROM smartpouch.schedule_jobs('{"rollup": null}') WHERE job = 'rollup' AND statement IS NULL}), 1, 'or leave a job out');
 like(answer($plain, 'postgres', q{SELECT smartpouch.schedule_jobs('{"make tea": "* * * * *"}')}), qr/there is no job "make tea".*The jobs are .*rollup/s, 'a job that there is not');
 like(answer($plain, 'postgres', qq{SELECT smartpouch.schedule_jobs('{"rollup": $_}')}), qr/the schedule of job "rollup" must be five fields/, "schedule $_")
-    foreach '"* * * *"', '"at noon"', '5', '{}', '"* * * * * ; rm"', '"* * * * *\n* * * * *"';
+    foreach '"* * * *"', '"at noon"', '5', '{}', '"* * * * * ; rm"', '"* * * * *\n* * * * *"', '"* * * * $"', '"* * * * * *"', '""';
+is($plain->safe_psql('postgres', q{SELECT schedule FROM smartpouch.schedule_jobs('{"rollup": "0 0 $ * *"}') WHERE job = 'rollup'}), '0 0 $ * *', 'the last day of a month');
+like($plain->safe_psql("it's 100%", 'SET standard_conforming_strings = off; SET backslash_quote = off; SELECT statement FROM smartpouch.schedule_jobs() WHERE job = $$rollup$$'),
+    qr/\Q-d 'it'\''s 100\%' -c\E/, 'whatever literals are in the session');
 like(answer($plain, 'postgres', qq{SELECT smartpouch.schedule_jobs($_)}), qr/options must be a JSON object/, "options $_") foreach q{'[]'}, 'NULL';
 like(answer($plain, 'postgres', 'SELECT smartpouch.unschedule_jobs()'), qr/^0\n.*pg_cron is no extension of this database/s, 'nothing to remove');
 is($plain->safe_psql('postgres', q{SELECT smartpouch.health() -> 'checks' ?| '{jobs:scheduled,rollup:lag}'}), 'f', 'and nothing to check');
@@ -35,7 +38,7 @@ $plain->stop;
 
 SKIP:
 {
-    skip 'pg_cron is not installed', 12 unless $has_cron;
+    skip 'pg_cron is not installed', 24 unless $has_cron;
     my $node = PostgreSQL::Test::Cluster->new('cron');
     $node->init(extra => \@initdb_options);
     $node->append_conf('postgresql.conf', qq{
@@ -67,6 +70,17 @@ SKIP:
     is($node->safe_psql('postgres', q{SELECT schedule FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'}), '*/2 * * * *', 'a schedule is changed');
     $node->safe_psql('postgres', q{SELECT smartpouch.schedule_jobs()});
 
+    # of another role: superusers see it, and replace it
+    $node->safe_psql('postgres', q{CREATE ROLE second SUPERUSER; CREATE ROLE plain; GRANT USAGE ON SCHEMA cron TO plain;
+        SELECT smartpouch.grant_access('plain', 'monitor')});
+    $node->safe_psql('postgres', 'SET ROLE second; SELECT smartpouch.schedule_jobs()') foreach 1 .. 2;
+    my $roles = q{SELECT string_agg(username, ',') FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'};
+    is($node->safe_psql('postgres', $roles), 'second', 'a job of another role is replaced');
+    like(answer($node, 'postgres', 'SET ROLE plain; SELECT smartpouch.schedule_jobs()'), qr/permission denied/, 'not everybody may schedule jobs');
+    $node->safe_psql('postgres', q{SELECT smartpouch.schedule_jobs('{"rollup": null}')});
+    is($node->safe_psql('postgres', $roles), '', 'or removed');
+    $node->safe_psql('postgres', 'SELECT smartpouch.schedule_jobs()');
+
     # real minutes
     my $runs = q{SELECT count(*) >= 2 FROM cron.job_run_details d JOIN cron.job j USING (jobid)
         WHERE d.status = 'succeeded' AND j.jobname = 'smartpouch rollup in %s'};
@@ -79,6 +93,13 @@ SKIP:
     is($node->safe_psql($_, q{SELECT count(*) >= 1, min(samples) > 0 FROM smartpouch.rollup_minute}), 't|t', "minutes are there in $_") foreach qw(postgres other);
     is($node->safe_psql('postgres', q{SELECT smartpouch.health() #>> '{checks,jobs:scheduled,0,status}'}), 'pass', 'health() sees jobs that work');
 
+    # who owns smartpouch may not read pg_cron's tables
+    $node->safe_psql('postgres', 'CREATE ROLE keeper; GRANT USAGE ON SCHEMA smartpouch TO keeper; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smartpouch TO keeper;
+        ALTER FUNCTION smartpouch._check_jobs() OWNER TO keeper');
+    like($node->safe_psql('postgres', q{SELECT concat_ws(' ', c ->> 'status', c ->> 'output') FROM (SELECT smartpouch.health() #> '{checks,jobs:scheduled,0}' AS c) h}),
+        qr/^unknown role "keeper", which owns smartpouch, may not read the jobs of pg_cron: grant it/, 'what the owner may not read is unknown, and says why');
+    $node->safe_psql('postgres', 'ALTER FUNCTION smartpouch._check_jobs() OWNER TO CURRENT_USER');
+
     # jobs that do not
     $node->safe_psql('postgres', q{INSERT INTO cron.job_run_details (jobid, runid, status, return_message)
         SELECT jobid, 1000000, 'failed', 'the disk is full' FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'});
@@ -86,6 +107,18 @@ SKIP:
     $node->safe_psql('postgres', 'SELECT smartpouch.unschedule_jobs()');
     is($node->safe_psql('postgres', q{SELECT string_agg(jobname, ',') FROM cron.job}), 'smartpouch rollup in other', 'removed, and only those of this database');
     is($node->safe_psql('postgres', q{SELECT smartpouch.health() -> 'checks' ? 'jobs:scheduled'}), 'f', 'then there is nothing to check');
+
+    # jobs of a database that has another name now
+    $node->safe_psql('postgres', q{SELECT cron.schedule_in_database('smartpouch rollup in other', '* * * * *', 'SELECT smartpouch.rollup()', 'other');
+        ALTER DATABASE other RENAME TO another});
+    like($node->safe_psql('postgres', q{SELECT smartpouch.health() #>> '{checks,jobs:scheduled,0}'}), qr/smartpouch rollup in other.*there is no database .*unschedule_jobs/,
+        'a job of a database that is not there is said');
+    is($node->safe_psql('postgres', 'SELECT smartpouch.unschedule_jobs()'), 1, 'and removed');
+
+    # who never ran is looked for among the last runs only: pg_cron keeps them for ever
+    $node->safe_psql('postgres', q{SELECT smartpouch.schedule_jobs();
+        INSERT INTO cron.job_run_details (jobid, runid, status, return_message) SELECT -1, 2000000 + i, 'succeeded', repeat('1', 50) FROM generate_series(1, 1000000) i});
+    is($node->safe_psql('postgres', q{SET smartpouch.health_timeout = '100ms'; SELECT smartpouch.health() #>> '{checks,jobs:scheduled,0,status}'}), 'pass', 'a year of runs is no hindrance');
 }
 
 done_testing();
