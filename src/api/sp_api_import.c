@@ -177,6 +177,7 @@ import(const char *name, const Artifact *artifact)
 	SpNewVersion version = {0};
 	int32		number;
 
+	sp_write_check("import_model()");
 	check_owner(name);
 	sp_context_init(&cx, work);
 	SpModel    *model = read_model(&cx, artifact, &format);

@@ -4,6 +4,7 @@
  * A CatBoost JSON model but for its features and trees: loss, labels, bias.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "import/sp_catboost_internal.h"
@@ -127,10 +128,33 @@ sp_cat_read_loss(SpCatboost *cat, SpTokens *tokens)
 	}
 }
 
+/* The page about CatBoost's build has the version as the name of a branch: "Branch: tags/v1.2.10". */
+static SpStatus
+sp_cat_read_version(SpCatboost *cat, SpTokens *tokens)
+{
+	static const char mark[] = "Branch: tags/v";
+	const size_t size = sizeof(mark) - 1;
+	SpToken		token;
+	SpStr		version = {NULL, 0};
+
+	SP_TRY(sp_tokens_next(tokens, &token));
+	if (token.kind != SP_TOKEN_STRING)
+		return sp_tokens_skip(tokens, &token);
+	for (size_t at = 0; version.data == NULL && at + size < token.text.size; at++)
+		if (memcmp(token.text.data + at, mark, size) == 0)
+			version.data = token.text.data + at + size;
+	while (version.data && version.data + version.size < token.text.data + token.text.size &&
+		   (version.data[version.size] == '.' || (version.data[version.size] >= '0' && version.data[version.size] <= '9')))
+		version.size++;
+	if (version.size > 0 && version.size < 20)
+		snprintf(cat->producer, sizeof(cat->producer), "catboost %.*s", (int) version.size, version.data);
+	return SP_OK;
+}
+
 static SpStatus
 sp_cat_read_info(SpCatboost *cat, SpTokens *tokens)
 {
-	static const char *const names[] = {"params", "class_params", NULL};
+	static const char *const names[] = {"params", "class_params", "catboost_version_info", NULL};
 	SpMembers	members;
 	int			which;
 
@@ -142,8 +166,10 @@ sp_cat_read_info(SpCatboost *cat, SpTokens *tokens)
 			return sp_members_require(&members, 1);
 		if (which == 0)
 			SP_TRY(sp_cat_read_loss(cat, tokens));
-		else
+		else if (which == 1)
 			SP_TRY(sp_cat_read_labels(cat, tokens));
+		else
+			SP_TRY(sp_cat_read_version(cat, tokens));
 	}
 }
 

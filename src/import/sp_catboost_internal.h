@@ -57,6 +57,7 @@ typedef struct SpCatboost
 	SpStr	   *names;			/* by place */
 	bool		has_names;		/* no name is empty */
 	const SpCatLoss *loss;
+	char		producer[32];	/* with the version, if the file has it */
 	SpStr	   *labels;
 	size_t		n_labels;
 	size_t		labels_capacity;

@@ -298,7 +298,7 @@ SpStatus
 sp_import_catboost(SpContext *cx, const void *bytes, size_t size, const SpOverrides *overrides,
 				   SpModel **model)
 {
-	SpCatboost	cat = {.cx = cx, .bytes = bytes, .size = size};
+	SpCatboost	cat = {.cx = cx, .bytes = bytes, .size = size, .producer = "catboost"};
 	SpTreesSpec trees = {.aggregate = SP_AGGREGATE_SUM, .sum_type = SP_TYPE_F64, .base_last = true, .accepts_missing = true};
 	uint32_t	first = overrides ? overrides->first_iteration : 0;
 	SpBuilder  *builder;
@@ -312,7 +312,8 @@ sp_import_catboost(SpContext *cx, const void *bytes, size_t size, const SpOverri
 		cat.bias[i] = 0;
 	SP_TRY(sp_builder_new(cx, &builder));
 	SP_TRY(sp_builder_task(builder, cat.loss->task, true));
-	SP_TRY(sp_builder_origin(builder, SP_STR("catboost"), (SpStr) {cat.loss->name, strlen(cat.loss->name)}));
+	SP_TRY(sp_builder_origin(builder, (SpStr) {cat.producer, strlen(cat.producer)},
+							 (SpStr) {cat.loss->name, strlen(cat.loss->name)}));
 	SP_TRY(sp_builder_input(builder, SP_TYPE_F32, (uint32_t) cat.n_features, cat.has_names ? cat.names : NULL,
 							&trees.in));
 	SP_TRY(sp_cat_add_categories(&cat, builder));

@@ -78,6 +78,9 @@ typedef enum SpIndex
 
 #define SP_N_INDEXES (SP_INDEX_BASELINE + 1)
 
+/* 25006 where nothing can be written (what names the function): before long work whose result is to be stored. */
+extern void sp_write_check(const char *what);
+
 /*
  * Grows whenever a registry table, a role or the members of one may have
  * changed, by whatever session.  A

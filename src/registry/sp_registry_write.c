@@ -44,13 +44,19 @@ sp_write_begin(SpWrite *write, const char *what)
 }
 
 void
+sp_write_check(const char *what)
+{
+	PreventCommandIfReadOnly(what);
+	PreventCommandIfParallelMode(what);
+	PreventCommandDuringRecovery(what);
+}
+
+void
 sp_write_begin_local(SpWrite *write, const char *what)
 {
 	Oid			owner = sp_registry_owner();
 
-	PreventCommandIfReadOnly(what);
-	PreventCommandIfParallelMode(what);
-	PreventCommandDuringRecovery(what);
+	sp_write_check(what);
 	write->acting_role = GetUserNameFromId(GetUserId(), false);
 	write->session_role = GetUserNameFromId(GetSessionUserId(), false);
 	write->api_key_id = sp_registry_api_key != NULL ? sp_registry_api_key() : NULL;

@@ -117,7 +117,8 @@ is($ask->($routed), $primary->safe_psql('postgres', $routed), 'and its keys are 
 foreach my $call ("promote('m', 1, 'production')", "rollback('m', 'production')", "drop_deployment('m', 'production')",
     "set_alias('m', 'a', 1)", "drop_alias('m', 'a')", "drop_version('m:1')", "drop_model('m')", "rename_model('m', 'n')",
     "set_owner('m', 'app')", "grant_model('m', 'app', 'read')", "revoke_model('m', 'team', 'predict')",
-    "set_canary('m', 'production', 1, 5)", "drop_canary('m', 'production')", "grant_access('app', 'monitor')", "revoke_access('app', 'admin')", "set_stages(ARRAY['production'])")
+    "set_canary('m', 'production', 1, 5)", "drop_canary('m', 'production')", "grant_access('app', 'monitor')", "revoke_access('app', 'admin')", "set_stages(ARRAY['production'])",
+    "import_model('m', decode('7b7d', 'hex'))", "upload_begin('m')", "upload_chunk(1, 1, decode('00', 'hex'))", "import_upload(1)")
 {
     my ($code, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT smartpouch.$call");
     like($err, qr/25006/, "the standby refuses $call");

@@ -208,8 +208,8 @@ main(int argc, char **argv)
 	test_nested();
 	test_categories();
 	test_iterations();
-	sp_test_fixture(data, "cat_wine_multiclass", "model.json", SP_FORMAT_CATBOOST_JSON, "catboost");
-	sp_test_fixture(data, "cat_diabetes_depthwise", "model.json", SP_FORMAT_CATBOOST_JSON, "catboost");
+	sp_test_fixture(data, "cat_wine_multiclass", "model.json", SP_FORMAT_CATBOOST_JSON, "catboost 1.2.10");
+	sp_test_fixture(data, "cat_diabetes_depthwise", "model.json", SP_FORMAT_CATBOOST_JSON, "catboost 1.2.10");
 	sp_test_hostile("small", SP_FORMAT_CATBOOST_JSON, SMALL, strlen(SMALL), false);
 	return done_testing();
 }
