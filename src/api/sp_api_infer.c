@@ -14,6 +14,7 @@
 #include "api/sp_shadow.h"
 #include "auth/sp_key_permission.h"
 #include "auth/sp_key_verify.h"
+#include "base/sp_mask.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_infer);
 
@@ -23,13 +24,18 @@ PG_FUNCTION_INFO_V1(smartpouch_infer);
 
 static const SpStr action = {ACTION, sizeof(ACTION) - 1};
 
-/* What the scopes are asked for. */
+/* What the scopes are asked for. The error does not repeat a text that may be a key in the wrong place. */
 static void
 name_resource(const text *ref, char resource[RESOURCE_SIZE])
 {
 	SpReference reference;
 
-	sp_reference_parse(&reference, VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref));
+	if (!sp_reference_try(&reference, VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref)) ||
+		sp_has_token(VARDATA_ANY(ref), VARSIZE_ANY_EXHDR(ref)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"model\" is no reference to a model"),
+				 errhint("Write name, name@stage, name@alias or name:version.")));
 	snprintf(resource, RESOURCE_SIZE, RESOURCE "%.*s", (int) VARSIZE_ANY_EXHDR(ref), VARDATA_ANY(ref));
 }
 

@@ -51,6 +51,7 @@ sub run_bound
 }
 my $all = $node->safe_psql('postgres', q{SELECT smartpouch.create_api_key('alice', ARRAY['predict:model/a', 'see:orders/*'], description => 'x')});
 my $next = $node->safe_psql('postgres', "SELECT smartpouch.rotate_api_key('" . (split /_/, $all)[2] . "')");
+my $wide = $node->safe_psql('postgres', q{SELECT smartpouch.create_api_key('alice', ARRAY['predict:model/*'])});
 my ($prefix, $stage, $id, $secret) = split /_/, $all;
 my $wrong = "${prefix}_${stage}_${id}_" . substr($next, 21);
 
@@ -63,6 +64,8 @@ my @messages = (
     run_bound('SELECT smartpouch.infer(:token, :model, :features::jsonb);', token => $all, model => 'a@staging', features => '[40,60]'),
     run_bound('SELECT smartpouch.infer(:token, :model, :features::jsonb);', token => $all, model => $next, features => '[40,60]'),
     run_bound('SELECT smartpouch.infer(:token, :model, :features::jsonb);', token => 'a', model => $all, features => '[40,60]'),
+    run_bound('SELECT smartpouch.infer(:token, :model, :features::jsonb);', token => $all, model => "no reference $next", features => '[40,60]'),
+    run_bound('SELECT smartpouch.infer(:token, :model, :features::jsonb);', token => $wide, model => $next, features => '[40,60]'),
     run_bound('SELECT smartpouch.authenticate(:token);', token => "x$all"),
     run_bound("BEGIN;\nSELECT smartpouch.authenticate(:token);\nSELECT smartpouch.authorize(:token, :token);", token => $all),
     run_bound('SELECT smartpouch.create_api_key(:token, ARRAY[\'see:a\']);', token => $all),
