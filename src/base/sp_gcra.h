@@ -25,7 +25,8 @@ extern SpGcra sp_gcra_make(uint32_t rate, uint32_t burst);
 
 /*
  * May there be a call at now, which is no earlier than the call that made
- * arrival?  0: yes, and *next is the new arrival time; else how long until there may.  An arrival time later than a full burst allows
+ * arrival?  0: yes, and *next is the new arrival time; else how long until there
+ * may.  An arrival time later than a full burst allows
  * comes from an earlier, slower limit, and counts as a bucket with one call left.
  */
 extern uint64_t sp_gcra_take(const SpGcra *limit, uint64_t arrival, uint64_t now, uint64_t *next);
