@@ -180,8 +180,9 @@ while_waiting('SELECT', sub {
         $node->kill9;
     });
 my $started = time;
-usleep(10_000) while time - $started < 10 && qx(ps -eo args) =~ /pg_dump --dbname=.*smartpouch backup/;
-unlike(scalar(qx(ps -eo args)), qr/pg_dump --dbname=.*smartpouch backup/, 'postmaster killed: no program is left');
+my $dump = qr/pg_dump --dbname=.*\Q@{[ $node->host ]}\E.*smartpouch backup/;
+usleep(10_000) while time - $started < 10 && qx(ps -eo args) =~ $dump;
+unlike(scalar(qx(ps -eo args)), $dump, 'postmaster killed: no program is left');
 # its process may stay in the table until its parent asks for it
 unlink $node->data_dir . '/postmaster.pid', glob($node->host . '/.s.PGSQL.*.lock');
 $node->start;
