@@ -47,6 +47,34 @@ $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 is($ask->($sum), $second, 'the session of the standby follows it');
 isnt($ask->("SELECT smartpouch.health() ->> 'status'"), 'fail', 'health() works on a standby');
 
+# by the clock: one transaction there looks at the table, which changes with the replay, and then predicts
+my $one = qq{smartpouch.predict('m', r) FROM "$fixture->{name}" r WHERE id = 1};
+my $back = $primary->safe_psql('postgres', "SELECT smartpouch.predict('m:1', r) FROM \"$fixture->{name}\" r WHERE id = 1");
+$err = '';
+$in .= qq{DO \$\$ DECLARE
+        answer float8; served integer; replayed timestamptz;
+    BEGIN
+        SELECT $one INTO answer;
+        RAISE NOTICE 'warm';
+        FOR i IN 1 .. 20000 LOOP
+            SELECT version FROM smartpouch.deployments WHERE model = 'm' AND stage = 'production' INTO served;
+            IF served = 1 THEN replayed := coalesce(replayed, clock_timestamp()); END IF;
+            SELECT $one INTO answer;
+            EXIT WHEN replayed IS NOT NULL AND answer = $back;
+            PERFORM pg_sleep(0.002);
+        END LOOP;
+        RAISE NOTICE 'seen after % ms', extract(epoch FROM clock_timestamp() - replayed) * 1000;
+    END \$\$;\n};
+IPC::Run::pump($psql) until $err =~ /warm/;
+$primary->safe_psql('postgres', "SELECT smartpouch.promote('m', 1, 'production')");
+IPC::Run::pump($psql) until $err =~ /seen after .*\n/;
+like($err, qr/seen after (?!<NULL>)[0-9.]+ ms/, 'a warm session sees a promotion that is replayed while its transaction runs');
+my ($took) = $err =~ /seen after ([0-9.]+) ms/;
+cmp_ok($took, '<', 1000, 'within a second of the replay');
+note "$took ms";
+$primary->safe_psql('postgres', "SELECT smartpouch.promote('m', 2, 'production')");
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+
 # 1,000,000 predictions while the primary promotes to and fro: each query has one
 # version for all its rows, with the bits that the primary gives
 my $rows = $primary->safe_psql('postgres', qq{SELECT count(*) FROM "$fixture->{name}"});
