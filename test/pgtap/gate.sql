@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(57);
+SELECT plan(60);
 \i tiny.inc
 SELECT smartpouch.import_model('m', artifact, labels => ARRAY['no', 'yes']) FROM tiny WHERE name = 'classifier' \gset
 
@@ -145,6 +145,19 @@ UPDATE smartpouch.cluster SET id = 'elsewhere';
 SELECT throws_ok($$ SELECT smartpouch.promote('m', 1, 'production') $$, '55000', NULL, 'of an import from another cluster the name counts');
 UPDATE smartpouch.cluster SET id = (SELECT system_identifier::text FROM pg_control_system());
 SELECT smartpouch.drop_gate('production') \gset
+
+-- golden rows are those of the model that is promoted, whatever else the statement's snapshot has under its name
+SELECT count(smartpouch.import_model(model, artifact, labels => ARRAY['no', 'yes'])) AS done
+	FROM tiny, unnest(ARRAY['first', 'second']) model WHERE name = 'classifier' \gset
+SELECT smartpouch.add_golden('first:1', '{"age": 20, "weight": 50}', smartpouch.predict_json('first:1', '{"age": 20, "weight": 50}') - 'model' - 'version') AS done \gset
+SAVEPOINT renames;
+SELECT smartpouch.set_gate('testing', '{"golden": true}') \gset
+SELECT throws_ok($$ SELECT smartpouch.rename_model('first', 'third'), smartpouch.rename_model('second', 'first'), smartpouch.promote('first', 1, 'testing') $$,
+	'40001', 'the name "first" was given to another model meanwhile');
+SELECT smartpouch.rename_model('first', 'third'), smartpouch.rename_model('second', 'first') \gset
+SELECT throws_ok($$ SELECT smartpouch.promote('first', 1, 'testing') $$, '55000', NULL, 'the other model has no golden rows');
+SELECT lives_ok($$ SELECT smartpouch.promote('third', 1, 'testing') $$, 'and this one''s went with it');
+ROLLBACK TO renames;
 
 -- who set and removed them stays known
 SELECT is((SELECT count(*)::integer FROM smartpouch.audit_event WHERE action = 'drop_gate' AND session_role = session_user), 2, 'a gate that was removed is in the audit');
