@@ -19,14 +19,14 @@ enum
 	MODEL_ID = 1, VERSION, SET_AT, N_BOUNDS, BOUNDS
 };
 
-/* An array of numbers without NULLs, as this module writes them, in memory of mcx. */
+/* An array of numbers in memory of mcx; none of one with NULLs, which this module does not write. */
 static void *
 numbers(Datum datum, Size size, MemoryContext mcx, int *count)
 {
 	ArrayType  *array = DatumGetArrayTypeP(datum);
 	void	   *copy;
 
-	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	*count = ARR_HASNULL(array) ? 0 : ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	copy = MemoryContextAlloc(mcx, Max(1, mul_size(*count, size)));
 	memcpy(copy, ARR_DATA_PTR(array), mul_size(*count, size));
 	return copy;
@@ -38,6 +38,8 @@ is_sound(const SpBaseline *baseline, int n_bounds)
 {
 	int64		sum = 0;
 
+	if (baseline->n_variables == 0)
+		return false;
 	for (int i = 0; i < baseline->n_variables; i++)
 	{
 		if (baseline->n_bounds[i] < 0)

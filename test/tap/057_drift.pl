@@ -146,6 +146,14 @@ is(sql($samples), 60 * $rows . '|' . 60 * $rows, 'which knows nothing of it');
 like(($standby->psql('postgres', "\\set VERBOSITY sqlstate\n$again"))[2], qr/25006/, 'a standby sets no baseline');
 $standby->stop;
 
+# --- a row that somebody has written by hand leads nowhere
+foreach my $damage ("n_bounds = '{1000000}'", "n_bounds = '{-3, 5}'", "bounds = '{NULL, 1}'", "n_bounds = '{NULL}'", "n_bounds = '{}', bounds = '{}'")
+{
+    sql("$again; UPDATE smartpouch.baseline SET $damage, set_at = set_at + interval '1s' WHERE names[1] = '(prediction)' AND model_id = (SELECT id FROM smartpouch.model WHERE name = 'm')");
+    is(sql("$all SELECT count(smartpouch.predict('m', r)) FROM $table r"), $rows, "predictions go on with $damage");
+    is(sql('SELECT count(*) FROM smartpouch._drift_counts() c JOIN smartpouch.baseline b USING (model_id, version, set_at)'), 0, 'and nothing is counted');
+}
+
 # --- it goes with its version
 sql("SELECT smartpouch.drop_baseline('w')");
 is(sql("SELECT count(*) FROM smartpouch.drift WHERE model = 'w'"), 0, 'a dropped baseline');
