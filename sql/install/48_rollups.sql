@@ -84,6 +84,13 @@ CREATE AGGREGATE smartpouch._sum(bigint[]) (
 );
 COMMENT ON AGGREGATE smartpouch._sum(bigint[]) IS 'sums of elements';
 
+-- For many rows: a hundred times as fast as _sum().
+CREATE FUNCTION smartpouch._sums(name text, length integer)
+	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT string_agg(format('sum(%I[%s])', name, i), ', ' ORDER BY i) FROM generate_series(1, length) i $$;
+COMMENT ON FUNCTION smartpouch._sums(text, integer) IS 'sums of an array''s elements, as SQL';
+
 -- The partition of a rollup table that holds a bucket.
 CREATE FUNCTION smartpouch._rollup_partition(parent text, bucket timestamptz)
 	RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -233,8 +240,9 @@ BEGIN
 	EXECUTE format('DELETE FROM smartpouch.%I WHERE bucket >= $1', target) USING first;
 	EXECUTE format('INSERT INTO smartpouch.%I'
 		' SELECT date_trunc(%L, bucket), model_id, version, stage, max(model), sum(calls), sum(rows), sum(busy_ns), sum(cpu_ns),'
-		' smartpouch._sum(errors), smartpouch._sum(latencies), sum(samples), sum(ready)'
-		' FROM smartpouch.%I WHERE bucket >= $1 GROUP BY 1, 2, 3, 4', target, unit, source) USING first;
+		' ARRAY[%s], ARRAY[%s], sum(samples), sum(ready)'
+		' FROM smartpouch.%I WHERE bucket >= $1 GROUP BY 1, 2, 3, 4', target, unit, smartpouch._sums('errors', 5),
+		smartpouch._sums('latencies', cardinality(smartpouch._latency_bounds()) + 1), source) USING first;
 	GET DIAGNOSTICS written = ROW_COUNT;
 	INSERT INTO smartpouch.rollup_state VALUES (unit, last, clock_timestamp())
 	ON CONFLICT (level) DO UPDATE SET bucket = excluded.bucket, done_at = excluded.done_at;

@@ -82,9 +82,10 @@ DECLARE
 BEGIN
 	RETURN QUERY EXECUTE format(
 		'SELECT floor(extract(epoch FROM h.bucket - $1) / extract(epoch FROM $2))::integer + 1, h.model, h.stage, sum(h.calls)::bigint,'
-		' sum(h.rows)::bigint, sum(h.failures)::bigint, smartpouch._sum(h.errors), smartpouch._sum(h.latencies),'
+		' sum(h.rows)::bigint, sum(h.failures)::bigint, ARRAY[%s]::bigint[], ARRAY[%s]::bigint[],'
 		' sum(h.samples)::bigint, sum(h.ready)::bigint'
-		' FROM smartpouch.health_%s h WHERE h.bucket >= $1 AND h.bucket < $3 GROUP BY 1, 2, 3', axis.level)
+		' FROM smartpouch.health_%s h WHERE h.bucket >= $1 AND h.bucket < $3 GROUP BY 1, 2, 3', smartpouch._sums('errors', 5),
+		smartpouch._sums('latencies', cardinality(smartpouch._latency_bounds()) + 1), axis.level)
 		USING axis.began, axis.width, axis.ended;
 END $$;
 COMMENT ON FUNCTION smartpouch._report_series(interval) IS 'rollups in the steps of a report, by model and stage';
@@ -140,6 +141,7 @@ BEGIN
 	WHERE b.n BETWEEN b.first AND b.last;
 	t := t || COALESCE(E'\nLatency of calls\n' || part || E'\n', '');
 
+	WITH series AS MATERIALIZED (SELECT * FROM smartpouch._report_series(period))
 	SELECT smartpouch._text_table(E'model\n' || string_agg(smartpouch._plain(m.name), E'\n' ORDER BY m.calls DESC, m.name),
 		E'calls\n' || string_agg(smartpouch._si(m.calls), E'\n' ORDER BY m.calls DESC, m.name),
 		E'failed\n' || string_agg(smartpouch._share(m.failures, m.calls), E'\n' ORDER BY m.calls DESC, m.name),
@@ -156,8 +158,8 @@ BEGIN
 			sum(s.ready) AS ready, array_agg(s.calls ORDER BY s.step) AS series
 		FROM (SELECT k.model, k.stage, g.step, COALESCE(r.calls, 0) AS calls, COALESCE(r.failures, 0) AS failures,
 				r.latencies, COALESCE(r.samples, 0) AS samples, COALESCE(r.ready, 0) AS ready
-			FROM (SELECT DISTINCT d.model, d.stage FROM smartpouch._report_series(period) d) k CROSS JOIN generate_series(1, axis.steps) g (step)
-				LEFT JOIN smartpouch._report_series(period) r ON r.model = k.model AND r.stage = k.stage AND r.step = g.step) s
+			FROM (SELECT DISTINCT d.model, d.stage FROM series d) k CROSS JOIN generate_series(1, axis.steps) g (step)
+				LEFT JOIN series r ON r.model = k.model AND r.stage = k.stage AND r.step = g.step) s
 		GROUP BY s.model, s.stage ORDER BY 2 DESC, 1 LIMIT 30) m;
 	t := t || COALESCE(E'\nModels\n' || part || E'\n', E'\nThe rollups hold nothing of this period: is SELECT smartpouch.rollup() run every minute? See schedule_jobs().\n');
 

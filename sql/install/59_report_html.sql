@@ -135,6 +135,7 @@ BEGIN
 	page := page || smartpouch._section('Latency of calls', CASE WHEN total.calls > 0 THEN smartpouch._svg_latencies(total.p50, total.p95, total.p99)
 		|| scale || '<div class="key"><i style="background:var(--p50)"></i>50th percentile<i style="background:var(--p95)"></i>95th<i style="background:var(--p99)"></i>99th</div>' END);
 	page := page || smartpouch._section('Models', (
+		WITH series AS MATERIALIZED (SELECT * FROM smartpouch._report_series(period))
 		SELECT smartpouch._html_table('{model,stage,calls,failed,p50,p95,p99,uptime,traffic,readiness}', array_agg(smartpouch._cells(m.model, m.stage,
 			smartpouch._si(m.calls), smartpouch._share(m.failures, m.calls), smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.5)),
 			smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.95)), smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.99)),
@@ -147,8 +148,8 @@ BEGIN
 				array_agg(format('%s: %s calls, %s failed', times[s.step], smartpouch._si(s.calls), smartpouch._si(s.failures)) ORDER BY s.step) AS titles
 			FROM (SELECT k.model, k.stage, g.step, COALESCE(r.calls, 0) AS calls, COALESCE(r.failures, 0) AS failures, r.latencies,
 					COALESCE(r.samples, 0) AS samples, COALESCE(r.ready, 0) AS ready
-				FROM (SELECT DISTINCT d.model, d.stage FROM smartpouch._report_series(period) d) k CROSS JOIN generate_series(1, axis.steps) g (step)
-					LEFT JOIN smartpouch._report_series(period) r ON r.model = k.model AND r.stage = k.stage AND r.step = g.step) s
+				FROM (SELECT DISTINCT d.model, d.stage FROM series d) k CROSS JOIN generate_series(1, axis.steps) g (step)
+					LEFT JOIN series r ON r.model = k.model AND r.stage = k.stage AND r.step = g.step) s
 			GROUP BY s.model, s.stage ORDER BY 3 DESC, 1, 2 LIMIT 50) m));
 	page := page || smartpouch._section('Who asked', (
 		SELECT smartpouch._html_table('{who,kind,calls,rows,failed,busy}', array_agg(smartpouch._cells(u.owner, u.kind, smartpouch._si(u.calls),

@@ -40,6 +40,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('_si', 'monitor'),
 	('_sparkline', 'monitor'),
 	('_sum', 'deployer monitor'),
+	('_sums', 'monitor'),
 	('_svg_bars', 'monitor'),
 	('_svg_latencies', 'monitor'),
 	('_svg_latency', 'monitor'),
