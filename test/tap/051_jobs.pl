@@ -98,7 +98,10 @@ SKIP:
         ALTER FUNCTION smartpouch._check_jobs() OWNER TO keeper');
     like($node->safe_psql('postgres', q{SELECT concat_ws(' ', c ->> 'status', c ->> 'output') FROM (SELECT smartpouch.health() #> '{checks,jobs:scheduled,0}' AS c) h}),
         qr/^unknown role "keeper", which owns smartpouch, may not read the jobs of pg_cron: grant it/, 'what the owner may not read is unknown, and says why');
-    $node->safe_psql('postgres', 'ALTER FUNCTION smartpouch._check_jobs() OWNER TO CURRENT_USER');
+    $node->safe_psql('postgres', 'GRANT SELECT ON smartpouch.rollup_state TO keeper; ALTER FUNCTION smartpouch._metric_jobs() OWNER TO keeper');
+    is($node->safe_psql('postgres', q{SELECT count(*) > 0, count(*) FILTER (WHERE line LIKE 'smartpouch_cron_jobs%')
+        FROM string_to_table(smartpouch.prometheus(), E'\n') line}), 't|0', 'prometheus() goes without them');
+    $node->safe_psql('postgres', 'ALTER FUNCTION smartpouch._check_jobs() OWNER TO CURRENT_USER; ALTER FUNCTION smartpouch._metric_jobs() OWNER TO CURRENT_USER');
 
     # jobs that do not
     $node->safe_psql('postgres', q{INSERT INTO cron.job_run_details (jobid, runid, status, return_message)
