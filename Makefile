@@ -157,6 +157,7 @@ SERVER_OBJS = \
 	src/server/sp_shared_area.o \
 	src/server/sp_snapshot.o \
 	src/server/sp_standby.o \
+	src/server/sp_subtransaction.o \
 	src/server/sp_worker_counts.o
 
 REGISTRY_OBJS = \

@@ -13,12 +13,12 @@
 #include "access/xlog.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "ops/sp_backup.h"
 #include "registry/sp_registry.h"
 #include "server/sp_guc.h"
+#include "server/sp_subtransaction.h"
 
 #define DUMP_BUFFER (256 * 1024)
 
@@ -40,6 +40,8 @@ typedef struct Run
 	List	   *blobs;
 	int64		blob_bytes;
 	int64		new_bytes;		/* written to disk */
+	int64		id;				/* of its row */
+	uint8		hash[SP_SHA256_SIZE];	/* of the manifest */
 	SpArtefacts *earlier;		/* with a filter: what the sets before have */
 } Run;
 
@@ -296,7 +298,7 @@ prove(Run *run, const char *name, const char *script)
 }
 
 static void
-finish_set(Run *run, uint8 hash[SP_SHA256_SIZE])
+finish_set(Run *run)
 {
 	SpManifest *manifest = &run->manifest;
 	SpFileWriter *writer;
@@ -314,7 +316,7 @@ finish_set(Run *run, uint8 hash[SP_SHA256_SIZE])
 	sp_file_append(writer, text, strlen(text));
 	sp_file_finish(writer, &file);
 	read_back(run->set, &file);
-	memcpy(hash, file.stored_sha256, SP_SHA256_SIZE);
+	memcpy(run->hash, file.stored_sha256, SP_SHA256_SIZE);
 	run->new_bytes += file.stored_bytes;
 	sp_folder_sync(run->set);
 	sp_folder_rename(run->folder, run->partial, manifest->label);
@@ -334,8 +336,9 @@ release_set(void *arg)
 }
 
 static void
-make_set(Run *run, int64 id, uint8 hash[SP_SHA256_SIZE])
+make_set(void *arg)
 {
+	Run		   *run = arg;
 	bool		full = run->manifest.full;
 	const char *snapshot = run->manifest.snapshot;
 	int64		dump_bytes;
@@ -347,7 +350,7 @@ make_set(Run *run, int64 id, uint8 hash[SP_SHA256_SIZE])
 	list_blobs(run);
 	dump_bytes = expected_dump_bytes(run);
 	check_room(run, dump_bytes);
-	sp_progress_begin(id, dump_bytes + run->blob_bytes);
+	sp_progress_begin(run->id, dump_bytes + run->blob_bytes);
 	sp_folder_make(run->folder, run->partial, false);
 	run->callback.func = release_set;
 	run->callback.arg = run;
@@ -357,51 +360,15 @@ make_set(Run *run, int64 id, uint8 hash[SP_SHA256_SIZE])
 	dump(run);
 	prove(run, SP_BACKUP_TABLES, sp_backup_tables_script(full, snapshot));
 	prove(run, SP_BACKUP_PROBES, sp_backup_probes_script(snapshot));
-	finish_set(run, hash);
+	finish_set(run);
 	sp_progress_end();
-}
-
-/*
- * In a subtransaction, so that an error leaves a session that can still write
- * the reason down.  NULL, or the error; everything that was in memory is gone.
- */
-static ErrorData *
-try_make_set(Run *run, int64 id, uint8 hash[SP_SHA256_SIZE])
-{
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext work = AllocSetContextCreate(outer, "smartpouch backup", ALLOCSET_DEFAULT_SIZES);
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(work);
-	PG_TRY();
-	{
-		make_set(run, id, hash);
-		MemoryContextSwitchTo(outer);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(outer);
-		error = CopyErrorData();
-		FlushErrorState();
-		MemoryContextDelete(work);
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(outer);
-	CurrentResourceOwner = owner;
-	return error;
 }
 
 int64
 sp_backup_run(bool full)
 {
 	Run		   *run = palloc0(sizeof(Run));
-	uint8		hash[SP_SHA256_SIZE];
 	ErrorData  *error;
-	int64		id;
 
 	sp_backup_check_caller("backup()");
 	run->folder = sp_backup_folder();
@@ -412,14 +379,15 @@ sp_backup_run(bool full)
 	/* not from a subtransaction */
 	run->manifest.snapshot = ExportSnapshot(GetActiveSnapshot());
 	sp_backup_status_settle(run->folder);
-	id = sp_backup_status_begin(run->manifest.label, full);
-	error = try_make_set(run, id, hash);
+	run->id = sp_backup_status_begin(run->manifest.label, full);
+	/* an error leaves a session that can still write the reason down */
+	error = sp_subtransaction(make_set, run);
 	if (error != NULL)
 	{
-		sp_backup_status_failed(id, error->detail == NULL ? error->message :
+		sp_backup_status_failed(run->id, error->detail == NULL ? error->message :
 								psprintf("%s: %s", error->message, error->detail));
 		ReThrowError(error);
 	}
-	sp_backup_status_complete(id, &run->manifest, hash, run->new_bytes);
-	return id;
+	sp_backup_status_complete(run->id, &run->manifest, run->hash, run->new_bytes);
+	return run->id;
 }

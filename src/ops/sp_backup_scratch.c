@@ -14,9 +14,9 @@
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "ops/sp_backup.h"
+#include "server/sp_subtransaction.h"
 
 #define COMMENT "made by smartpouch to try a backup in; it is dropped afterwards"
 #define TOC_LIST "list" SP_BACKUP_PARTIAL
@@ -51,31 +51,10 @@ make_database(const SpManifest *manifest)
 void
 sp_with_scratch(void (*code) (void *arg), void *arg)
 {
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext work = AllocSetContextCreate(outer, "smartpouch scratch", ALLOCSET_DEFAULT_SIZES);
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	ErrorData  *error;
 
 	sp_scratch_drop();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(work);
-	PG_TRY();
-	{
-		code(arg);
-		MemoryContextSwitchTo(outer);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(outer);
-		error = CopyErrorData();
-		FlushErrorState();
-		MemoryContextDelete(work);
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(outer);
-	CurrentResourceOwner = owner;
+	error = sp_subtransaction(code, arg);
 	sp_scratch_drop();
 	if (error != NULL)
 		ReThrowError(error);
