@@ -149,6 +149,7 @@ SERVER_OBJS = \
 	src/server/sp_error.o \
 	src/server/sp_guc.o \
 	src/server/sp_hash.o \
+	src/server/sp_jsonb.o \
 	src/server/sp_key_file.o \
 	src/server/sp_memory.o \
 	src/server/sp_metrics.o \

@@ -16,6 +16,7 @@
 #include "api/sp_gate.h"
 #include "api/sp_golden.h"
 #include "api/sp_result.h"
+#include "server/sp_jsonb.h"
 
 #define HINT_RULE "A rule has any of golden, evaluations, served and second_person: see doc/reference.md, set_gate."
 
@@ -49,34 +50,20 @@ typedef struct Rule
 	int			n_bounds;
 } Rule;
 
-static char *
-text_of(const JsonbValue *value)
-{
-	return pnstrdup(value->val.string.val, value->val.string.len);
-}
-
-static JsonbValue *
-member(JsonbContainer *object, const char *name)
-{
-	return getKeyJsonValueFromContainer(object, name, (int) strlen(name), NULL);
-}
-
 static void
 read_metric(const JsonbValue *value, Bound *bound)
 {
-	JsonbContainer *array;
+	JsonbContainer *array = sp_jsonb_array(value);
 
 	if (value != NULL && value->type == jbvString)
 	{
 		bound->path = palloc(sizeof(char *));
-		bound->path[0] = text_of(value);
+		bound->path[0] = sp_jsonb_text(value);
 		bound->depth = 1;
 		return;
 	}
-	if (value == NULL || value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data) ||
-		JsonContainerSize(value->val.binary.data) == 0)
+	if (array == NULL || JsonContainerSize(array) == 0)
 		refuse_rule("an entry of \"evaluations\" names no metric");
-	array = value->val.binary.data;
 	bound->depth = (int) JsonContainerSize(array);
 	bound->path = palloc(mul_size((Size) bound->depth, sizeof(char *)));
 	for (int i = 0; i < bound->depth; i++)
@@ -85,14 +72,14 @@ read_metric(const JsonbValue *value, Bound *bound)
 
 		if (name->type != jbvString)
 			refuse_rule("a metric is a name or an array of names");
-		bound->path[i] = text_of(name);
+		bound->path[i] = sp_jsonb_text(name);
 	}
 }
 
 static double
 read_limit(JsonbContainer *object, const char *name, double none)
 {
-	JsonbValue *value = member(object, name);
+	JsonbValue *value = sp_jsonb_member(object, name);
 	double		number;
 
 	if (value == NULL)
@@ -105,18 +92,17 @@ read_limit(JsonbContainer *object, const char *name, double none)
 static void
 read_bound(const JsonbValue *value, Bound *bound)
 {
-	JsonbContainer *object;
+	JsonbContainer *object = sp_jsonb_object(value);
 	JsonbValue *dataset;
 	int			known = 2;
 
-	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+	if (object == NULL)
 		refuse_rule("an entry of \"evaluations\" is not an object");
-	object = value->val.binary.data;
-	dataset = member(object, "dataset");
+	dataset = sp_jsonb_member(object, "dataset");
 	if (dataset == NULL || dataset->type != jbvString)
 		refuse_rule("an entry of \"evaluations\" names no data set");
-	bound->dataset = text_of(dataset);
-	read_metric(member(object, "metric"), bound);
+	bound->dataset = sp_jsonb_text(dataset);
+	read_metric(sp_jsonb_member(object, "metric"), bound);
 	bound->min = read_limit(object, "min", -INFINITY);
 	bound->max = read_limit(object, "max", INFINITY);
 	known += isfinite(bound->min) + isfinite(bound->max);
@@ -129,11 +115,10 @@ read_bound(const JsonbValue *value, Bound *bound)
 static void
 read_bounds(const JsonbValue *value, Rule *rule)
 {
-	JsonbContainer *array;
+	JsonbContainer *array = sp_jsonb_array(value);
 
-	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+	if (array == NULL)
 		refuse_rule("\"evaluations\" is not an array");
-	array = value->val.binary.data;
 	rule->n_bounds = (int) JsonContainerSize(array);
 	rule->bounds = palloc0(mul_size(Max(rule->n_bounds, 1), sizeof(Bound)));
 	for (int i = 0; i < rule->n_bounds; i++)
@@ -157,7 +142,7 @@ read_interval(const JsonbValue *value)
 
 	if (value->type != jbvString)
 		refuse_rule("\"served\" is an interval, such as \"24 hours\"");
-	interval = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text_of(value)),
+	interval = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(sp_jsonb_text(value)),
 													 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	seconds = (double) interval->time / USECS_PER_SEC +
 		(interval->day + 30.0 * interval->month) * SECS_PER_DAY;
@@ -178,7 +163,7 @@ read_rule(Jsonb *json, Rule *rule)
 	(void) JsonbIteratorNext(&iterator, &value, true);
 	while (JsonbIteratorNext(&iterator, &value, true) == WJB_KEY)
 	{
-		char	   *name = text_of(&value);
+		char	   *name = sp_jsonb_text(&value);
 
 		(void) JsonbIteratorNext(&iterator, &value, true);
 		if (strcmp(name, "golden") == 0)
@@ -266,7 +251,7 @@ find_metric(Jsonb *metrics, const Bound *bound, double *number)
 
 	for (int i = 0; i < bound->depth; i++)
 	{
-		JsonbValue *value = JsonContainerIsObject(object) ? member(object, bound->path[i]) : NULL;
+		JsonbValue *value = JsonContainerIsObject(object) ? sp_jsonb_member(object, bound->path[i]) : NULL;
 
 		if (value == NULL)
 			return false;

@@ -13,6 +13,7 @@
 #include "api/sp_features_internal.h"
 #include "api/sp_golden.h"
 #include "api/sp_result.h"
+#include "server/sp_jsonb.h"
 #include "server/sp_memory.h"
 
 static SP_NORETURN void
@@ -75,7 +76,7 @@ compare_vector(const SpBinder *binder, SpOutput output, const JsonbValue *expect
 		const char *what = by_label ? psprintf("probability of \"%s\"", label) :
 			psprintf("%s[%u]", sp_output_name(output), i + 1);
 		JsonbValue *element = by_label ?
-			getKeyJsonValueFromContainer(container, label, (int) strlen(label), NULL) :
+			sp_jsonb_member(container, label) :
 			getIthJsonbValueFromContainer(container, i);
 		char	   *mismatch;
 
@@ -96,7 +97,7 @@ compare_label(const SpBinder *binder, const JsonbValue *expected)
 	const char *want;
 
 	if (expected->type == jbvString)
-		want = pnstrdup(expected->val.string.val, expected->val.string.len);
+		want = sp_jsonb_text(expected);
 	else if (expected->type == jbvNumeric)
 		want = numeric_normalize(expected->val.numeric);
 	else
@@ -108,7 +109,7 @@ compare_label(const SpBinder *binder, const JsonbValue *expected)
 static SpOutput
 output_of_key(const SpBinder *binder, const JsonbValue *key)
 {
-	char	   *name = pnstrdup(key->val.string.val, key->val.string.len);
+	char	   *name = sp_jsonb_text(key);
 
 	for (int output = 0; output < SP_N_OUTPUTS; output++)
 		if (strcmp(name, sp_output_name(output)) == 0 &&

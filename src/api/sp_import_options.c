@@ -11,6 +11,7 @@
 #include "api/sp_features_internal.h"
 #include "api/sp_import_options.h"
 #include "api/sp_result.h"
+#include "server/sp_jsonb.h"
 
 static void
 refuse_golden(const char *why)
@@ -24,7 +25,7 @@ refuse_golden(const char *why)
 static Jsonb *
 member(JsonbContainer *object, const char *name)
 {
-	JsonbValue *value = getKeyJsonValueFromContainer(object, name, (int) strlen(name), NULL);
+	JsonbValue *value = sp_jsonb_member(object, name);
 
 	if (value == NULL)
 		refuse_golden(psprintf("a row has no \"%s\"", name));
@@ -41,7 +42,7 @@ check_members(JsonbContainer *object)
 	(void) JsonbIteratorNext(&iterator, &value, true);
 	while (JsonbIteratorNext(&iterator, &value, true) == WJB_KEY)
 	{
-		char	   *name = pnstrdup(value.val.string.val, value.val.string.len);
+		char	   *name = sp_jsonb_text(&value);
 
 		if (strcmp(name, "features") != 0 && strcmp(name, "expected") != 0 && strcmp(name, "tolerance") != 0)
 			refuse_golden(psprintf("a row has an unknown \"%s\"", name));
@@ -52,17 +53,16 @@ check_members(JsonbContainer *object)
 static void
 read_golden_row(const JsonbValue *value, SpGoldenRow *row)
 {
-	JsonbContainer *object;
+	JsonbContainer *object = sp_jsonb_object(value);
 	JsonbValue *tolerance;
 
-	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+	if (object == NULL)
 		refuse_golden("a row is not an object");
-	object = value->val.binary.data;
 	check_members(object);
 	row->features = member(object, "features");
 	row->expected = member(object, "expected");
 	row->tolerance = SP_DEFAULT_TOLERANCE;
-	tolerance = getKeyJsonValueFromContainer(object, "tolerance", strlen("tolerance"), NULL);
+	tolerance = sp_jsonb_member(object, "tolerance");
 	if (tolerance != NULL &&
 		(tolerance->type != jbvNumeric || !sp_json_value_number(tolerance, false, &row->tolerance) ||
 		 !isfinite(row->tolerance) || row->tolerance < 0))
@@ -72,11 +72,10 @@ read_golden_row(const JsonbValue *value, SpGoldenRow *row)
 static void
 read_golden(const JsonbValue *value, SpImportOptions *parsed)
 {
-	JsonbContainer *array;
+	JsonbContainer *array = sp_jsonb_array(value);
 
-	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+	if (array == NULL)
 		refuse_golden("it is not an array");
-	array = value->val.binary.data;
 	parsed->n_golden = (int) JsonContainerSize(array);
 	parsed->golden = palloc0(mul_size(Max(parsed->n_golden, 1), sizeof(SpGoldenRow)));
 	for (int i = 0; i < parsed->n_golden; i++)
@@ -119,7 +118,7 @@ json_is(const JsonbValue *value, const char *text)
 static SpStr
 utf8_of(const JsonbValue *value)
 {
-	char	   *text = pnstrdup(value->val.string.val, value->val.string.len);
+	char	   *text = sp_jsonb_text(value);
 
 	text = pg_server_to_any(text, (int) strlen(text), PG_UTF8);
 	return (SpStr) {text, strlen(text)};
@@ -162,8 +161,8 @@ read_on_missing(JsonbValue *value, SpImportOptions *parsed)
 {
 	if (json_is(value, "error"))
 		parsed->on_missing = SP_MISSING_ERROR;
-	else if (value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data))
-		read_defaults(value->val.binary.data, parsed);
+	else if (sp_jsonb_object(value) != NULL)
+		read_defaults(sp_jsonb_object(value), parsed);
 	else if (!json_is(value, "source"))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -201,7 +200,7 @@ sp_import_options(Jsonb *options, SpImportOptions *parsed)
 	(void) JsonbIteratorNext(&iterator, &value, true);
 	while (JsonbIteratorNext(&iterator, &value, true) == WJB_KEY)
 	{
-		char	   *name = pnstrdup(value.val.string.val, value.val.string.len);
+		char	   *name = sp_jsonb_text(&value);
 
 		(void) JsonbIteratorNext(&iterator, &value, true);
 		if (strcmp(name, "golden") == 0)

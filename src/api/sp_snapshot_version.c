@@ -16,6 +16,7 @@
 #include "ir/sp_model.h"
 #include "registry/sp_registry.h"
 #include "server/sp_error.h"
+#include "server/sp_jsonb.h"
 #include "server/sp_memory.h"
 
 static void SP_NORETURN
@@ -29,7 +30,7 @@ refuse_content(const char *why)
 static const JsonbValue *
 member(Jsonb *content, const char *name, enum jbvType type)
 {
-	JsonbValue *value = getKeyJsonValueFromContainer(&content->root, name, (int) strlen(name), NULL);
+	JsonbValue *value = sp_jsonb_member(&content->root, name);
 
 	if (value == NULL || value->type != type)
 		refuse_content(psprintf("\"%s\" is missing or of another type", name));
@@ -39,9 +40,7 @@ member(Jsonb *content, const char *name, enum jbvType type)
 char *
 sp_snapshot_text(Jsonb *content, const char *name)
 {
-	const JsonbValue *value = member(content, name, jbvString);
-
-	return pnstrdup(value->val.string.val, value->val.string.len);
+	return sp_jsonb_text(member(content, name, jbvString));
 }
 
 static Jsonb *
@@ -60,7 +59,7 @@ push_member(JsonbParseState **state, Jsonb *content, const char *name)
 	JsonbValue	key = {
 		.type = jbvString, .val.string = {.val = unconstify(char *, name), .len = (int) strlen(name)}
 	};
-	JsonbValue *value = getKeyJsonValueFromContainer(&content->root, name, (int) strlen(name), NULL);
+	JsonbValue *value = sp_jsonb_member(&content->root, name);
 
 	if (value == NULL)
 		refuse_content(psprintf("\"%s\" is missing", name));

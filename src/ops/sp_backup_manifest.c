@@ -10,10 +10,10 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/jsonb.h"
 #include "utils/numeric.h"
 
 #include "ops/sp_backup.h"
+#include "server/sp_jsonb.h"
 
 #define HASH_MEMBER ",\n\"sha256\": \""
 #define HASH_END "\"\n}\n"
@@ -92,7 +92,7 @@ typedef struct Parse
 static const JsonbValue *
 member(Parse *parse, JsonbContainer *object, const char *name, enum jbvType type)
 {
-	JsonbValue *value = getKeyJsonValueFromContainer(object, name, (int) strlen(name), NULL);
+	JsonbValue *value = sp_jsonb_member(object, name);
 
 	if (value != NULL && value->type == type)
 		return value;
@@ -106,7 +106,7 @@ text_member(Parse *parse, JsonbContainer *object, const char *name)
 {
 	const JsonbValue *value = member(parse, object, name, jbvString);
 
-	return value == NULL ? "" : pnstrdup(value->val.string.val, value->val.string.len);
+	return value == NULL ? "" : sp_jsonb_text(value);
 }
 
 static int64
@@ -140,33 +140,33 @@ is_file_name(const char *name)
 static List *
 file_members(Parse *parse, JsonbContainer *object, const char *name)
 {
-	const JsonbValue *value = member(parse, object, name, jbvBinary);
+	JsonbContainer *array = sp_jsonb_array(member(parse, object, name, jbvBinary));
 	List	   *files = NIL;
 
-	if (value == NULL || !JsonContainerIsArray(value->val.binary.data))
+	if (array == NULL)
 	{
 		parse->missing = name;
 		return NIL;
 	}
-	for (uint32 i = 0; i < JsonContainerSize(value->val.binary.data) && parse->missing == NULL; i++)
+	for (uint32 i = 0; i < JsonContainerSize(array) && parse->missing == NULL; i++)
 	{
-		JsonbValue *element = getIthJsonbValueFromContainer(value->val.binary.data, i);
+		JsonbContainer *element = sp_jsonb_object(getIthJsonbValueFromContainer(array, i));
 		SpBackupFile *file = palloc0(sizeof(SpBackupFile));
 		const char *text;
 
-		if (element->type != jbvBinary || !JsonContainerIsObject(element->val.binary.data))
+		if (element == NULL)
 		{
 			parse->missing = name;
 			return NIL;
 		}
-		text = text_member(parse, element->val.binary.data, "name");
+		text = text_member(parse, element, "name");
 		if (!is_file_name(text))
 			parse->missing = "name";
 		strlcpy(file->name, text, sizeof(file->name));
-		file->plain_bytes = integer_member(parse, element->val.binary.data, "bytes");
-		hash_member(parse, element->val.binary.data, "sha256", file->plain_sha256);
-		file->stored_bytes = integer_member(parse, element->val.binary.data, "stored_bytes");
-		hash_member(parse, element->val.binary.data, "stored_sha256", file->stored_sha256);
+		file->plain_bytes = integer_member(parse, element, "bytes");
+		hash_member(parse, element, "sha256", file->plain_sha256);
+		file->stored_bytes = integer_member(parse, element, "stored_bytes");
+		hash_member(parse, element, "stored_sha256", file->stored_sha256);
 		files = lappend(files, file);
 	}
 	return files;

@@ -11,12 +11,12 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "ops/sp_backup.h"
 #include "server/sp_guc.h"
+#include "server/sp_jsonb.h"
 
 typedef struct Restore
 {
@@ -117,7 +117,7 @@ read_part(const Restore *restore, const SpFolder *artefacts, const char *hex, in
 static const JsonbValue *
 member(Jsonb *line, const char *name)
 {
-	JsonbValue *value = getKeyJsonValueFromContainer(&line->root, name, (int) strlen(name), NULL);
+	JsonbValue *value = sp_jsonb_member(&line->root, name);
 
 	if (value == NULL)
 		elog(ERROR, "a line about a version lacks \"%s\"", name);
@@ -127,9 +127,7 @@ member(Jsonb *line, const char *name)
 static char *
 text_of(Jsonb *line, const char *name)
 {
-	const JsonbValue *value = member(line, name);
-
-	return pnstrdup(value->val.string.val, value->val.string.len);
+	return sp_jsonb_text(member(line, name));
 }
 
 static int64
