@@ -27,8 +27,8 @@ BEGIN
 	END IF;
 	most := extract(epoch FROM current_setting('smartpouch.max_backup_age')::interval);
 	SELECT extract(epoch FROM clock_timestamp() - max(g.finished_at)) INTO observed FROM smartpouch._good_backups() g;
-	SELECT b.label, b.reason INTO failed FROM smartpouch.backup b
-	WHERE b.status = 'failed' AND b.database = current_database()
+	SELECT b.label, b.status, b.reason INTO failed FROM smartpouch.backup b
+	WHERE b.reason IS NOT NULL AND b.database = current_database()
 		AND b.started_at > clock_timestamp() - current_setting('smartpouch.max_verified_backup_age')::interval
 		AND NOT EXISTS (SELECT FROM smartpouch._good_backups() g WHERE g.proves = b.kind AND g.started_at > b.started_at)
 	ORDER BY b.started_at DESC LIMIT 1;
@@ -43,7 +43,8 @@ BEGIN
 	END IF;
 	observed := observed * (observed > 0)::integer;	-- the clock may have gone back
 	IF failed.label IS NOT NULL THEN
-		output := concat_ws('; ', output, format('backup "%s" failed: %s', failed.label, failed.reason));
+		output := concat_ws('; ', output, format('backup "%s" %s: %s', failed.label,
+			CASE failed.status WHEN 'failed' THEN 'failed' ELSE 'could not be verified' END, failed.reason));
 	END IF;
 END $$;
 COMMENT ON FUNCTION smartpouch._check_backup_age() IS 'seconds since a backup succeeded';
