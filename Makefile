@@ -30,6 +30,7 @@ BASE_OBJS = \
 	src/base/sp_key_scope.o \
 	src/base/sp_key_token.o \
 	src/base/sp_mask.o \
+	src/base/sp_server_minor.o \
 	src/base/sp_simd.o \
 	src/base/sp_status.o \
 	src/base/sp_tokens.o \
@@ -295,7 +296,6 @@ API_OBJS = \
 SCAN_OBJS = \
 	src/scan/sp_scan_exec.o \
 	src/scan/sp_scan_hazard.o \
-	src/scan/sp_scan_hazard_plan.o \
 	src/scan/sp_scan_hooks.o \
 	src/scan/sp_scan_rewrite.o \
 	src/scan/sp_scan_source.o \

@@ -26,46 +26,52 @@ PG_FUNCTION_INFO_V1(smartpouch_live);
 PG_FUNCTION_INFO_V1(smartpouch_ready);
 PG_FUNCTION_INFO_V1(smartpouch_backup_free_bytes);
 
+/* The largest part of smartpouch.health_timeout that one check of health() may take. */
+#define CHECK_SHARE 0.4
+
 /* Enough for what an application knows of its model, in a time that is known. */
 #define GOLDEN_ROWS_LOOKED_AT 20
 
-static void
-check_golden_of(SpCheck *check, const SpDeployed *deployed, const SpGoldenRow *rows, int count)
+static bool
+look_at_golden(SpCheck *check, const SpDeployed *deployed, double ms)
 {
-	SpLoadedModel *model = sp_model_pin(&deployed->version, sp_active_snapshot());
-	char	   *subject = psprintf("model \"%s\" version %d", deployed->model, deployed->version.version);
-	char	   *mismatch;
-	const SpGoldenRow *row = sp_golden_first_mismatch(model->image, subject, rows, count, &mismatch);
+	SpFoundRows found = {.model.id = deployed->version.model_id, .version = deployed->version};
+	int			count;
+	SpGoldenRow *rows = sp_registry_golden(&found, sp_active_snapshot(), &count);
+	SpLoadedModel *model;
 
-	sp_model_unpin(model);
-	if (row != NULL)
-		sp_health_report(check, SP_HEALTH_FAIL, "golden row %d of %s does not match: %s", row->seq, subject, mismatch);
+	count = Min(count, GOLDEN_ROWS_LOOKED_AT);
+	if (count == 0)
+		return true;
+	model = sp_check_pin(&deployed->version, ms);
+	if (model == NULL)
+		return false;
+	check->observed += count;
+	PG_TRY();
+	{
+		char	   *subject = psprintf("model \"%s\" version %d", deployed->model, deployed->version.version);
+		char	   *mismatch;
+		const SpGoldenRow *row = sp_golden_first_mismatch(model->image, subject, rows, count, &mismatch);
+
+		if (row != NULL)
+			sp_health_report(check, SP_HEALTH_FAIL, "golden row %d of %s does not match: %s", row->seq, subject, mismatch);
+	}
+	PG_FINALLY();
+	{
+		sp_model_unpin(model);
+	}
+	PG_END_TRY();
+	return true;
 }
 
-/* Of as many deployed versions as there is time for, starting with another one at each call. */
 static void
 check_golden(SpCheck *check)
 {
-	Snapshot	snapshot = sp_active_snapshot();
 	int			count;
 	int			lost;
-	SpDeployed *deployed = sp_registry_deployed(snapshot, &count, &lost);
-	int			start = count > 0 ? (int) ((uint64) GetCurrentTimestamp() % (uint64) count) : 0;
-	double		enough = sp_health_time_left() / 2;
+	SpDeployed *deployed = sp_registry_deployed(sp_active_snapshot(), &count, &lost);
 
-	for (int i = 0; i < count && sp_health_time_left() > enough; i++)
-	{
-		const SpDeployed *next = &deployed[(start + i) % count];
-		SpFoundRows rows = {.model.id = next->version.model_id, .version = next->version};
-		SpGoldenRow *golden;
-		int			n_golden;
-
-		golden = sp_registry_golden(&rows, snapshot, &n_golden);
-		n_golden = Min(n_golden, GOLDEN_ROWS_LOOKED_AT);
-		check->observed += n_golden;
-		if (n_golden > 0)
-			check_golden_of(check, next, golden, n_golden);
-	}
+	sp_check_each(check, deployed, count, look_at_golden);
 }
 
 /* The cheap ones first, so that they are known whatever the others take. */
@@ -93,6 +99,17 @@ static const SpHealthCheck checks[] = {
 	{"backup:connection", "connections", sp_check_backup_connection, NULL}
 };
 
+static void
+push_time(JsonbParseState **state, const char *key, TimestampTz time)
+{
+	char	   *text = palloc(MAXDATELEN + 1);	/* the state only points to it */
+	int			utc = 0;
+
+	(void) JsonEncodeDateTime(text, TimestampTzGetDatum(time), TIMESTAMPTZOID, &utc);
+	sp_json_key(state, key);
+	sp_json_string(state, WJB_VALUE, text);
+}
+
 /* Shaped like draft-inadarei-api-health-check-06: a list of measurements under each name. */
 static void
 push_check(JsonbParseState **state, const SpCheck *check)
@@ -100,12 +117,24 @@ push_check(JsonbParseState **state, const SpCheck *check)
 	sp_json_key(state, check->name);
 	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
 	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	sp_json_key(state, "componentType");
+	sp_json_string(state, WJB_VALUE, "component");
 	sp_json_key(state, "status");
 	sp_json_string(state, WJB_VALUE, sp_health_name(check->status));
-	sp_json_key(state, "observedValue");
-	sp_json_integer(state, WJB_VALUE, check->observed);
-	sp_json_key(state, "observedUnit");
-	sp_json_string(state, WJB_VALUE, check->unit);
+	if (check->status != SP_HEALTH_UNKNOWN)
+	{
+		sp_json_key(state, "observedValue");
+		sp_json_integer(state, WJB_VALUE, check->observed);
+		sp_json_key(state, "observedUnit");
+		sp_json_string(state, WJB_VALUE, check->unit);
+	}
+	if (check->is_sample)
+	{
+		sp_json_key(state, "sampled");
+		sp_json_integer(state, WJB_VALUE, check->sampled);
+	}
+	if (check->time != 0)
+		push_time(state, "time", check->time);
 	if (check->output)
 	{
 		sp_json_key(state, "output");
@@ -120,17 +149,13 @@ smartpouch_health(PG_FUNCTION_ARGS)
 {
 	JsonbParseState *state = NULL;
 	SpCheck		results[lengthof(checks)];
-	SpHealth	worst = sp_health_run(checks, lengthof(checks), results);
-	char		timestamp[MAXDATELEN + 1];
-	int			utc = 0;
+	SpHealth	worst = sp_health_run(checks, lengthof(checks), CHECK_SHARE, results);
 
 	(void) fcinfo;
-	JsonEncodeDateTime(timestamp, TimestampTzGetDatum(GetCurrentTimestamp()), TIMESTAMPTZOID, &utc);
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	sp_json_key(&state, "status");
 	sp_json_string(&state, WJB_VALUE, sp_health_name(worst == SP_HEALTH_UNKNOWN ? SP_HEALTH_WARN : worst));
-	sp_json_key(&state, "timestamp");
-	sp_json_string(&state, WJB_VALUE, timestamp);
+	push_time(&state, "timestamp", GetCurrentTimestamp());
 	sp_json_key(&state, "version");
 	sp_json_string(&state, WJB_VALUE, SP_VERSION);
 	sp_json_key(&state, "checks");
@@ -161,7 +186,7 @@ check_model(SpCheck *check)
 }
 
 /*
- * One model may take as long as it takes to load: a caller who asks again
+ * What is not known in time is not ready.  One model may take as long as it takes to load: a caller who asks again
  * would else never see it ready.
  */
 Datum
@@ -176,8 +201,8 @@ smartpouch_ready(PG_FUNCTION_ARGS)
 	SpCheck		check = {.argument = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0)};
 
 	if (check.argument != NULL)
-		PG_RETURN_BOOL(sp_health_try(check_model, &check, 0) < SP_HEALTH_WARN);
-	PG_RETURN_BOOL(sp_health_run(needed, lengthof(needed), results) < SP_HEALTH_WARN);
+		PG_RETURN_BOOL(sp_health_try(check_model, &check, 0) == SP_HEALTH_PASS);
+	PG_RETURN_BOOL(sp_health_run(needed, lengthof(needed), 1, results) == SP_HEALTH_PASS);
 }
 
 Datum

@@ -356,6 +356,26 @@ sp_model_pin(const SpVersionRow *version, Snapshot snapshot)
 	return model;
 }
 
+SpLoadedModel *
+sp_model_pin_loaded(const uint8 *program)
+{
+	SpLoadedModel *model;
+	SpSharedImage shared;
+
+	if (models == NULL)
+		make_table();
+	sp_shared_sweep();
+	drop_evicted();
+	model = find(program);
+	if (model == NULL && sp_shared_available() && sp_shared_find(program, 0, false, &shared) == SP_SHARED_FOUND)
+		model = add_shared(program, &shared);
+	if (model == NULL)
+		return NULL;
+	sp_metrics_cache_hit();
+	count_pin(model);
+	return model;
+}
+
 bool
 sp_model_pin_again(SpLoadedModel **model)
 {

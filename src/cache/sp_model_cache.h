@@ -44,6 +44,10 @@ extern void sp_model_cache_init(void);
  * the stored form is damaged.
  */
 extern SpLoadedModel *sp_model_pin(const SpVersionRow *version, Snapshot snapshot);
+
+/* Pin what is in memory, ours or shared, under that hash; else NULL. */
+extern SpLoadedModel *sp_model_pin_loaded(const uint8 *program);
+
 /*
  * Pin a model that was pinned before and let go.  *model must become NULL when
  * the model's context is reset.  False if the model is no longer to be used:

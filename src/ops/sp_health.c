@@ -3,24 +3,23 @@
  */
 #include "server/sp_compat.h"
 
-#include "access/xact.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/latch.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timeout.h"
 
 #include "ops/sp_health.h"
 #include "server/sp_guc.h"
+#include "server/sp_subtransaction.h"
 
-/* The largest part of smartpouch.health_timeout that one check may take. */
-#define CHECK_SHARE 0.4
+#define MAX_REPORTS 10			/* of one check in its output */
 
 static TimeoutId check_timeout = MAX_TIMEOUTS;	/* once registered */
 static volatile sig_atomic_t timed_out;
+static bool statement_had_timeout;
 static instr_time deadline_from;
 static double deadline_ms;		/* after deadline_from */
 
@@ -51,14 +50,22 @@ sp_health_time_left(void)
 void
 sp_health_report(SpCheck *check, SpHealth status, const char *format, ...)
 {
+	MemoryContext old;
 	StringInfoData text;
 	va_list		args;
 	int			needed;
 
-	if (status <= check->status)
+	if (status == SP_HEALTH_PASS || status < check->status)
 		return;
+	if (status > check->status)
+		check->reports = 0;
 	check->status = status;
+	if (check->reports++ >= MAX_REPORTS)
+		return;
+	old = MemoryContextSwitchTo(check->mcx);
 	initStringInfo(&text);
+	if (check->reports > 1)
+		appendStringInfo(&text, "%s; ", check->output);
 	do
 	{
 		va_start(args, format);
@@ -68,6 +75,7 @@ sp_health_report(SpCheck *check, SpHealth status, const char *format, ...)
 			enlargeStringInfo(&text, needed);
 	} while (needed > 0);
 	check->output = text.data;
+	MemoryContextSwitchTo(old);
 }
 
 static SpHealth
@@ -82,7 +90,6 @@ health_of_name(const char *name)
 void
 sp_check_sql(SpCheck *check)
 {
-	MemoryContext mcx = CurrentMemoryContext;
 	char	   *status;
 	char	   *observed;
 	char	   *output;
@@ -95,30 +102,57 @@ sp_check_sql(SpCheck *check)
 	observed = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
 	output = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
 	check->is_absent = status == NULL;
-	check->status = status ? health_of_name(status) : SP_HEALTH_PASS;
 	check->observed = observed ? strtoi64(observed, NULL, 10) : 0;
-	check->output = output ? MemoryContextStrdup(mcx, output) : NULL;
+	if (status != NULL)
+		sp_health_report(check, health_of_name(status), "%s", output ? output : "");
 	SPI_finish();
 }
 
-/* As a cancellation, which waits for locks and all loops of the server heed. */
+/*
+ * As a cancellation, which waits for locks and all loops of the server heed.
+ * One that is pending already is somebody's own, and ends the statement; one
+ * that comes after ours and before the next look at interrupts is taken for ours.
+ */
 static void
 stop_check(void)
 {
+	if (QueryCancelPending)
+		return;
 	timed_out = true;
 	InterruptPending = true;
 	QueryCancelPending = true;
 	SetLatch(MyLatch);
 }
 
-/* An error of these kinds is about the statement, not about what is checked. */
+/* Both timers can go off before anybody looks at interrupts. */
+static bool
+statement_timed_out(void)
+{
+	return statement_had_timeout && !get_timeout_active(STATEMENT_TIMEOUT);
+}
+
+/* An error of these kinds is the caller's. */
 static bool
 ends_statement(int sqlerrcode)
 {
 	if (sqlerrcode == ERRCODE_QUERY_CANCELED)
-		return !timed_out;
+		return !timed_out || statement_timed_out();
 	return sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_ADMIN_SHUTDOWN);
+}
+
+/* One of these says that the check could not look. */
+static bool
+stops_check(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_QUERY_CANCELED || sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+bool
+sp_health_is_finding(int sqlerrcode)
+{
+	return !ends_statement(sqlerrcode) && !stops_check(sqlerrcode);
 }
 
 /*
@@ -129,63 +163,66 @@ static void
 end_timer(void)
 {
 	disable_timeout(check_timeout, false);
-	if (timed_out)
+	if (timed_out && !statement_timed_out())
 		QueryCancelPending = false;
 }
 
-static void
-fail_check(SpCheck *check, MemoryContext mcx)
+typedef struct Attempt
 {
-	ErrorData  *error;
+	SpCheckFunction function;
+	SpCheck    *check;
+	double		budget_ms;
+} Attempt;
 
-	MemoryContextSwitchTo(mcx);
-	error = CopyErrorData();
-	if (ends_statement(error->sqlerrcode))
-		PG_RE_THROW();
-	FlushErrorState();
-	RollbackAndReleaseCurrentSubTransaction();
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		return;
-	check->status = SP_HEALTH_FAIL;
-	check->output = error->hint ? psprintf("%s: %s", error->message, error->hint) : error->message;
+static void
+attempt(void *arg)
+{
+	Attempt    *this = arg;
+
+	if (this->budget_ms > 0)
+		enable_timeout_after(check_timeout, Max(1, (int) this->budget_ms));
+	this->function(this->check);
+	end_timer();
+}
+
+static void
+report_error(SpCheck *check, const ErrorData *error)
+{
+	if (sp_health_is_finding(error->sqlerrcode))
+		sp_health_report(check, SP_HEALTH_FAIL, "%s%s%s", error->message, error->hint ? ": " : "", error->hint ? error->hint : "");
+	else if (!timed_out)
+		sp_health_report(check, SP_HEALTH_UNKNOWN, "it could not be looked at: %s", error->message);
 }
 
 SpHealth
 sp_health_try(SpCheckFunction function, SpCheck *check, double budget_ms)
 {
-	MemoryContext mcx = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Attempt		this = {function, check, budget_ms};
+	ErrorData  *error;
 
 	if (check_timeout == MAX_TIMEOUTS)
 		check_timeout = RegisterTimeout(USER_TIMEOUT, stop_check);
+	check->mcx = CurrentMemoryContext;
 	timed_out = false;
+	statement_had_timeout = get_timeout_active(STATEMENT_TIMEOUT);
 	INSTR_TIME_SET_CURRENT(deadline_from);
 	deadline_ms = budget_ms > 0 ? budget_ms : get_float8_infinity();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(mcx);
-	PG_TRY();
-	{
-		if (budget_ms > 0)
-			enable_timeout_after(check_timeout, Max(1, (int) budget_ms));
-		function(check);
-		end_timer();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		end_timer();
-		fail_check(check, mcx);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(mcx);
-	CurrentResourceOwner = owner;
+	error = sp_subtransaction(attempt, &this);
+	end_timer();
+	if (error != NULL && ends_statement(error->sqlerrcode))
+		ReThrowError(error);
+	if (error != NULL)
+		report_error(check, error);
 	if (timed_out)
 		sp_health_report(check, SP_HEALTH_UNKNOWN, "it was stopped after %.0f ms (smartpouch.health_timeout)", budget_ms);
+	if (check->reports > MAX_REPORTS)
+		check->output = psprintf("%s; and %d more", check->output, check->reports - MAX_REPORTS);
+	check->time = GetCurrentTimestamp();
 	return check->status;
 }
 
 SpHealth
-sp_health_run(const SpHealthCheck *checks, int count, SpCheck *results)
+sp_health_run(const SpHealthCheck *checks, int count, double share, SpCheck *results)
 {
 	SpHealth	worst = SP_HEALTH_PASS;
 	instr_time	began;
@@ -193,17 +230,21 @@ sp_health_run(const SpHealthCheck *checks, int count, SpCheck *results)
 	INSTR_TIME_SET_CURRENT(began);
 	for (int i = 0; i < count; i++)
 	{
+		SpCheck    *result = &results[i];
 		double		left = sp_health_timeout - elapsed_ms(began);
 
-		memset(&results[i], 0, sizeof(results[i]));
-		results[i].name = checks[i].name;
-		results[i].unit = checks[i].unit;
-		results[i].argument = checks[i].argument;
-		if (left < 1)
-			sp_health_report(&results[i], SP_HEALTH_UNKNOWN, "the checks before it took all of smartpouch.health_timeout");
+		memset(result, 0, sizeof(*result));
+		result->name = checks[i].name;
+		result->unit = checks[i].unit;
+		result->argument = checks[i].argument;
+		result->mcx = CurrentMemoryContext;
+		if (results[0].status == SP_HEALTH_FAIL)
+			sp_health_report(result, SP_HEALTH_UNKNOWN, "it was not looked at, because %s has failed", results[0].name);
+		else if (left < 1)
+			sp_health_report(result, SP_HEALTH_UNKNOWN, "the checks before it took all of smartpouch.health_timeout");
 		else
-			(void) sp_health_try(checks[i].function, &results[i], Min(left, CHECK_SHARE * sp_health_timeout));
-		worst = Max(worst, results[i].status);
+			(void) sp_health_try(checks[i].function, result, Min(left, share * sp_health_timeout));
+		worst = Max(worst, result->status);
 	}
 	return worst;
 }

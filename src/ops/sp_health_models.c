@@ -11,40 +11,91 @@
 #include "ops/sp_health.h"
 #include "registry/sp_registry.h"
 #include "server/sp_snapshot.h"
+#include "server/sp_subtransaction.h"
 
 #define LOAD_BYTES_PER_MS (100 * 1024)
 
-/* About what reading, hashing and unpacking take, so that one big model does not use up the budget. */
-static double
-load_ms(const SpDeployed *deployed)
+typedef struct Look
 {
-	return (double) deployed->version.program_bytes / LOAD_BYTES_PER_MS;
+	SpDeployedFunction function;
+	SpCheck    *check;
+	const SpDeployed *deployed;
+	double		ms;
+	bool		done;
+} Look;
+
+static void
+look_at(void *arg)
+{
+	Look	   *look = arg;
+
+	look->done = look->function(look->check, look->deployed, look->ms);
+}
+
+void
+sp_check_each(SpCheck *check, const SpDeployed *deployed, int count, SpDeployedFunction function)
+{
+	double		enough = sp_health_time_left() / 2;
+	int			start = count > 0 ? (int) ((uint64) GetCurrentTimestamp() % (uint64) count) : 0;
+
+	check->is_sample = true;
+	for (int i = 0; i < count && sp_health_time_left() > enough; i++)
+	{
+		const SpDeployed *next = &deployed[(start + i) % count];
+		Look		look = {function, check, next, sp_health_time_left() - enough, true};
+		ErrorData  *error = sp_subtransaction(look_at, &look);
+
+		if (error != NULL && !sp_health_is_finding(error->sqlerrcode))
+			ReThrowError(error);
+		if (error != NULL)
+			sp_health_report(check, SP_HEALTH_FAIL, "model \"%s\" version %d: %s", next->model, next->version.version, error->message);
+		check->sampled += look.done;
+	}
+}
+
+/* About what reading, hashing and unpacking take. */
+static double
+load_ms(const SpVersionRow *version)
+{
+	return (double) version->program_bytes / LOAD_BYTES_PER_MS;
+}
+
+SpLoadedModel *
+sp_check_pin(const SpVersionRow *version, double ms)
+{
+	SpLoadedModel *model = sp_model_pin_loaded(version->program);
+
+	return model != NULL || load_ms(version) > ms ? model : sp_model_pin(version, sp_active_snapshot());
 }
 
 /*
  * A version that is loaded would go on answering, but not for the next session
  * if its bytes are gone; so the bytes are read even then.
  */
-static void
-load(const SpDeployed *deployed, Snapshot snapshot)
+static bool
+load(SpCheck *check, const SpDeployed *deployed, double ms)
 {
 	const SpVersionRow *version = &deployed->version;
-	char	   *bytes = sp_registry_try_blob(version->program, version->program_bytes, snapshot,
-											 CurrentMemoryContext);
+	Snapshot	snapshot = sp_active_snapshot();
+	char	   *bytes;
 
+	if (load_ms(version) > ms)
+		return false;
+	if (!sp_registry_blob_is_whole(version->program, version->program_bytes, snapshot))
+		return true;			/* that is reported already */
+	bytes = sp_registry_try_blob(version->program, version->program_bytes, snapshot, CurrentMemoryContext);
 	if (bytes == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the stored bytes of model \"%s\" version %d are damaged",
-						deployed->model, version->version)));
+	{
+		sp_health_report(check, SP_HEALTH_FAIL, "the stored bytes of model \"%s\" version %d are damaged",
+						 deployed->model, version->version);
+		return true;
+	}
 	pfree(bytes);
 	sp_model_unpin(sp_model_pin(version, snapshot));
+	return true;
 }
 
-/*
- * All that serve a stage have all their bytes; of those, as many as the time
- * allows are loaded, starting with another one at each call.
- */
+/* All that serve a stage have all their bytes; of a sample these are read, and loaded. */
 void
 sp_check_models(SpCheck *check)
 {
@@ -52,27 +103,15 @@ sp_check_models(SpCheck *check)
 	int			count;
 	int			lost;
 	SpDeployed *deployed = sp_registry_deployed(snapshot, &count, &lost);
-	int			start = count > 0 ? (int) ((uint64) GetCurrentTimestamp() % (uint64) count) : 0;
 
 	check->observed = count;
 	if (lost > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("%d stages or aliases name versions that are not there", lost)));
+		sp_health_report(check, SP_HEALTH_FAIL, "%d stages or aliases name versions that are not there", lost);
 	for (int i = 0; i < count; i++)
-		if (!sp_registry_blob_is_whole(deployed[i].version.program, deployed[i].version.program_bytes,
-									   snapshot))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("stored bytes of model \"%s\" version %d are missing",
-							deployed[i].model, deployed[i].version.version)));
-	for (int i = 0; i < count; i++)
-	{
-		const SpDeployed *next = &deployed[(start + i) % count];
-
-		if (load_ms(next) < sp_health_time_left() / 2)
-			load(next, snapshot);
-	}
+		if (!sp_registry_blob_is_whole(deployed[i].version.program, deployed[i].version.program_bytes, snapshot))
+			sp_health_report(check, SP_HEALTH_FAIL, "stored bytes of model \"%s\" version %d are missing",
+							 deployed[i].model, deployed[i].version.version);
+	sp_check_each(check, deployed, count, load);
 }
 
 void

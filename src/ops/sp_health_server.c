@@ -10,11 +10,12 @@
 #include "miscadmin.h"
 #include "replication/walreceiver.h"
 #include "utils/guc.h"
-#include "utils/timestamp.h"
 
+#include "base/sp_server_minor.h"
 #include "ops/sp_health.h"
 #include "registry/sp_registry.h"
 #include "server/sp_guc.h"
+#include "server/sp_standby.h"
 
 /* Raises when the library does not fit the SQL objects. */
 void
@@ -24,22 +25,16 @@ sp_check_installation(SpCheck *check)
 	check->observed = 1;
 }
 
-/*
- * Minor releases with the fixes that dumps and extensions of hostile origin
- * call for: CVE-2026-14676 and, of pg_dump, CVE-2026-18408.
- */
 void
 sp_check_minor(SpCheck *check)
 {
-	static const int wanted[][2] = {{15, 19}, {16, 15}, {17, 11}, {18, 6}};
 	int			number = atoi(GetConfigOption("server_version_num", false, false));
+	int			wanted = sp_wanted_minor(number);
 
 	check->observed = number % 10000;
-	for (int i = 0; i < (int) lengthof(wanted); i++)
-		if (number / 10000 == wanted[i][0] && check->observed < wanted[i][1])
-			sp_health_report(check, SP_HEALTH_WARN,
-							 "PostgreSQL %d.%d has known holes: update to %d.%d or later",
-							 wanted[i][0], (int) check->observed, wanted[i][0], wanted[i][1]);
+	if (check->observed < wanted)
+		sp_health_report(check, SP_HEALTH_WARN, "PostgreSQL %d.%d has known holes: update to %d.%d or later",
+						 number / 10000, (int) check->observed, number / 10000, wanted);
 }
 
 void
@@ -52,30 +47,36 @@ sp_check_preload(SpCheck *check)
 }
 
 /*
- * Seconds that what is answered here is behind the primary: since what was
- * received is waiting or, while the primary cannot be heard, since the last transaction that came.
+ * Milliseconds that what is answered here is behind the primary: since what was
+ * received is waiting or, while the primary cannot be heard, since it was last
+ * known to be the same.
  */
 static int64
 replay_lag(bool is_streaming)
 {
-	TimestampTz latest = GetLatestXTime();
+	int64		lag = is_streaming ? GetReplicationApplyDelay() : -1;
 
-	if (is_streaming)
-		return Max(0, GetReplicationApplyDelay() / 1000);
-	return latest == 0 ? 0 : Max(0, (GetCurrentTimestamp() - latest) / USECS_PER_SEC);
+	return lag < 0 ? sp_standby_age() : lag;
 }
 
 void
 sp_check_replay(SpCheck *check)
 {
 	bool		is_streaming = WalRcvStreaming();
+	int64		lag;
 
 	check->is_absent = !RecoveryInProgress();
 	if (check->is_absent)
 		return;
-	check->observed = replay_lag(is_streaming);
+	lag = replay_lag(is_streaming);
+	if (lag == PG_INT64_MAX && sp_max_replay_lag > 0)
+	{
+		sp_health_report(check, SP_HEALTH_UNKNOWN, "nothing has come from the primary since this server was started");
+		return;
+	}
+	check->observed = lag == PG_INT64_MAX ? 0 : lag / 1000;
 	if (sp_max_replay_lag > 0 && check->observed > sp_max_replay_lag)
 		sp_health_report(check, check->observed > 10 * (int64) sp_max_replay_lag ? SP_HEALTH_FAIL : SP_HEALTH_WARN,
 						 "%s", is_streaming ? "replay is behind the primary" :
-						 "there is no connection to the primary, and the last transaction came so long ago");
+						 "there is no connection to the primary, which was last heard of so long ago");
 }

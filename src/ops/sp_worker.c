@@ -210,6 +210,8 @@ run_round(void)
 void
 smartpouch_launcher_main(Datum arg)
 {
+	uint64		never = 0;
+
 	(void) arg;
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -218,6 +220,7 @@ smartpouch_launcher_main(Datum arg)
 	on_shmem_exit(launcher_exits, (Datum) 0);
 	sp_audit_ring_set_reader(MyLatch);
 	pg_atomic_write_u32(&control()->launcher, (uint32) MyProcPid);
+	(void) pg_atomic_compare_exchange_u64(&control()->round_at, &never, (uint64) GetCurrentTimestamp());
 	for (;;)
 	{
 		run_round();

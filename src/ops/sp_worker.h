@@ -39,7 +39,7 @@ typedef struct SpWorkerTask
 typedef struct SpWorkerFacts
 {
 	bool		running;		/* is there a launcher? */
-	TimestampTz round_at;		/* when it last was through with all databases; 0 for never */
+	TimestampTz round_at;		/* when it last was through with all databases, or first began to; 0 before */
 	uint64		failures;		/* of writers since the server started */
 	TimestampTz failed_at;
 } SpWorkerFacts;

@@ -197,7 +197,7 @@ extern bool sp_registry_program_is_committed(const uint8 *program, Snapshot snap
 /* Raise the error for anything but SP_FOUND: 42704 or 55000. */
 extern void sp_registry_not_found(SpFound found, const SpReference *reference) SP_NORETURN;
 
-/* Everything that serves a stage; palloc'd. */
+/* Every version that answers for a stage, canaries too; palloc'd. */
 typedef struct SpDeployed
 {
 	char		model[SP_NAME_SIZE];
@@ -249,14 +249,6 @@ extern char *sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot
 
 /* As sp_registry_blob, but NULL for what is damaged. */
 extern char *sp_registry_try_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
-
-typedef void (*SpBlobTake) (void *arg, const char *bytes, Size size);
-
-/*
- * As sp_registry_blob, but piece by piece, so that it needs memory for one; take
- * has had all bytes when it raises that the hash does not match.
- */
-extern void sp_registry_read_blob(const uint8 *sha256, int64 size, Snapshot snapshot, SpBlobTake take, void *arg);
 
 /* Are all pieces of a blob there, by their sizes? Reads no bytes. */
 extern bool sp_registry_blob_is_whole(const uint8 *sha256, int64 size, Snapshot snapshot);

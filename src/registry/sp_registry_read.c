@@ -306,60 +306,61 @@ sp_registry_program_is_committed(const uint8 *program, Snapshot snapshot)
 	return committed;
 }
 
-/* How many versions that stand beside the one that serves are not there. */
-static int
-lost_beside(const pg_uuid_t *model_id, const SpRouting *routing, Snapshot snapshot)
+/* What serves several stages is there once; rows of a model come one after the other. */
+static void
+add_deployed(SpDeployed **deployed, int *count, const SpModelRow *model, const SpVersionRow *version)
 {
-	const int32 versions[] = {routing->canary_version, routing->shadow_version};
-	int			lost = 0;
-
-	for (Size i = 0; i < lengthof(versions); i++)
-	{
-		ItemPointerData tid;
-		SpVersionRow version;
-
-		lost += versions[i] != 0 && !find_numbered(model_id, versions[i], snapshot, &version, &tid);
-	}
-	return lost;
+	for (int i = *count - 1; i >= 0 && memcmp(&(*deployed)[i].version.model_id, &version->model_id, sizeof(pg_uuid_t)) == 0; i--)
+		if ((*deployed)[i].version.version == version->version)
+			return;
+	if (*count == 0)
+		*deployed = palloc(16 * sizeof(SpDeployed));
+	else if (*count >= 16 && (*count & (*count - 1)) == 0)
+		*deployed = repalloc(*deployed, mul_size(2 * (Size) *count, sizeof(SpDeployed)));
+	strlcpy((*deployed)[*count].model, model->name, SP_NAME_SIZE);
+	(*deployed)[(*count)++].version = *version;
 }
 
-/* Count what names a version that is not there, adding what is there to deployed if that is not NULL. */
+/* Count what names a version that is not there, adding what is there and answers to deployed if that is not NULL. */
 static int
 walk_targets(SpTable table, SpIndex index, Snapshot snapshot, SpDeployed **deployed, int *count)
 {
 	SpScan		scan;
 	HeapTuple	tuple;
-	int			capacity = 0;
 	int			lost = 0;
 
 	sp_scan_begin(&scan, table, index, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = sp_scan_next(&scan)))
 	{
 		pg_uuid_t	id = *DatumGetUUIDP(sp_scan_column(&scan, tuple, SP_TARGET_MODEL_ID));
-		int32		number = DatumGetInt32(sp_scan_column(&scan, tuple, SP_TARGET_VERSION));
+		SpRouting	routing = {0};
 		ItemPointerData tid;
 		SpModelRow	model;
-		SpVersionRow version;
-		SpRouting	routing;
 
 		if (table == SP_TABLE_DEPLOYMENT)
-		{
 			sp_read_routing(&scan, tuple, &routing);
-			lost += lost_beside(&id, &routing, snapshot);
-		}
-		if (!find_model_by_id(&id, snapshot, &model, &tid) ||
-			!find_numbered(&id, number, snapshot, &version, &tid))
-			lost++;
-		else if (deployed != NULL)
+		if (!find_model_by_id(&id, snapshot, &model, &tid))
 		{
-			if (*count == capacity)
-			{
-				capacity = Max(16, 2 * capacity);
-				*deployed = *deployed ? repalloc(*deployed, mul_size(capacity, sizeof(SpDeployed))) :
-					palloc(mul_size(capacity, sizeof(SpDeployed)));
-			}
-			strlcpy((*deployed)[*count].model, model.name, SP_NAME_SIZE);
-			(*deployed)[(*count)++].version = version;
+			lost++;
+			continue;
+		}
+		enum
+		{
+			SERVED, CANARY, SHADOW
+		};
+		int32		numbers[] = {[SERVED] = DatumGetInt32(sp_scan_column(&scan, tuple, SP_TARGET_VERSION)),
+			[CANARY] = routing.canary_version, [SHADOW] = routing.shadow_version};
+
+		for (Size i = 0; i < lengthof(numbers); i++)
+		{
+			SpVersionRow version;
+
+			if (i != SERVED && numbers[i] == 0)
+				continue;
+			if (!find_numbered(&id, numbers[i], snapshot, &version, &tid))
+				lost++;
+			else if (deployed != NULL && i < SHADOW)
+				add_deployed(deployed, count, &model, &version);
 		}
 	}
 	sp_scan_end(&scan);
