@@ -296,6 +296,7 @@ API_OBJS = \
 SCAN_OBJS = \
 	src/scan/sp_scan_exec.o \
 	src/scan/sp_scan_hazard.o \
+	src/scan/sp_scan_hazard_plan.o \
 	src/scan/sp_scan_hooks.o \
 	src/scan/sp_scan_rewrite.o \
 	src/scan/sp_scan_source.o \

@@ -225,7 +225,21 @@ SELECT query, compare(query) FROM (VALUES
 	-- effects of volatile functions
 	(70, 'SELECT id, setval(''counter'', 1), note(id), predict(''tiny:1'', x), currval(''counter'') FROM patient LIMIT 20'),
 	(71, 'SELECT max(note(id)), sum(predict(''tiny:1'', x)) FROM patient'),
-	(72, 'SELECT id, predict(''tiny:1'', x) FROM patient WHERE note(id) > 0 LIMIT 30')) v (n, query) ORDER BY n;
+	(72, 'SELECT id, predict(''tiny:1'', x) FROM patient WHERE note(id) > 0 LIMIT 30'),
+	-- errors behind a limit, of what a nested loop evaluates for each row and of aggregates
+	(80, 'SELECT p.id, predict(''tiny:1'', x), f FROM patient p, LATERAL generate_series(1, 10 / (p.id - 40) + 1) f LIMIT 28'),
+	(81, 'SELECT p.id, predict(''tiny:1'', x), l.v FROM patient p, LATERAL (SELECT (SELECT 10 / (p.id - 40)) AS v OFFSET 0) l LIMIT 39'),
+	(82, 'SELECT id, predict(''tiny:1'', x) FROM bad WHERE ARRAY[x, ARRAY[1, 2]] IS NOT NULL LIMIT 49'),
+	(83, 'SELECT id, predict(''tiny:1'', ARRAY[max(age), 1]), array_agg(x) FROM (SELECT * FROM patient UNION ALL SELECT * FROM patient ORDER BY id) p GROUP BY id LIMIT 500'),
+	(84, 'SELECT id, predict(''tiny:1'', ARRAY[max(age), 1]), array_agg(x) FROM (SELECT * FROM bad UNION ALL SELECT id, age, weight, ARRAY[1, 2] FROM bad ORDER BY id) p GROUP BY id LIMIT 49')) v (n, query) ORDER BY n;
+-- which a nested loop evaluates in an index condition
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_material = off;
+SELECT compare('SELECT p.id, predict(''tiny:1'', p.x), o.id FROM patient p JOIN patient o ON o.id = 1000 / (p.id - 40) + 100 LIMIT 28');
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+RESET enable_material;
 -- as often as rows were given, and the row that raises stops them where it did
 CREATE FUNCTION notes(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -250,7 +264,9 @@ SELECT notes('SELECT predict(''tiny:1'', x), note(id) FROM patient LIMIT 30'),
 	notes('SELECT predict(''tiny:1'', x), note(id) FROM bad'),
 	notes('SELECT predict(''tiny:1'', x) FROM bad WHERE note(id) > 0'),
 	notes('SELECT sum(note(id)), sum(predict(''tiny:1'', x)) FROM bad'),
-	notes('SELECT sum(predict(''tiny:1'', x)), sum(note(id)) FROM bad');
+	notes('SELECT sum(predict(''tiny:1'', x)), sum(note(id)) FROM bad'),
+	notes('SELECT predict(''tiny:1'', x) FROM patient, LATERAL (SELECT * FROM unnest(ARRAY[note(id)]) OFFSET 0) l LIMIT 30'),
+	notes('SELECT predict(''tiny:1'', x) FROM patient, LATERAL unnest(ARRAY[note(id)]) f WHERE f > 0 LIMIT 30');
 
 -- an aggregate that sorts the node's rows: no more columns than a tuple has
 SELECT format('CREATE TABLE wide AS SELECT id, age, %s FROM patient WHERE id <= 300', string_agg('id % ' || i || ' AS c' || i, ', ')) AS table,
@@ -333,6 +349,20 @@ FETCH 1 FROM c;
 MOVE ALL IN c;
 DELETE FROM patient WHERE CURRENT OF c;
 ROLLBACK;
+-- of rows that a subquery or an index alone gives
+CREATE INDEX narrow ON patient (age, weight, id);
+VACUUM ANALYZE patient;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id, predict('tiny:1', x) FROM (SELECT * FROM patient OFFSET 3) p;
+MOVE 5 IN c;
+UPDATE patient SET name = 'here' WHERE CURRENT OF c RETURNING id;
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+DECLARE d CURSOR FOR SELECT id, predict('tiny:1', ARRAY[age, weight]) FROM patient WHERE age > 30 AND id > 100;
+FETCH 5 FROM d;
+DELETE FROM patient WHERE CURRENT OF d RETURNING id;
+ROLLBACK;
+DROP INDEX narrow;
 
 -- ---- a plan that is kept follows a promotion ----
 SET plan_cache_mode = force_generic_plan;
@@ -378,6 +408,21 @@ MOVE 5 IN c;
 SET LOCAL ROLE smartpouch_reader;
 FETCH 1 FROM c;
 ROLLBACK;
+-- and of one whose right is taken away
+SELECT grant_model('tiny', 'smartpouch_reader', 'predict');
+GRANT SELECT ON patient TO smartpouch_reader;
+BEGIN;
+SET LOCAL ROLE smartpouch_reader;
+DECLARE c NO SCROLL CURSOR FOR SELECT id, predict('tiny:1', x) FROM patient;
+MOVE 40 IN c;
+FETCH 1 FROM c;
+RESET ROLE;
+SELECT revoke_model('tiny', 'smartpouch_reader', 'predict');
+SET LOCAL ROLE smartpouch_reader;
+FETCH 1 FROM c;
+ROLLBACK;
+SELECT revoke_model('tiny', 'smartpouch_reader', 'predict');
+REVOKE SELECT ON patient FROM smartpouch_reader;
 
 -- ---- workers ----
 SET parallel_setup_cost = 0;

@@ -27,7 +27,7 @@ CREATE FUNCTION smartpouch._metric_families(OUT family text, OUT type text, OUT 
 	('key_grace_uses_total', 'counter', 'Uses of API keys that a rotation has replaced.'),
 	('ratelimit_rejections_total', 'counter', 'Calls over the limit of a key or an owner.'),
 	('backup_last_success_timestamp_seconds', 'gauge', 'When the newest good backup was finished, as seconds since 1970.'),
-	('backup_last_verified_timestamp_seconds', 'gauge', 'When a backup was last restored and found good, as seconds since 1970.'),
+	('backup_last_verified_timestamp_seconds', 'gauge', 'When one of the good backups was last restored to prove it, as seconds since 1970.'),
 	('backup_duration_seconds', 'gauge', 'Time that the last backup took.'),
 	('backup_size_bytes', 'gauge', 'Size of the last backup.'),
 	('backup_failures_total', 'counter', 'Backups that failed, as far as they are remembered.'),
@@ -135,23 +135,19 @@ BEGIN
 	RETURN QUERY SELECT j.family, format('%s{%s}', j.family, smartpouch._metric_labels('database', current_database(), j.label, j.detail)), j.value
 		FROM smartpouch._metric_jobs() j;
 	RETURN QUERY SELECT s.family, format('%s{%s}', s.family, smartpouch._metric_labels('database', current_database(), 'kind', s.kind)), s.value
-		FROM (SELECT DISTINCT ON (b.kind) b.* FROM smartpouch.backups b
+		FROM (SELECT DISTINCT ON (b.kind) b.*, max(b.verified_at) OVER (PARTITION BY b.kind) AS last_verified_at FROM smartpouch.backups b
 				WHERE b.status IN ('complete', 'verified') AND b.database = current_database()
 				ORDER BY b.kind, b.finished_at DESC) b,
 			LATERAL (VALUES
 				('backup_last_success_timestamp_seconds', b.kind, extract(epoch FROM b.finished_at)::text),
+				('backup_last_verified_timestamp_seconds', b.kind, extract(epoch FROM b.last_verified_at)::text),
 				('backup_duration_seconds', b.kind, extract(epoch FROM b.finished_at - b.started_at)::text),
 				('backup_size_bytes', b.kind, b.bytes::text)) s (family, kind, value)
 		WHERE s.value IS NOT NULL;
-	RETURN QUERY SELECT s.family, format('%s{%s}', s.family, smartpouch._metric_labels('database', current_database())), s.value
-		FROM (SELECT max(b.verified_at) AS verified_at, min(b.started_at) FILTER (WHERE p.id IS NOT NULL) AS oldest
-				FROM smartpouch.backups b LEFT JOIN smartpouch.backup_progress p ON p.id = b.id AND p.database = current_database()
-					AND b.status = 'running'
-				WHERE b.database = current_database()) b,
-			LATERAL (VALUES
-				('backup_last_verified_timestamp_seconds', extract(epoch FROM b.verified_at)::text),
-				('backup_snapshot_age_seconds', coalesce(extract(epoch FROM clock_timestamp() - b.oldest), 0)::text)) s (family, value)
-		WHERE s.value IS NOT NULL;
+	RETURN QUERY SELECT 'backup_snapshot_age_seconds', format('backup_snapshot_age_seconds{%s}', smartpouch._metric_labels('database', current_database())),
+			coalesce(extract(epoch FROM clock_timestamp() - min(b.started_at)), 0)::text
+		FROM smartpouch.backups b JOIN smartpouch.backup_progress p ON p.id = b.id AND p.database = current_database()
+		WHERE b.database = current_database() AND b.status = 'running';
 	RETURN QUERY SELECT 'backup_failures_total', format('backup_failures_total{%s}',
 			smartpouch._metric_labels('database', current_database(), 'kind', k.kind)), count(b.id)::text
 		FROM unnest('{full,models}'::text[]) k (kind) LEFT JOIN smartpouch.backups b

@@ -250,8 +250,11 @@ extern void sp_backup_status_complete(int64 id, const SpManifest *manifest, cons
 									  int64 new_bytes);
 extern void sp_backup_status_failed(int64 id, const char *reason);
 
-/* What a verification has found; reason NULL: all is well. seconds NULL: not restored. */
-extern void sp_backup_status_verified(int64 id, bool checked, const SpVerified *restored, const char *reason);
+/*
+ * What a verification has found; reason NULL: all is well, restored NULL: not
+ * restored.  A set that is not bad keeps its status whatever the reason.
+ */
+extern void sp_backup_status_verified(int64 id, bool checked, const SpVerified *restored, const char *reason, bool is_bad);
 
 /* ---- sp_backup_rescan.c: rows from the folder ---- */
 

@@ -174,20 +174,23 @@ read_back(const SpFolder *folder, const SpBackupFile *file)
 }
 
 static void
+append(void *writer, const char *bytes, Size size)
+{
+	sp_file_append(writer, bytes, size);
+}
+
+static void
 write_artefact(Run *run, const Blob *blob, const char *name, SpBackupFile *file)
 {
-	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch artefact", ALLOCSET_SMALL_SIZES);
 	char	   *partial = psprintf("%s" SP_BACKUP_PARTIAL, name);
-	char	   *bytes = sp_registry_blob(blob->sha256, blob->bytes, GetActiveSnapshot(), mcx);
 	SpFileWriter *writer = sp_file_create(run->artefacts, partial, *run->manifest.filter != '\0');
 
-	sp_file_append(writer, bytes, (Size) blob->bytes);
+	sp_registry_read_blob(blob->sha256, blob->bytes, GetActiveSnapshot(), append, writer);
 	sp_file_finish(writer, file);
 	read_back(run->artefacts, file);
 	sp_folder_rename(run->artefacts, partial, name);
 	strlcpy(file->name, name, sizeof(file->name));
 	run->new_bytes += file->stored_bytes;
-	MemoryContextDelete(mcx);
 }
 
 /*
@@ -279,12 +282,6 @@ dump(Run *run)
 		sp_file_append(writer, buffer, got);
 	sp_child_finish(child);
 	end_file(run, writer);
-}
-
-static void
-append(void *writer, const char *bytes, Size size)
-{
-	sp_file_append(writer, bytes, size);
 }
 
 static void

@@ -3,8 +3,9 @@
  *
  * A database to try a set in, made and filled by the server's own programs.
  *
- * It is known by its comment, so that one that a killed session left behind is
- * dropped, and one that somebody else has made never is.
+ * It is known by its comment, or, until it has one, by an odd limit of connections, so
+ * that one that a killed session left behind is dropped, and one that somebody
+ * else has made never is.
  */
 #include "server/sp_compat.h"
 
@@ -19,6 +20,7 @@
 #include "server/sp_subtransaction.h"
 
 #define COMMENT "made by smartpouch to try a backup in; it is dropped afterwards"
+#define LIMIT "20531"			/* superusers are not bound by it */
 #define TOC_LIST "list" SP_BACKUP_PARTIAL
 #define PIECE (1024 * 1024)		/* the CHECK constraint of table blob */
 
@@ -29,35 +31,53 @@ sp_scratch_drop(void)
 {
 	sp_backup_psql(get_database_name(MyDatabaseId),
 				   "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database"
-				   " WHERE datname = '" SP_SCRATCH "' AND shobj_description(oid, 'pg_database') = '" COMMENT "' \\gexec",
+				   " WHERE datname = '" SP_SCRATCH "'"
+				   " AND coalesce(shobj_description(oid, 'pg_database') = '" COMMENT "', datconnlimit = " LIMIT ") \\gexec",
 				   NULL, NULL);
 }
 
 static void
 make_database(const SpManifest *manifest)
 {
+	char	   *why;
+
 	if (OidIsValid(get_database_oid(SP_SCRATCH, true)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_DATABASE),
 				 errmsg("database \"%s\" is needed to try the backup in, and is somebody else's", SP_SCRATCH),
 				 errhint("Rename or drop it.")));
-	sp_backup_psql(get_database_name(MyDatabaseId),
-				   psprintf("CREATE DATABASE " SP_SCRATCH " TEMPLATE template0 %s;\n"
-							"COMMENT ON DATABASE " SP_SCRATCH " IS '" COMMENT "';\n"
-							"REVOKE ALL ON DATABASE " SP_SCRATCH " FROM PUBLIC;\n", manifest->database_options),
-				   NULL, NULL);
+	why = sp_backup_try_psql(get_database_name(MyDatabaseId),
+							 psprintf("CREATE DATABASE " SP_SCRATCH " TEMPLATE template0 CONNECTION LIMIT " LIMIT " %s;\n"
+									  "COMMENT ON DATABASE " SP_SCRATCH " IS '" COMMENT "';\n"
+									  "REVOKE ALL ON DATABASE " SP_SCRATCH " FROM PUBLIC;\n", manifest->database_options),
+							 NULL, NULL);
+	if (why != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("could not make database \"%s\" to try the backup in", SP_SCRATCH),
+				 errdetail_internal("%s", why),
+				 errhint("This says nothing of the backup. Try again when the reason is gone.")));
+}
+
+static void
+drop(void *arg)
+{
+	(void) arg;
+	sp_scratch_drop();
 }
 
 void
 sp_with_scratch(void (*code) (void *arg), void *arg)
 {
 	ErrorData  *error;
+	ErrorData  *drop_error;
 
 	sp_scratch_drop();
 	error = sp_subtransaction(code, arg);
-	sp_scratch_drop();
-	if (error != NULL)
-		ReThrowError(error);
+	drop_error = sp_subtransaction(drop, NULL);
+	/* what went wrong first says more */
+	if (error != NULL || drop_error != NULL)
+		ReThrowError(error != NULL ? error : drop_error);
 }
 
 /* ---- what is restored ---- */

@@ -100,18 +100,18 @@ sp_backup_status_failed(int64 id, const char *reason)
 
 /* A check that passes takes back what an earlier one has found. */
 void
-sp_backup_status_verified(int64 id, bool checked, const SpVerified *restored, const char *reason)
+sp_backup_status_verified(int64 id, bool checked, const SpVerified *restored, const char *reason, bool is_bad)
 {
 	const char *args[] = {
 		psprintf(INT64_FORMAT, id), reason, checked ? "true" : "false", restored ? restored->at : NULL,
-		restored ? restored->seconds : NULL
+		restored ? restored->seconds : NULL, is_bad ? "true" : "false"
 	};
 
 	(void) sp_background_statement(sp_registry_owner(),
 								   "UPDATE smartpouch.backup SET reason = $2, checked_at = CASE WHEN $3::boolean THEN clock_timestamp()"
 								   " ELSE checked_at END, verified_at = coalesce($4::timestamptz, verified_at),"
 								   " restore_seconds = coalesce($5::double precision, restore_seconds),"
-								   " status = CASE WHEN $2 IS NOT NULL THEN 'failed' WHEN $4 IS NOT NULL THEN 'verified'"
+								   " status = CASE WHEN $6::boolean THEN 'failed' WHEN $2 IS NOT NULL THEN status WHEN $4 IS NOT NULL THEN 'verified'"
 								   " WHEN status <> 'failed' THEN status WHEN verified_at IS NOT NULL THEN 'verified'"
 								   " ELSE 'complete' END WHERE id = $1::bigint",
 								   lengthof(args), args);

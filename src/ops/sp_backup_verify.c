@@ -26,17 +26,26 @@ typedef struct Verify
 	SpVerifyReport report;
 	void	   *arg;
 	char	   *problem;		/* the first one, in the memory of the whole call */
+	bool		is_bad;			/* the set is not what it should be; else it could only not be tried */
 	MemoryContext mcx;
 	double		restore_seconds;
 } Verify;
 
 /* why NULL: passed, and then detail may say more. */
 static void
-say(Verify *verify, const char *item, const char *why, const char *detail)
+tell(Verify *verify, const char *item, const char *why, const char *detail)
 {
 	verify->report(verify->arg, item, why == NULL, why != NULL ? why : detail);
 	if (why != NULL && verify->problem == NULL)
 		verify->problem = MemoryContextStrdup(verify->mcx, psprintf("%s: %s", item, why));
+}
+
+/* The same of the set itself, which is bad then. */
+static void
+say(Verify *verify, const char *item, const char *why, const char *detail)
+{
+	tell(verify, item, why, detail);
+	verify->is_bad = verify->is_bad || why != NULL;
 }
 
 /* ---- files ---- */
@@ -154,9 +163,14 @@ compare_answer(Verify *verify, const char *item, const char *name, const char *s
 			file = lfirst(cell);
 	why = sp_backup_try_psql(SP_SCRATCH, script, take_answer, &answer);
 	sp_sha256_end(answer.hash, hash);
-	if (why == NULL && file == NULL)
+	if (why != NULL)
+	{
+		tell(verify, item, why, NULL);
+		return;
+	}
+	if (file == NULL)
 		why = psprintf("the manifest names no \"%s\"", name);
-	if (why == NULL && memcmp(hash, file->plain_sha256, SP_SHA256_SIZE) != 0)
+	else if (memcmp(hash, file->plain_sha256, SP_SHA256_SIZE) != 0)
 	{
 		(void) sp_file_read_plain(verify->set, name, *verify->manifest->filter != '\0', take_answer, &expected, &found);
 		why = first_difference(expected.text.data, answer.text.data);
@@ -176,7 +190,12 @@ check_golden(Verify *verify)
 							 "SELECT v.model || ':' || v.version || ' row ' || g.seq || ': ' || g.mismatch FROM smartpouch.versions v,"
 							 " LATERAL smartpouch.check_golden(v.model || ':' || v.version) g WHERE NOT g.passed ORDER BY 1 LIMIT 1;\n",
 							 take_answer, &answer);
-	if (why == NULL && answer.text.len > 0)
+	if (why != NULL)
+	{
+		tell(verify, "golden rows", why, NULL);
+		return;
+	}
+	if (answer.text.len > 0)
 		why = pnstrdup(answer.text.data, pg_mbcliplen(answer.text.data, answer.text.len, SHOWN));
 	say(verify, "golden rows", why, NULL);
 }
@@ -196,7 +215,7 @@ restore(void *arg)
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	verify->restore_seconds = INSTR_TIME_GET_DOUBLE(end);
-	say(verify, "restore", why, bytes < MEASURED ? psprintf("%.2f s", verify->restore_seconds) :
+	tell(verify, "restore", why, bytes < MEASURED ? psprintf("%.2f s", verify->restore_seconds) :
 		psprintf("%.2f s, %.1f s per GB", verify->restore_seconds, verify->restore_seconds * 1e9 / (double) bytes));
 	if (why != NULL)
 		return;
@@ -215,7 +234,7 @@ keep_outcome(const Verify *verify, int64 id, SpVerifyLevel level)
 
 	if (level < SP_VERIFY_RESTORE || verify->problem != NULL)
 	{
-		sp_backup_status_verified(id, level >= SP_VERIFY_CHECKSUM, NULL, verify->problem);
+		sp_backup_status_verified(id, level >= SP_VERIFY_CHECKSUM, NULL, verify->problem, verify->is_bad);
 		return;
 	}
 	memcpy(verified.manifest, verify->hash, SP_SHA256_SIZE);
@@ -223,7 +242,7 @@ keep_outcome(const Verify *verify, int64 id, SpVerifyLevel level)
 								false, 0, NULL).texts[0];
 	verified.seconds = psprintf("%.3f", verify->restore_seconds);
 	sp_set_mark_verified(verify->set, &verified);
-	sp_backup_status_verified(id, true, &verified, NULL);
+	sp_backup_status_verified(id, true, &verified, NULL, false);
 }
 
 void

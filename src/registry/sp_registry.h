@@ -250,6 +250,14 @@ extern char *sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot
 /* As sp_registry_blob, but NULL for what is damaged. */
 extern char *sp_registry_try_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx);
 
+typedef void (*SpBlobTake) (void *arg, const char *bytes, Size size);
+
+/*
+ * As sp_registry_blob, but piece by piece, so that it needs memory for one; take
+ * has had all bytes when it raises that the hash does not match.
+ */
+extern void sp_registry_read_blob(const uint8 *sha256, int64 size, Snapshot snapshot, SpBlobTake take, void *arg);
+
 /* Are all pieces of a blob there, by their sizes? Reads no bytes. */
 extern bool sp_registry_blob_is_whole(const uint8 *sha256, int64 size, Snapshot snapshot);
 

@@ -19,11 +19,11 @@ enum
 };
 
 /*
- * Go through the pieces in order, copying them to bytes if that is not NULL;
+ * Go through the pieces in order, giving them to take if that is not NULL;
  * false when they do not add up to size.
  */
 static bool
-read_pieces(const uint8 *sha256, char *bytes, int64 size, Snapshot snapshot)
+read_pieces(const uint8 *sha256, int64 size, Snapshot snapshot, SpBlobTake take, void *arg)
 {
 	ScanKeyData key;
 	SpScan		scan;
@@ -41,11 +41,11 @@ read_pieces(const uint8 *sha256, char *bytes, int64 size, Snapshot snapshot)
 
 		CHECK_FOR_INTERRUPTS();
 		good = DatumGetInt32(sp_scan_column(&scan, tuple, BLOB_SEQ)) == seq++ && length <= size - done;
-		if (good && bytes != NULL)
+		if (good && take != NULL)
 		{
 			bytea	   *piece = DatumGetByteaPP(datum);
 
-			memcpy(bytes + done, VARDATA_ANY(piece), length);
+			take(arg, VARDATA_ANY(piece), (Size) length);
 			if (PointerGetDatum(piece) != datum)
 				pfree(piece);
 		}
@@ -58,19 +58,69 @@ read_pieces(const uint8 *sha256, char *bytes, int64 size, Snapshot snapshot)
 bool
 sp_registry_blob_is_whole(const uint8 *sha256, int64 size, Snapshot snapshot)
 {
-	return read_pieces(sha256, NULL, size, snapshot);
+	return read_pieces(sha256, size, snapshot, NULL, NULL);
+}
+
+static void SP_NORETURN
+damaged(const uint8 *sha256)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("stored bytes with SHA-256 %s are damaged", sp_hash_hex(sha256)),
+			 errdetail("Pieces in table smartpouch.blob are missing or do not have this hash."),
+			 errhint("Import the same file again, or restore the table from a backup.")));
+}
+
+/* What is given on is hashed on its way. */
+typedef struct Hashed
+{
+	SpSha256   *hash;
+	SpBlobTake	take;
+	void	   *arg;
+} Hashed;
+
+static void
+take_hashed(void *arg, const char *bytes, Size size)
+{
+	Hashed	   *to = arg;
+
+	sp_sha256_add(to->hash, bytes, size);
+	to->take(to->arg, bytes, size);
+}
+
+void
+sp_registry_read_blob(const uint8 *sha256, int64 size, Snapshot snapshot, SpBlobTake take, void *arg)
+{
+	Hashed		to = {sp_sha256_begin(), take, arg};
+	uint8		actual[SP_SHA256_SIZE];
+	bool		whole = read_pieces(sha256, size, snapshot, take_hashed, &to);
+
+	sp_sha256_end(to.hash, actual);
+	if (!whole || memcmp(actual, sha256, SP_SHA256_SIZE) != 0)
+		damaged(sha256);
+}
+
+static void
+append_piece(void *arg, const char *bytes, Size size)
+{
+	char	  **end = arg;
+
+	memcpy(*end, bytes, size);
+	*end += size;
 }
 
 char *
 sp_registry_try_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryContext mcx)
 {
 	char	   *bytes;
+	char	   *end;
 	uint8		actual[SP_SHA256_SIZE];
 
 	if (!sp_registry_blob_is_whole(sha256, size, snapshot))
 		return NULL;
 	bytes = MemoryContextAllocHuge(mcx, (Size) size);
-	if (read_pieces(sha256, bytes, size, snapshot))
+	end = bytes;
+	if (read_pieces(sha256, size, snapshot, append_piece, &end))
 	{
 		sp_sha256(bytes, (Size) size, actual);
 		if (memcmp(actual, sha256, SP_SHA256_SIZE) == 0)
@@ -86,10 +136,6 @@ sp_registry_blob(const uint8 *sha256, int64 size, Snapshot snapshot, MemoryConte
 	char	   *bytes = sp_registry_try_blob(sha256, size, snapshot, mcx);
 
 	if (bytes == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stored bytes with SHA-256 %s are damaged", sp_hash_hex(sha256)),
-				 errdetail("Pieces in table smartpouch.blob are missing or do not have this hash."),
-				 errhint("Import the same file again, or restore the table from a backup.")));
+		damaged(sha256);
 	return bytes;
 }

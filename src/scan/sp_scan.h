@@ -69,8 +69,8 @@ extern void sp_scan_init(void);
 /* Is there anything that might move?  Cheap, and changes nothing. */
 extern bool sp_scan_concerns(const PlannedStmt *stmt);
 
-/* Move what can move, in place; true if anything did. */
-extern bool sp_scan_rewrite(PlannedStmt *stmt);
+/* Move what can move, in place; true if anything did.  is_cursor: WHERE CURRENT OF may ask for its row. */
+extern bool sp_scan_rewrite(PlannedStmt *stmt, bool is_cursor);
 
 /* Will this run of the executor read all that the plan gives? */
 extern bool sp_scan_runs_to_end(const EState *estate);
@@ -88,11 +88,17 @@ typedef enum SpHazard
 /*
  * sure: by the time that the first row is passed on, the expression has been
  * evaluated; then what depends on no row has raised already if it raises at all.
+ * of_row: parameters that nested loops above set from each row.
  */
-extern SpHazard sp_scan_hazard(Node *expression, bool sure, const PlannedStmt *stmt);
+extern SpHazard sp_scan_hazard(Node *expression, bool sure, const Bitmapset *of_row, const PlannedStmt *stmt);
+
+/* Does it depend on columns, or on one of the parameters? */
+extern bool sp_scan_depends_on_row(Node *expression, const Bitmapset *of_row);
+
+/* ---- sp_scan_hazard_plan.c ---- */
 
 /* Of reading rows of a plan; sure as above for the filters of its nodes. */
-extern SpHazard sp_scan_plan_hazard(Plan *plan, bool sure, const PlannedStmt *stmt);
+extern SpHazard sp_scan_plan_hazard(Plan *plan, bool sure, const Bitmapset *of_row, const PlannedStmt *stmt);
 
 /* Children of a plan node, in a new list. */
 extern List *sp_scan_children(const Plan *plan);

@@ -49,7 +49,8 @@ typedef struct ScanNode
 	int			rows;			/* in the block */
 	int			next;
 	bool		is_ready;		/* all sources can serve blocks, */
-	Oid			user;			/* for this user */
+	Oid			user;			/* for this user, */
+	uint64		generation;		/* with the rights that this registry gives */
 	SpSimd		simd;			/* that the block was evaluated with */
 	bool		has_ended;		/* the child has no more rows */
 	TupleTableSlot *pending;	/* a row of the child that is in no block */
@@ -287,6 +288,13 @@ child_row(ScanNode *node)
 	return node->has_ended ? NULL : slot;
 }
 
+static void
+remember_rights(ScanNode *node)
+{
+	node->user = GetUserId();
+	node->generation = sp_registry_generation;
+}
+
 static bool
 may_gather(ScanNode *node)
 {
@@ -295,22 +303,22 @@ may_gather(ScanNode *node)
 	if (!node->is_ready)
 	{
 		node->is_ready = get_ready(node);
-		node->user = GetUserId();
+		remember_rights(node);
 	}
 	return node->is_ready;
 }
 
 /*
  * Rights are asked for at each call.  In a cursor, or above the node, the
- * current user may change between two rows; those that are evaluated already
- * are given to nobody who might not have asked for them.
+ * current user or what he may do may change between two rows; those that are
+ * evaluated already are given to nobody who might not have asked for them.
  */
 static void
-check_user(ScanNode *node)
+check_rights(ScanNode *node)
 {
 	for (int i = 0; i < node->n_sources; i++)
 		sp_source_check(&node->sources[i]);
-	node->user = GetUserId();
+	remember_rights(node);
 }
 
 /* All rows of the block, once for each source. */
@@ -399,8 +407,8 @@ next_row(CustomScanState *css)
 
 	CHECK_FOR_INTERRUPTS();
 	ResetExprContext(context);
-	if (unlikely(node->is_ready && node->user != GetUserId()))
-		check_user(node);
+	if (unlikely(node->is_ready && (node->user != GetUserId() || node->generation != sp_registry_generation)))
+		check_rights(node);
 	/* other instructions may give other last digits */
 	if (unlikely(node->next < node->rows && node->simd != sp_guc_simd()))
 		evaluate(node);

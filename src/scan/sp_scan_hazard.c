@@ -1,18 +1,20 @@
 /*
  * src/scan/sp_scan_hazard.c
  *
- * Whether evaluating expressions and reading plans earlier than they would be
- * without us could be seen: by effects of volatile functions, or by an error
+ * Whether evaluating expressions earlier than they would be without us could
+ * be seen: by effects of volatile functions, or by an error
  * of a row that the query would not have reached, or not before another error.
  *
  * A function raises no error that depends on its arguments if it is leakproof,
  * or one of the server's own comparisons (numeric's are not marked leakproof).
  * What depends on no row raises at the first row or never: such an expression
- * is harmless where it is sure to have been evaluated by then.
+ * is harmless where it is sure to have been evaluated by then.  The inner side
+ * of a nested loop depends on the row by the parameters that the loop sets.
  */
 #include "server/sp_compat.h"
 
 #include "access/transam.h"
+#include "catalog/pg_aggregate.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -20,6 +22,7 @@
 #include "nodes/subscripting.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
@@ -28,6 +31,7 @@
 typedef struct Look
 {
 	bool		sure;			/* evaluated by the time of the first row */
+	const Bitmapset *of_row;	/* parameters that nested loops set from each row */
 	const PlannedStmt *stmt;
 	SpHazard	hazard;			/* the worst so far */
 } Look;
@@ -71,11 +75,44 @@ is_quiet_operator(OpExpr *operator)
 	return is_quiet_function(operator->opfuncid) || is_server_comparison(operator->opno);
 }
 
-/* Of the server's own aggregates those that overflow need numbers beyond a double's range or 2^63 rows. */
+/* Of the server's own types those whose values are compared, added and printed without an error. */
 static bool
-is_server_aggregate(const Aggref *aggregate)
+is_plain(Oid type)
 {
-	return aggregate->aggfnoid < FirstNormalObjectId;
+	char		category;
+	bool		is_preferred;
+
+	if (type >= FirstNormalObjectId)
+		return false;
+	get_type_category_preferred(type, &category, &is_preferred);
+	return category == TYPCATEGORY_NUMERIC || category == TYPCATEGORY_BOOLEAN || category == TYPCATEGORY_STRING ||
+		category == TYPCATEGORY_DATETIME;
+}
+
+/*
+ * Of the server's own aggregates those of one plain value or of several numbers
+ * that overflow need numbers beyond a double's range or 2^63 rows.  Others may
+ * raise for a row or a group: jsonb_object_agg a NULL key, array_agg arrays of
+ * different sizes, percentile_cont a fraction above 1.
+ */
+static bool
+is_quiet_aggregate(const Aggref *aggregate)
+{
+	bool		all_numbers = true;
+	ListCell   *cell;
+
+	if (aggregate->aggfnoid == F_COUNT_ANY || aggregate->aggfnoid == F_STRING_AGG_TEXT_TEXT)
+		return true;
+	if (aggregate->aggfnoid >= FirstNormalObjectId || aggregate->aggkind != AGGKIND_NORMAL ||
+		aggregate->aggfnoid == F_SUM_FLOAT4)
+		return false;
+	foreach(cell, aggregate->aggargtypes)
+	{
+		if (!is_plain(lfirst_oid(cell)))
+			return false;
+		all_numbers = all_numbers && TypeCategory(lfirst_oid(cell)) == TYPCATEGORY_NUMERIC;
+	}
+	return all_numbers || list_length(aggregate->aggargtypes) == 1;
 }
 
 static bool
@@ -89,7 +126,7 @@ is_row_number(const WindowFunc *function)
 static bool
 is_users_aggregate(Node *node)
 {
-	return (IsA(node, Aggref) && !is_server_aggregate((Aggref *) node)) ||
+	return (IsA(node, Aggref) && ((Aggref *) node)->aggfnoid >= FirstNormalObjectId) ||
 		(IsA(node, WindowFunc) && ((WindowFunc *) node)->winfnoid >= FirstNormalObjectId);
 }
 
@@ -111,7 +148,6 @@ is_quiet(Node *node)
 		case T_CoalesceExpr:
 		case T_RelabelType:
 		case T_CollateExpr:
-		case T_ArrayExpr:
 		case T_RowExpr:
 		case T_NamedArgExpr:
 		case T_FieldSelect:
@@ -123,6 +159,9 @@ is_quiet(Node *node)
 		case T_ArrayCoerceExpr:
 		case T_ConvertRowtypeExpr:
 			return true;
+		case T_ArrayExpr:
+			/* arrays of arrays must have arrays of one size */
+			return !((ArrayExpr *) node)->multidims;
 		case T_FuncExpr:
 			return is_quiet_function(((FuncExpr *) node)->funcid);
 		case T_OpExpr:
@@ -140,7 +179,7 @@ is_quiet(Node *node)
 					getSubscriptingRoutines(ref->refcontainertype, NULL)->fetch_leakproof;
 			}
 		case T_Aggref:
-			return is_server_aggregate((Aggref *) node);
+			return is_quiet_aggregate((Aggref *) node);
 		case T_WindowFunc:
 			return is_row_number((WindowFunc *) node);
 		default:
@@ -156,11 +195,24 @@ is_conditional(Node *node)
 		IsA(node, ArrayCoerceExpr) || IsA(node, Aggref) || IsA(node, WindowFunc);
 }
 
+bool
+sp_scan_depends_on_row(Node *node, const Bitmapset *of_row)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return true;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXEC && bms_is_member(((Param *) node)->paramid, of_row);
+	return expression_tree_walker(node, sp_scan_depends_on_row, (void *) of_row);
+}
+
 /* Does it evaluate to the same value or error for all rows of a scan? */
 static bool
-is_row_independent(Node *node)
+is_row_independent(Node *node, const Bitmapset *of_row)
 {
-	return (IsA(node, FuncExpr) || IsA(node, OpExpr) || IsA(node, CoerceViaIO) || IsA(node, CoerceToDomain)) && !contain_var_clause(node);
+	return (IsA(node, FuncExpr) || IsA(node, OpExpr) || IsA(node, CoerceViaIO) || IsA(node, CoerceToDomain)) &&
+		!sp_scan_depends_on_row(node, of_row);
 }
 
 static bool
@@ -169,7 +221,7 @@ look_at_subplan(SubPlan *subplan, Look *look)
 	Plan	   *plan = look->stmt == NULL ? NULL : list_nth(look->stmt->subplans, subplan->plan_id - 1);
 
 	worsen(look, SP_HAZARD_ERROR);
-	worsen(look, plan == NULL ? SP_HAZARD_EFFECT : sp_scan_plan_hazard(plan, false, look->stmt));
+	worsen(look, plan == NULL ? SP_HAZARD_EFFECT : sp_scan_plan_hazard(plan, false, look->of_row, look->stmt));
 	return expression_tree_walker((Node *) subplan, look_at, look);
 }
 
@@ -191,7 +243,7 @@ look_at(Node *node, Look *look)
 		worsen(look, SP_HAZARD_EFFECT);
 	if (!is_quiet(node))
 	{
-		if (sure && is_row_independent(node))
+		if (sure && is_row_independent(node, look->of_row))
 			return false;
 		worsen(look, SP_HAZARD_ERROR);
 	}
@@ -229,9 +281,9 @@ depends_on_session(Node *node, void *context)
 }
 
 SpHazard
-sp_scan_hazard(Node *expression, bool sure, const PlannedStmt *stmt)
+sp_scan_hazard(Node *expression, bool sure, const Bitmapset *of_row, const PlannedStmt *stmt)
 {
-	Look		look = {sure, stmt, SP_HAZARD_NONE};
+	Look		look = {sure, of_row, stmt, SP_HAZARD_NONE};
 
 	if (expression == NULL)
 		return SP_HAZARD_NONE;
@@ -241,170 +293,4 @@ sp_scan_hazard(Node *expression, bool sure, const PlannedStmt *stmt)
 		worsen(&look, SP_HAZARD_SESSION);
 	(void) look_at(expression, &look);
 	return look.hazard;
-}
-
-List *
-sp_scan_children(const Plan *plan)
-{
-	List	   *children = NIL;
-
-	switch (nodeTag(plan))
-	{
-		case T_Append:
-			children = list_copy(((const Append *) plan)->appendplans);
-			break;
-		case T_MergeAppend:
-			children = list_copy(((const MergeAppend *) plan)->mergeplans);
-			break;
-		case T_BitmapAnd:
-			children = list_copy(((const BitmapAnd *) plan)->bitmapplans);
-			break;
-		case T_BitmapOr:
-			children = list_copy(((const BitmapOr *) plan)->bitmapplans);
-			break;
-		case T_CustomScan:
-			children = list_copy(((const CustomScan *) plan)->custom_plans);
-			break;
-		case T_SubqueryScan:
-			children = list_make1(((const SubqueryScan *) plan)->subplan);
-			break;
-		default:
-			break;
-	}
-	if (plan->lefttree)
-		children = lappend(children, plan->lefttree);
-	if (plan->righttree)
-		children = lappend(children, plan->righttree);
-	return children;
-}
-
-/* What a node evaluates besides its target list and filter; *known false if we do not know. */
-static List *
-own_expressions(const Plan *plan, bool *known)
-{
-	*known = true;
-	switch (nodeTag(plan))
-	{
-		case T_SeqScan:
-		case T_SubqueryScan:
-		case T_NamedTuplestoreScan:
-		case T_BitmapAnd:
-		case T_BitmapOr:
-		case T_Hash:
-		case T_Material:
-		case T_Sort:
-		case T_IncrementalSort:
-		case T_Unique:
-		case T_Group:
-		case T_Append:
-		case T_MergeAppend:
-		case T_Gather:
-		case T_GatherMerge:
-		case T_Agg:
-		case T_WindowAgg:
-		case T_ProjectSet:
-		case T_SetOp:
-		case T_CteScan:
-			/* all rows of a function are made at the first one */
-		case T_FunctionScan:
-		case T_TableFuncScan:
-			/* evaluated before the first row */
-		case T_Limit:
-			return NIL;
-		case T_Result:
-			return list_make1(((const Result *) plan)->resconstantqual);
-		case T_SampleScan:
-			return list_make1(((const SampleScan *) plan)->tablesample);
-		case T_IndexScan:
-			return list_make2(((const IndexScan *) plan)->indexqualorig, ((const IndexScan *) plan)->indexorderbyorig);
-		case T_IndexOnlyScan:
-			return list_make2(((const IndexOnlyScan *) plan)->indexqual, ((const IndexOnlyScan *) plan)->indexorderby);
-		case T_BitmapIndexScan:
-			return list_make1(((const BitmapIndexScan *) plan)->indexqualorig);
-		case T_BitmapHeapScan:
-			return list_make1(((const BitmapHeapScan *) plan)->bitmapqualorig);
-		case T_TidScan:
-			return list_make1(((const TidScan *) plan)->tidquals);
-		case T_TidRangeScan:
-			return list_make1(((const TidRangeScan *) plan)->tidrangequals);
-		case T_ValuesScan:
-			return list_make1(((const ValuesScan *) plan)->values_lists);
-		case T_Memoize:
-			return list_make1(((const Memoize *) plan)->param_exprs);
-		case T_NestLoop:
-			return list_make1(((const Join *) plan)->joinqual);
-		case T_MergeJoin:
-			return list_make2(((const Join *) plan)->joinqual, ((const MergeJoin *) plan)->mergeclauses);
-		case T_HashJoin:
-			return list_make2(((const Join *) plan)->joinqual, ((const HashJoin *) plan)->hashclauses);
-		default:
-			*known = false;
-			return NIL;
-	}
-}
-
-static bool
-is_inner_join(const Plan *plan)
-{
-	return ((const Join *) plan)->jointype == JOIN_INNER;
-}
-
-/* Has the node evaluated all its expressions by the time that it gives its first row? */
-static bool
-evaluates_at_first(const Plan *plan)
-{
-	switch (nodeTag(plan))
-	{
-			/* each row has expressions of its own */
-		case T_ValuesScan:
-			return false;
-		case T_NestLoop:
-		case T_MergeJoin:
-		case T_HashJoin:
-			return is_inner_join(plan);
-		default:
-			return true;
-	}
-}
-
-/* Has each child given a row by the time that the node gives its first? */
-static bool
-asks_all_children(const Plan *plan)
-{
-	switch (nodeTag(plan))
-	{
-		case T_Append:
-		case T_BitmapOr:
-			return false;
-		case T_NestLoop:
-		case T_MergeJoin:
-		case T_HashJoin:
-			return is_inner_join(plan);
-		case T_Agg:
-			return ((const Agg *) plan)->numCols > 0;
-		default:
-			return true;
-	}
-}
-
-SpHazard
-sp_scan_plan_hazard(Plan *plan, bool sure, const PlannedStmt *stmt)
-{
-	bool		known;
-	List	   *expressions = own_expressions(plan, &known);
-	SpHazard	hazard;
-	ListCell   *cell;
-
-	check_stack_depth();
-	if (!known)
-		return SP_HAZARD_EFFECT;
-	expressions = lappend(lappend(expressions, plan->qual), plan->targetlist);
-	hazard = sp_scan_hazard((Node *) expressions, sure && evaluates_at_first(plan), stmt);
-	if (IsA(plan, CteScan))
-		hazard = Max(hazard, sp_scan_plan_hazard(list_nth(stmt->subplans, ((CteScan *) plan)->ctePlanId - 1),
-												 false, stmt));
-	sure = sure && asks_all_children(plan);
-	foreach(cell, sp_scan_children(plan))
-		hazard = Max(hazard, sp_scan_plan_hazard(lfirst(cell), sure, stmt));
-	return hazard;
 }

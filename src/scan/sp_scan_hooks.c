@@ -13,7 +13,9 @@
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "storage/proc.h"
+#include "tcop/pquery.h"
 #include "utils/plancache.h"
+#include "utils/portal.h"
 
 #include "api/sp_call_count.h"
 #include "scan/sp_scan.h"
@@ -38,6 +40,13 @@ sp_scan_runs_to_end(const EState *estate)
 	return estate == running && runs_to_end;
 }
 
+/* Statements that open a cursor, in SQL and in PL/pgSQL, plan for it so; SCROLL cursors are not rewritten. */
+static bool
+is_for_cursor(int options)
+{
+	return (options & CURSOR_OPT_FAST_PLAN) != 0;
+}
+
 static PlannedStmt *
 plan_statement(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
 {
@@ -57,7 +66,7 @@ plan_statement(Query *parse, const char *query_string, int cursor_options, Param
 	PG_END_TRY();
 	/* a cursor that scrolls is left as it is: it may read backward, which gathering cannot */
 	if (sp_enable_batch && !(cursor_options & CURSOR_OPT_SCROLL))
-		(void) sp_scan_rewrite(stmt);
+		(void) sp_scan_rewrite(stmt, is_for_cursor(cursor_options));
 	return stmt;
 }
 
@@ -80,7 +89,7 @@ rewrite_late(QueryDesc *query, int eflags)
 	if (!sp_enable_batch || (eflags & EXEC_FLAG_BACKWARD) || !sp_scan_concerns(query->plannedstmt))
 		return;
 	copy = copyObject(query->plannedstmt);
-	if (sp_scan_rewrite(copy))
+	if (sp_scan_rewrite(copy, ActivePortal != NULL && is_for_cursor(ActivePortal->cursorOptions)))
 		query->plannedstmt = copy;
 }
 

@@ -23,6 +23,7 @@
 typedef struct Rewrite
 {
 	const PlannedStmt *stmt;
+	bool		is_cursor;
 	int			last_node;		/* largest plan_node_id */
 	bool		changed;
 } Rewrite;
@@ -48,13 +49,13 @@ typedef struct Above
 static SpHazard
 hazard_of_node(const Plan *plan, const Rewrite *rewrite)
 {
-	SpHazard	hazard = Max(sp_scan_hazard((Node *) plan->targetlist, true, rewrite->stmt),
-							 sp_scan_hazard((Node *) plan->qual, true, rewrite->stmt));
+	SpHazard	hazard = Max(sp_scan_hazard((Node *) plan->targetlist, true, NULL, rewrite->stmt),
+							 sp_scan_hazard((Node *) plan->qual, true, NULL, rewrite->stmt));
 
 	if (IsA(plan, NestLoop))
 	{
-		hazard = Max(hazard, sp_scan_hazard((Node *) ((const Join *) plan)->joinqual, true, rewrite->stmt));
-		hazard = Max(hazard, sp_scan_plan_hazard(plan->righttree, false, rewrite->stmt));
+		hazard = Max(hazard, sp_scan_hazard((Node *) ((const Join *) plan)->joinqual, true, NULL, rewrite->stmt));
+		hazard = Max(hazard, sp_scan_plan_hazard(plan->righttree, false, NULL, rewrite->stmt));
 	}
 	return hazard;
 }
@@ -250,16 +251,16 @@ can_move(Plan *plan, const SpSplit *split, Node *rest, Above above, bool *needs_
 	if (plan->plan_rows < FEWEST_ROWS || plan->async_capable || above.is_marked ||
 		(above.is_bounded && bound_meets_sort(plan)))
 		return false;
-	hazard = sp_scan_plan_hazard(plan, true, rewrite->stmt);
+	hazard = sp_scan_plan_hazard(plan, true, NULL, rewrite->stmt);
 	foreach(cell, split->calls)
 	{
 		FuncExpr   *call = lfirst(cell);
-		SpHazard	of_features = sp_scan_hazard(lsecond(call->args), true, rewrite->stmt);
+		SpHazard	of_features = sp_scan_hazard(lsecond(call->args), true, NULL, rewrite->stmt);
 
 		hazard = Max(hazard, of_features);
 	}
 	*needs_all = hazard != SP_HAZARD_NONE && above.reads != READS_ALL;
-	between = Max(above.between, sp_scan_hazard(rest, true, rewrite->stmt));
+	between = Max(above.between, sp_scan_hazard(rest, true, NULL, rewrite->stmt));
 	return hazard == SP_HAZARD_NONE || (hazard == SP_HAZARD_SESSION && between < SP_HAZARD_EFFECT) ||
 		(hazard == SP_HAZARD_ERROR && above.reads != READS_SOME && between < SP_HAZARD_ERROR);
 }
@@ -295,6 +296,17 @@ is_projecting(const Plan *plan)
 		default:
 			return false;
 	}
+}
+
+/*
+ * UPDATE and DELETE ... WHERE CURRENT OF find the row of a cursor below these,
+ * or in a scan that has more than its slot to tell it, and below a node of ours
+ * only in the slots of scans of tables.
+ */
+static bool
+hides_row_of_cursor(const Plan *plan, const Rewrite *rewrite)
+{
+	return rewrite->is_cursor && (IsA(plan, SubqueryScan) || IsA(plan, IndexOnlyScan) || IsA(plan, Result));
 }
 
 /* Take over the projection of plan. */
@@ -402,7 +414,7 @@ rewrite_plan(Plan *plan, Above above, Rewrite *rewrite)
 		((SubqueryScan *) plan)->subplan = rewrite_plan(((SubqueryScan *) plan)->subplan, below, rewrite);
 	if (IsA(plan, Agg) && plan->lefttree)
 		feed_aggregate((Agg *) plan, above, rewrite);
-	return is_projecting(plan) ? split_projection(plan, above, rewrite) : plan;
+	return is_projecting(plan) && !hides_row_of_cursor(plan, rewrite) ? split_projection(plan, above, rewrite) : plan;
 }
 
 /* The largest plan_node_id; *has_calls is set if a target list or a filter (of groups, say) has calls. */
@@ -453,9 +465,9 @@ sp_scan_concerns(const PlannedStmt *stmt)
 }
 
 bool
-sp_scan_rewrite(PlannedStmt *stmt)
+sp_scan_rewrite(PlannedStmt *stmt, bool is_cursor)
 {
-	Rewrite		rewrite = {.stmt = stmt, .last_node = survey_statement(stmt)};
+	Rewrite		rewrite = {.stmt = stmt, .is_cursor = is_cursor, .last_node = survey_statement(stmt)};
 	Above		top = {.reads = READS_ALL_OF_RUN, .between = SP_HAZARD_NONE};
 	Above		inside = {.reads = READS_SOME, .between = SP_HAZARD_EFFECT};
 	ListCell   *cell;

@@ -49,7 +49,7 @@ extern bool sp_source_ready(SpSource *source, SpCall *calls, int n_calls, Memory
  */
 extern bool sp_source_bind(SpSource *source, ExprContext *context, int row);
 
-/* The current user is not who it was: raises 42501 unless he may predict with the model too. */
+/* The current user or the registry is not what it was: raises 42501 unless he may predict with the model still. */
 extern void sp_source_check(SpSource *source);
 
 /* Evaluate the block's rows. */

@@ -103,7 +103,7 @@ is_movable(Node *node, SpCallKind *kind)
 	return is_constant(linitial(arguments)) &&
 		(*kind != SP_CALL_PROBABILITY || is_constant(lthird(arguments))) &&
 		contain_var_clause(features) &&
-		sp_scan_hazard(features, false, NULL) != SP_HAZARD_EFFECT;
+		sp_scan_hazard(features, false, NULL, NULL) != SP_HAZARD_EFFECT;
 }
 
 /* The number of node in list, which it is added to if it is new; from 1. */

@@ -67,7 +67,7 @@ value_is("stage_transitions_total{$labels,from=\"staging\",to=\"production\"}", 
 value_is("auth_failures_total{$labels,reason=\"expired\"}", 0);
 value_is("keys{$labels,state=\"$_\"}", $_ eq 'active' ? 1 : 0) foreach qw(active grace expired revoked other);
 value_is("backup_last_success_timestamp_seconds{$labels,kind=\"full\"}", '160.000000');
-value_is("backup_last_verified_timestamp_seconds{$labels}", '90.000000');
+value_is("backup_last_verified_timestamp_seconds{$labels,kind=\"full\"}", '90.000000');
 value_is("backup_duration_seconds{$labels,kind=\"full\"}", '60.000000');
 value_is("backup_size_bytes{$labels,kind=\"full\"}", 5000);
 value_is("backup_failures_total{$labels,kind=\"models\"}", 1);

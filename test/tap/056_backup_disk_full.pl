@@ -104,6 +104,40 @@ like($node->safe_psql('postgres', "SELECT bool_and(passed) FROM smartpouch.verif
 like(fails_with($node, "SELECT * FROM smartpouch.verify_backup($id)"), qr/No space left on device/, 'a restore does');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_database WHERE datname = 'smartpouch_verification'}), 0, 'and leaves no database');
 is($node->safe_psql('postgres', "SELECT status FROM smartpouch.backups WHERE id = $id"), 'verified', 'the set is as good as it was');
+unlink "$folder/ballast";
+
+# ---- the disk of the databases ----
+
+# compresses well in the set, and needs more room than a new database
+$node->safe_psql('postgres', 'CREATE TABLE zeros AS SELECT 0 AS i FROM generate_series(1, 1000000)');
+$id = $node->safe_psql('postgres', 'SELECT smartpouch.backup()');
+is($node->safe_psql('postgres', "SELECT bool_and(passed) FROM smartpouch.verify_backup($id)"), 't', 'a larger database');
 $node->stop;
-system("umount $folder");
+my $base = $node->data_dir . '/base';
+rename $base, "$base.disk" or die $!;
+mkdir $base, 0700 or die $!;
+system("mount -t tmpfs -o size=150M,mode=0700 none $base && cp -a $base.disk/. $base") == 0 or die 'no tmpfs';
+$node->start;
+sub leave_in_base
+{
+    my ($leave) = @_;
+    unlink "$base/ballast";
+    my $fill = (qx(df --output=avail -B1 $base))[1] - $leave;
+    system("head -c $fill /dev/zero > $base/ballast") == 0 or die 'ballast';
+    return;
+}
+sub state_of { return $node->safe_psql('postgres', "SELECT status, reason FROM smartpouch.backups WHERE id = $id") }
+leave_in_base(200_000);
+like(fails_with($node, "SELECT * FROM smartpouch.verify_backup($id)"), qr/could not make database .*No space left on device/s, 'full while the database is made');
+is(state_of(), 'verified|', 'which says nothing of the set');
+my $made = $node->safe_psql('postgres', q{SELECT pg_database_size('template0')});
+leave_in_base($made + 1_500_000);
+like($node->safe_psql('postgres', "SELECT item, detail FROM smartpouch.verify_backup($id) WHERE NOT passed"), qr/^restore\|.*No space left on device/, 'full while it is filled');
+like(state_of(), qr/^verified\|restore: .*No space left on device/, 'which says nothing of it either, but is not forgotten');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_database WHERE datname = 'smartpouch_verification'}), 0, 'no database is left');
+unlink "$base/ballast";
+is($node->safe_psql('postgres', "SELECT bool_and(passed) FROM smartpouch.verify_backup($id)"), 't', 'with room again it is proven');
+is(state_of(), 'verified|', 'and the reason is gone');
+$node->stop;
+system("umount $base; umount $folder");
 done_testing();

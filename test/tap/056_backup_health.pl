@@ -21,7 +21,7 @@ like(($node->psql('postgres', 'SELECT smartpouch.verify_newest()'))[2], qr/there
 # one that is not verified, then verified
 my $id = sql("SELECT smartpouch.backup('models')");
 like(check('age'), qr/^pass$/, 'a backup passes');
-like(check('verifiedAge'), qr/^warn no backup was proven by restoring it/, 'but it is not proven');
+like(check('verifiedAge'), qr/^warn no backup of kind "models" was proven by restoring it/, 'but it is not proven');
 is(sql("SELECT smartpouch.verify_newest('checksum')"), $id, 'the newest is verified');
 like(check('verifiedAge'), qr/^warn/, 'reading bytes proves little');
 is(sql('SELECT smartpouch.verify_newest()'), $id, 'by restoring it');
@@ -40,6 +40,41 @@ for my $age ([ 9, 'pass' ], [ 11, 'warn' ], [ 31, 'fail' ])
 }
 sql('UPDATE smartpouch.backup SET finished_at = clock_timestamp()');
 
+# of both kinds: each is proven, and a full one has the models, too
+my $full = sql('SELECT smartpouch.backup()');
+like(check('verifiedAge'), qr/^warn no backup of kind "full" was proven/, 'what models prove says nothing of the rest');
+sql("UPDATE smartpouch.backup SET status = 'complete' WHERE id = $id; UPDATE smartpouch.backup SET status = 'verified' WHERE id = $full");
+like(check('verifiedAge'), qr/^pass$/, 'what is full proves models');
+sql("UPDATE smartpouch.backup SET status = 'complete'");
+is(sql('SELECT string_agg(v::text, chr(32) ORDER BY v) FROM smartpouch.verify_newest() v'), "$id $full", 'the newest of each kind are verified');
+is(sql(q{SELECT string_agg(status, ' ') FROM smartpouch.backups}), 'verified verified', 'both');
+sql("UPDATE smartpouch.backup SET finished_at = clock_timestamp() - interval '11 days' WHERE id = $full");
+like(check('verifiedAge'), qr/^warn the newest backup of kind "full" that was proven .* is older/, 'full ones that have stopped are noticed');
+like(check('age'), qr/^pass$/, 'while models are backed up every night');
+sql(q{UPDATE smartpouch.backup SET started_at = started_at - interval '2 hours', finished_at = clock_timestamp()});
+foreach my $case ([ 'full', $id, 'warn' ], [ 'full', $full, 'pass' ], [ 'models', $id, 'pass' ], [ 'models', $full, 'pass' ])
+{
+    my ($kind, $later, $status) = @$case;
+    sql(qq{INSERT INTO smartpouch.backup (label, kind, status, reason, started_at)
+        VALUES ('20990101T000000Z-M-000000', '$kind', 'failed', 'no room', clock_timestamp() - interval '1 hour');
+        UPDATE smartpouch.backup SET started_at = started_at + interval '2 hours' WHERE id = $later});
+    like(check('age'), qr/^$status/, "a failure of kind $kind, then success of " . ($later == $id ? 'models' : 'a full one') . ": $status");
+    sql(qq{DELETE FROM smartpouch.backup WHERE status = 'failed'; UPDATE smartpouch.backup SET started_at = started_at - interval '2 hours' WHERE id = $later});
+}
+sql(q{INSERT INTO smartpouch.backup (label, kind, status, reason, started_at)
+    VALUES ('20990101T000000Z-M-000000', 'full', 'failed', 'no room', clock_timestamp() - interval '11 days');
+    UPDATE smartpouch.backup SET started_at = clock_timestamp() - interval '12 days' WHERE status <> 'failed'});
+like(check('age'), qr/^pass$/, 'a failure that nobody has tried to repeat is forgotten');
+sql(q{DELETE FROM smartpouch.backup WHERE status = 'failed'; UPDATE smartpouch.backup SET started_at = clock_timestamp() - interval '1 minute'});
+sql(q{UPDATE smartpouch.backup SET database = 'other'});
+like(check('age'), qr/^warn no backup has succeeded/, 'backups of another database are none of this one');
+is(check('verifiedAge'), '', 'nor are their proofs');
+like(($node->psql('postgres', 'SELECT smartpouch.verify_newest()'))[2], qr/there is no backup to verify/, 'nor are they verified for it');
+sql(q{UPDATE smartpouch.backup SET database = 'postgres', finished_at = clock_timestamp() + interval '2 hours'});
+like(check('age'), qr/^pass$/, 'a clock that went back two hours');
+is(sql(q{SELECT smartpouch.health() #>> '{checks,backup:age,0,observedValue}'}), '0', 'makes no age negative');
+sql(q{UPDATE smartpouch.backup SET finished_at = clock_timestamp()});
+
 # a failure after the last success
 sql(q{INSERT INTO smartpouch.backup (label, kind, status, reason, started_at)
     VALUES ('20990101T000000Z-M-000000', 'models', 'failed', 'the disk is full', clock_timestamp() + interval '1 second')});
@@ -53,11 +88,15 @@ sql('UPDATE smartpouch.backup SET bytes = smartpouch._backup_free_bytes() * 2');
 like(check('freeSpace'), qr/^fail free space of the folder/, 'and for none');
 
 # a bad set is an error for the scheduler
-open(my $file, '+<', (glob("$folder/*/db.dump"))[0]) or die $!;
+sql("UPDATE smartpouch.backup SET status = 'complete'");
+open(my $file, '+<', "$folder/" . only($node, $id) . '/db.dump') or die $!;
 seek($file, 100, 0);
 print $file 'damage';
 close($file);
-like(($node->psql('postgres', "SELECT smartpouch.verify_newest('checksum')"))[2], qr/backup $id is not what it should be.*db\.dump/s, 'damage is an error that names the file');
+like(($node->psql('postgres', "SELECT smartpouch.verify_newest('checksum')"))[2],
+    qr/the newest backups are not what they should be\nDETAIL:  Backup $id: files: the SHA-256 of "db\.dump" is another$/m, 'damage is an error that names the file');
+is(sql("SELECT string_agg(status || ' ' || (checked_at > clock_timestamp() - interval '1 minute'), ', ' ORDER BY id) FROM smartpouch.backups"),
+    'failed true, complete true', 'which does not keep the other kind from being checked');
 
 # the folder itself
 chmod 0777, $folder;
