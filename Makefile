@@ -346,6 +346,7 @@ INSTALL_SQL = \
 	sql/install/53_backup_checks.sql \
 	sql/install/55_cache.sql \
 	sql/install/56_drift.sql \
+	sql/install/57_report_facts.sql \
 	sql/install/58_report.sql \
 	sql/install/59_report_html.sql \
 	sql/install/60_replicas.sql \

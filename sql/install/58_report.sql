@@ -1,36 +1,83 @@
--- A look at what the rollups hold, as text for a terminal and as a page. Both run with the rights of
--- who asks, and show what the views show that role.
+-- What happened in a period, for a terminal of 80 columns.
 
 CREATE FUNCTION smartpouch._si(n double precision)
 	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN n IS NULL THEN '-' WHEN n < 10000 THEN round(n::numeric)::text
-		WHEN n < 1e6 THEN round((n / 1e3)::numeric, 1) || 'k' WHEN n < 1e9 THEN round((n / 1e6)::numeric, 1) || 'M'
-		ELSE round((n / 1e9)::numeric, 1) || 'G' END $$;
+	SELECT CASE WHEN n IS NULL THEN '-' WHEN n < 9999.5 THEN round(n::numeric)::text
+		WHEN n < 999.95e3 THEN round((n / 1e3)::numeric, 1) || 'k' WHEN n < 999.95e6 THEN round((n / 1e6)::numeric, 1) || 'M'
+		WHEN n < 999.95e9 THEN round((n / 1e9)::numeric, 1) || 'G' ELSE round((n / 1e12)::numeric, 1) || 'T' END $$;
 COMMENT ON FUNCTION smartpouch._si(double precision) IS 'a count in few characters';
 
 CREATE FUNCTION smartpouch._seconds(s double precision)
 	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN s IS NULL THEN '-' WHEN s = 'Infinity' THEN '> 10 s' WHEN s < 1e-3 THEN round(s::numeric * 1000000) || ' us'
-		WHEN s < 1 THEN trim_scale(round(s::numeric * 1000, 1)) || ' ms' ELSE trim_scale(round(s::numeric, 1)) || ' s' END $$;
-COMMENT ON FUNCTION smartpouch._seconds(double precision) IS 'a latency with its unit';
+	SELECT CASE WHEN s IS NULL THEN '-' WHEN s = 'Infinity' THEN '> 10 s' WHEN s < 0.9995e-3 THEN round(s::numeric * 1000000) || ' us'
+		WHEN s < 0.99995 THEN trim_scale(round(s::numeric * 1000, 1)) || ' ms' WHEN s < 120 THEN trim_scale(round(s::numeric, 1)) || ' s'
+		WHEN s < 7200 THEN round(s::numeric / 60) || ' min' ELSE trim_scale(round(s::numeric / 3600, 1)) || ' h' END $$;
+COMMENT ON FUNCTION smartpouch._seconds(double precision) IS 'a time with its unit';
 
 CREATE FUNCTION smartpouch._share(part double precision, whole double precision)
 	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN whole > 0 THEN trim_scale(trunc((100 * part / whole)::numeric, 2)) || ' %' ELSE '-' END $$;
-COMMENT ON FUNCTION smartpouch._share(double precision, double precision) IS 'a percentage that is never rounded up to a hundred';
+	SELECT CASE WHEN whole > 0 AND part > 0 AND part / whole < 0.0001 THEN '<0.01 %' WHEN whole > 0 THEN trim_scale(trunc((100 * part / whole)::numeric, 2)) || ' %' ELSE '-' END $$;
+COMMENT ON FUNCTION smartpouch._share(double precision, double precision) IS 'a percentage that is never rounded to nothing or all';
 
--- Names and reasons are others' words: what would move a terminal's cursor is shown as a question mark.
+-- Names and reasons are others' words: what would move a terminal's cursor, or turn the direction in which it
+-- writes, is shown as a question mark.
 CREATE FUNCTION smartpouch._plain(words text)
 	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT regexp_replace(words, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN $re$[\u0001-\u001f\u007f]$re$
+		WHEN 'UTF8' THEN $re$[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]$re$
 		ELSE $re$[\u0001-\u001f\u007f-\u009f]$re$ END, '?', 'g') $$;
 COMMENT ON FUNCTION smartpouch._plain(text) IS 'text of one line, without control characters';
 
--- One character for each value, of eight heights; where the database's encoding has no blocks, of ASCII.
+-- Columns of a terminal: two for the characters of East Asian scripts and for emoji (Unicode Standard Annex 11,
+-- W and F), none for those that are drawn onto the one before.
+CREATE FUNCTION smartpouch._columns(words text)
+	RETURNS integer LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT length(words) + CASE WHEN getdatabaseencoding() <> 'UTF8' OR octet_length(words) = length(words) THEN 0 ELSE
+		regexp_count(words, $re$[\u1100-\u115f\u231a\u231b\u23e9-\u23ec\u2e80-\u303e\u3041-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff\U00020000-\U0003fffd]$re$)
+		- regexp_count(words, $re$[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u200b-\u200d\u20d0-\u20f0\u302a-\u302d\u3099\u309a\ufe00-\ufe0f\ufe20-\ufe2f]$re$) END $$;
+COMMENT ON FUNCTION smartpouch._columns(text) IS 'columns that a text takes in a terminal';
+
+CREATE FUNCTION smartpouch._cut(words text, columns integer)
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN smartpouch._columns(words) <= columns THEN words
+		ELSE left(words, (SELECT max(n) FROM generate_series(0, columns) n WHERE smartpouch._columns(left(words, n)) <= columns - 3)) || '...' END $$;
+COMMENT ON FUNCTION smartpouch._cut(text, integer) IS 'text of at most so many columns';
+
+CREATE FUNCTION smartpouch._pad(words text, columns integer, is_number boolean DEFAULT false)
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN is_number THEN repeat(' ', columns - smartpouch._columns(words)) || words
+		ELSE words || repeat(' ', columns - smartpouch._columns(words)) END $$;
+COMMENT ON FUNCTION smartpouch._pad(text, integer, boolean) IS 'text of at least so many columns, numbers at the right';
+
+-- Lines of at most 80 columns; all but the first begin with so many spaces.
+CREATE FUNCTION smartpouch._wrap(words text, indent integer)
+	RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	line text;
+	lines text;
+	word text;
+BEGIN
+	FOREACH word IN ARRAY string_to_array(smartpouch._plain(words), ' ') LOOP
+		IF smartpouch._columns(line || ' ' || word) > 80 THEN
+			lines := COALESCE(lines || E'\n', '') || line;
+			line := repeat(' ', indent) || smartpouch._cut(word, 80 - indent);
+			CONTINUE;
+		END IF;
+		line := COALESCE(line || ' ', '') || word;
+	END LOOP;
+	RETURN COALESCE(lines || E'\n', '') || line;
+END $$;
+COMMENT ON FUNCTION smartpouch._wrap(text, integer) IS 'words in lines of a terminal';
+
+-- One character for each value, of eight heights; nothing for 0, and the lowest for the least else; where the database's encoding has no blocks, of ASCII.
 -- Blocks are never constants, which the planner would make where nothing asks for them.
 CREATE FUNCTION smartpouch._sparkline(series bigint[])
 	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
@@ -48,149 +95,161 @@ CREATE FUNCTION smartpouch._bar(n double precision, most double precision, width
 		greatest(1, round(width * n / most)::integer)) ELSE '' END $$;
 COMMENT ON FUNCTION smartpouch._bar(double precision, double precision, integer) IS 'a horizontal bar';
 
--- The finest level that is kept for the whole period, in 60 steps at most of whole buckets.
-CREATE FUNCTION smartpouch._report_steps(period interval, OUT level text, OUT width interval, OUT steps integer,
-	OUT began timestamptz, OUT ended timestamptz)
-	RETURNS record LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-	SET timezone = 'UTC' AS $$
-DECLARE
-	seconds double precision := extract(epoch FROM period);
-	unit double precision;
-BEGIN
-	PERFORM smartpouch.version();	-- loads the library, which has the settings
-	IF seconds IS NULL OR seconds < 60 OR seconds > 100 * 366 * 86400::float8 THEN
-		RAISE EXCEPTION 'the period of a report must be between a minute and 100 years' USING ERRCODE = '22023';
-	END IF;
-	level := CASE WHEN period <= current_setting('smartpouch.rollup_minute_retention')::interval THEN 'minute'
-		WHEN period <= current_setting('smartpouch.rollup_hour_retention')::interval THEN 'hour' ELSE 'day' END;
-	unit := CASE level WHEN 'minute' THEN 60 WHEN 'hour' THEN 3600 ELSE 86400 END;
-	width := ceil(ceil(seconds / unit) / 60) * make_interval(secs => unit);
-	steps := greatest(1, ceil(seconds / extract(epoch FROM width)));
-	ended := date_trunc(level, clock_timestamp()) + make_interval(secs => unit);
-	began := ended - steps * width;
-END $$;
-COMMENT ON FUNCTION smartpouch._report_steps(interval) IS 'the time axis of a report';
+-- Values in fewer steps.
+CREATE FUNCTION smartpouch._in_steps(series bigint[], steps integer)
+	RETURNS bigint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_agg(t.v ORDER BY t.n) FROM (SELECT (u.n - 1) * least(steps, cardinality(series)) / cardinality(series) AS n, sum(u.v)::bigint AS v
+		FROM unnest(series) WITH ORDINALITY u (v, n) GROUP BY 1) t $$;
+COMMENT ON FUNCTION smartpouch._in_steps(bigint[], integer) IS 'sums of neighbours, so many at most';
 
-CREATE FUNCTION smartpouch._report_series(period interval, OUT step integer, OUT model text, OUT stage text, OUT calls bigint,
-	OUT rows bigint, OUT failures bigint, OUT errors bigint[], OUT latencies bigint[], OUT samples bigint, OUT ready bigint)
-	RETURNS SETOF record LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
-	SET search_path = pg_catalog, pg_temp
-	SET timezone = 'UTC' AS $$
-DECLARE
-	axis record := smartpouch._report_steps(period);
-BEGIN
-	RETURN QUERY EXECUTE format(
-		'SELECT floor(extract(epoch FROM h.bucket - $1) / extract(epoch FROM $2))::integer + 1, h.model, h.stage, sum(h.calls)::bigint,'
-		' sum(h.rows)::bigint, sum(h.failures)::bigint, ARRAY[%s]::bigint[], ARRAY[%s]::bigint[],'
-		' sum(h.samples)::bigint, sum(h.ready)::bigint'
-		' FROM smartpouch.health_%s h WHERE h.bucket >= $1 AND h.bucket < $3 GROUP BY 1, 2, 3', smartpouch._sums('errors', 5),
-		smartpouch._sums('latencies', cardinality(smartpouch._latency_bounds()) + 1), axis.level)
-		USING axis.began, axis.width, axis.ended;
-END $$;
-COMMENT ON FUNCTION smartpouch._report_series(interval) IS 'rollups in the steps of a report, by model and stage';
+-- Columns are as wide as they need to be; a head that begins with # is of numbers.
+CREATE FUNCTION smartpouch._text_table(head text[], cells text[])
+	RETURNS text LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH cell AS (
+		SELECT r, c, CASE WHEN r = 0 THEN ltrim(head[c], '#') ELSE COALESCE(cells[r][c], '') END AS words, head[c] LIKE '#%' AS is_number
+		FROM generate_series(0, array_length(cells, 1)) r, generate_subscripts(head, 1) c
+	)
+	SELECT string_agg(line || E'\n', '' ORDER BY r)
+	FROM (SELECT r, rtrim('  ' || string_agg(smartpouch._pad(words, wide, is_number), '  ' ORDER BY c)) AS line
+		FROM (SELECT *, max(smartpouch._columns(words)) OVER (PARTITION BY c) AS wide FROM cell) w GROUP BY r) l
+	WHERE line <> '' $$;
+COMMENT ON FUNCTION smartpouch._text_table(text[], text[]) IS 'a table for a terminal, from rows of cells';
 
--- A table of text: the first row is the head, columns are as wide as they need to be, the first is left-aligned.
-CREATE FUNCTION smartpouch._text_table(VARIADIC columns text[])
+CREATE FUNCTION smartpouch._width_words(width interval)
 	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	WITH cells AS (
-		SELECT c, r, cell, max(length(cell)) OVER (PARTITION BY c) AS wide
-		FROM unnest(columns) WITH ORDINALITY t (col, c), regexp_split_to_table(col, E'\n') WITH ORDINALITY u (cell, r)
+	SELECT n || ' ' || unit || CASE WHEN n = 1 THEN '' ELSE 's' END
+	FROM (SELECT extract(epoch FROM width)::bigint AS s) t, LATERAL (SELECT CASE WHEN s % 86400 = 0 THEN s / 86400 WHEN s % 3600 = 0 THEN s / 3600 ELSE s / 60 END AS n,
+		CASE WHEN s % 86400 = 0 THEN 'day' WHEN s % 3600 = 0 THEN 'hour' ELSE 'minute' END AS unit) u $$;
+COMMENT ON FUNCTION smartpouch._width_words(interval) IS 'the width of a step in words';
+
+-- Why nothing is shown of traffic; NULL when there was some.
+CREATE FUNCTION smartpouch._no_traffic(facts jsonb)
+	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN facts #>> '{total,calls}' IS NULL AND facts #>> '{total,server_samples}' IS NULL
+			THEN 'The rollups hold nothing of this period: is SELECT smartpouch.rollup() run every minute? See schedule_jobs().'
+		WHEN COALESCE((facts #>> '{total,calls}')::bigint, 0) = 0 THEN 'Nothing was asked of a model in this period.' END $$;
+COMMENT ON FUNCTION smartpouch._no_traffic(jsonb) IS 'why a report shows no traffic';
+
+CREATE FUNCTION smartpouch._errors_words(errors jsonb)
+	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT string_agg(format('%s %s', smartpouch._si(n::float8), (ARRAY['bad input', 'no such model', 'timeout', 'denied', 'internal'])[i]), ', ' ORDER BY i)
+	FROM jsonb_array_elements_text(errors) WITH ORDINALITY e (n, i) WHERE n <> '0' $$;
+COMMENT ON FUNCTION smartpouch._errors_words(jsonb) IS 'errors by reason in words';
+
+CREATE FUNCTION smartpouch._series_name(model text, stage text)
+	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT COALESCE(NULLIF(model, ''), '(no model)') || COALESCE('@' || NULLIF(stage, ''), '') $$;
+COMMENT ON FUNCTION smartpouch._series_name(text, text) IS 'a model and stage in one word';
+
+-- Lines over time with their greatest value at the left, and when they begin and end.
+CREATE FUNCTION smartpouch._text_traffic(facts jsonb)
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH line AS (
+		SELECT k.position, k.words, array_agg((s.step ->> k.key)::bigint ORDER BY s.n) AS series
+		FROM jsonb_array_elements(facts -> 'by_step') WITH ORDINALITY s (step, n), (VALUES (1, 'calls', 'calls'), (2, 'failures', 'failed')) k (position, key, words)
+		GROUP BY k.position, k.words
+	), axis AS (
+		-- few steps are drawn two columns wide
+		SELECT CASE WHEN (facts ->> 'steps')::integer <= 30 THEN 2 ELSE 1 END AS wide,
+			to_char((facts ->> 'began')::timestamptz, CASE facts ->> 'level' WHEN 'day' THEN 'YYYY-MM-DD' ELSE 'MM-DD HH24:MI' END) AS began,
+			to_char((facts ->> 'made')::timestamptz, CASE facts ->> 'level' WHEN 'day' THEN 'YYYY-MM-DD' ELSE 'MM-DD HH24:MI' END) AS ended
 	)
-	SELECT string_agg(line, E'\n' ORDER BY r)
-	FROM (SELECT r, rtrim('  ' || string_agg(CASE WHEN c = 1 THEN rpad(cell, wide::integer) ELSE lpad(cell, wide::integer) END, '  ' ORDER BY c)) AS line
-		FROM cells GROUP BY r) l $$;
-COMMENT ON FUNCTION smartpouch._text_table(text[]) IS 'columns, each of lines, side by side';
+	SELECT string_agg(format(E'  %s |%s| %s\n', lpad(smartpouch._si(t.most), 6), CASE a.wide WHEN 2
+			THEN regexp_replace(smartpouch._sparkline(l.series), '(.)', '\1\1', 'g') ELSE smartpouch._sparkline(l.series) END, l.words), '' ORDER BY l.position)
+		|| repeat(' ', 10) || min(a.began) || repeat(' ', greatest(2, max(a.wide * cardinality(l.series)) - length(min(a.began) || min(a.ended)))) || min(a.ended) || E'\n'
+	FROM line l CROSS JOIN axis a, LATERAL (SELECT max(v) AS most FROM unnest(l.series) v) t WHERE t.most > 0 $$;
+COMMENT ON FUNCTION smartpouch._text_traffic(jsonb) IS 'calls and failures over time for a terminal';
+
+CREATE FUNCTION smartpouch._text_latencies(latencies jsonb)
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT smartpouch._text_table('{#,#,#,""}', array_agg(ARRAY[CASE WHEN b.bound = 'Infinity' THEN smartpouch._seconds(b.bound) ELSE '<= ' || smartpouch._seconds(b.bound) END,
+		smartpouch._si(b.calls), smartpouch._share(b.calls, b.all_calls), smartpouch._bar(b.calls, b.most, 48)] ORDER BY b.n))
+	FROM (SELECT l.n, l.calls::float8, (smartpouch._latency_bounds() || 'Infinity'::float8)[l.n] AS bound, max(l.calls::float8) OVER () AS most,
+			sum(l.calls::float8) OVER () AS all_calls, min(l.n) FILTER (WHERE l.calls <> '0') OVER () AS first, max(l.n) FILTER (WHERE l.calls <> '0') OVER () AS last
+		FROM jsonb_array_elements_text(latencies) WITH ORDINALITY l (calls, n)) b
+	WHERE b.n BETWEEN b.first AND b.last $$;
+COMMENT ON FUNCTION smartpouch._text_latencies(jsonb) IS 'a histogram of latencies for a terminal';
+
+-- Names take 24 columns at most, and the line over time what is left of 80.
+CREATE FUNCTION smartpouch._text_models(models jsonb)
+	RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT smartpouch._text_table('{model,#calls,#failed,#p50,#p99,#uptime,""}', array_agg(ARRAY[m.name, smartpouch._si(m.calls), smartpouch._share(m.failures, m.calls),
+		smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.5)), smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.99)),
+		smartpouch._share(m.ready, m.samples), smartpouch._sparkline(smartpouch._in_steps(m.by_calls, 80 - 46 - m.wide))] ORDER BY m.n))
+	FROM (SELECT j.*, smartpouch._cut(smartpouch._plain(smartpouch._series_name(j.model, j.stage)), 24) AS name,
+			max(least(24, smartpouch._columns(smartpouch._series_name(j.model, j.stage)))) OVER () AS wide
+		FROM ROWS FROM (jsonb_to_recordset(models) AS (model text, stage text, calls bigint, failures bigint, latencies bigint[],
+			samples bigint, ready bigint, by_calls bigint[])) WITH ORDINALITY j (model, stage, calls, failures, latencies, samples, ready, by_calls, n)
+		WHERE j.n <= 30) m $$;
+COMMENT ON FUNCTION smartpouch._text_models(jsonb) IS 'models and stages for a terminal';
 
 CREATE FUNCTION smartpouch.report(period interval DEFAULT '24 hours')
 	RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	axis record := smartpouch._report_steps(period);
-	health jsonb := smartpouch.health();
+	facts jsonb := smartpouch._report_facts(period);
+	health jsonb := facts -> 'health';
+	total record;
 	t text;
 	part text;
 BEGIN
-	t := format(E'smartpouch %s in database %s: %s\n%s to %s, in %s steps of %s\n', health ->> 'version', smartpouch._plain(current_database()),
-		upper(health ->> 'status'), to_char(axis.began, 'YYYY-MM-DD HH24:MI'), to_char(axis.ended, 'YYYY-MM-DD HH24:MI TZ'),
-		axis.steps, axis.width);
-	SELECT smartpouch._text_table(string_agg(smartpouch._plain(h.name), E'\n' ORDER BY h.name)) INTO part
-	FROM (SELECT rpad(c.value -> 0 ->> 'status', 8) || c.key || COALESCE(': ' || (c.value -> 0 ->> 'output'), '') AS name
-		FROM jsonb_each(health -> 'checks') c WHERE c.value -> 0 ->> 'status' <> 'pass') h;
-	t := t || COALESCE(E'\nHealth\n' || part || E'\n', '');
+	SELECT * INTO total FROM jsonb_to_record(facts -> 'total') AS x (calls bigint, rows bigint, failures bigint, errors jsonb, latencies jsonb,
+		server_samples bigint, server_ready bigint);
+	t := format(E'smartpouch %s, database %s: %s\n%s to %s, in steps of %s\n', health ->> 'version', smartpouch._plain(facts ->> 'database'),
+		upper(health ->> 'status'), to_char((facts ->> 'began')::timestamptz, 'YYYY-MM-DD HH24:MI'),
+		to_char((facts ->> 'made')::timestamptz, 'YYYY-MM-DD HH24:MI TZ'), smartpouch._width_words((facts ->> 'width')::interval));
 
-	SELECT format(E'  %s calls, %s rows, %s failed (%s); most in a step: %s\n  |%s|%s', smartpouch._si(sum(s.calls)),
-		smartpouch._si(sum(s.rows)), smartpouch._si(sum(s.failures)), smartpouch._share(sum(s.failures), sum(s.calls)),
-		smartpouch._si(max(s.calls)), smartpouch._sparkline(array_agg(s.calls ORDER BY s.step)),
-		CASE WHEN sum(s.failures) > 0 THEN E' calls\n  |' || smartpouch._sparkline(array_agg(s.failures ORDER BY s.step)) || '| failures'
-			ELSE '' END) INTO part
-	FROM (SELECT g.step, COALESCE(sum(r.calls), 0)::bigint AS calls, COALESCE(sum(r.rows), 0) AS rows,
-			COALESCE(sum(r.failures), 0)::bigint AS failures
-		FROM generate_series(1, axis.steps) g (step) LEFT JOIN smartpouch._report_series(period) r ON r.step = g.step
-		GROUP BY g.step) s;
-	t := t || E'\nTraffic\n' || part || E'\n';
+	SELECT string_agg(smartpouch._wrap('  ' || rpad(c.value -> 0 ->> 'status', 8) || c.key || COALESCE(': ' || (c.value -> 0 ->> 'output'), ''), 10) || E'\n', '' ORDER BY c.key) INTO part
+	FROM jsonb_each(health -> 'checks') c WHERE c.value -> 0 ->> 'status' <> 'pass';
+	t := t || COALESCE(E'\nHealth\n' || part, '');
 
-	SELECT smartpouch._text_table(string_agg(CASE WHEN b.n <= cardinality(smartpouch._latency_bounds())
-				THEN '<= ' || smartpouch._seconds((smartpouch._latency_bounds())[b.n]) ELSE '> 10 s' END, E'\n' ORDER BY b.n),
-			string_agg(smartpouch._si(b.calls), E'\n' ORDER BY b.n),
-			string_agg(rpad(smartpouch._bar(b.calls, b.most, 50), 50), E'\n' ORDER BY b.n)) INTO part
-	FROM (SELECT l.n::integer, l.calls, max(l.calls) OVER () AS most, min(l.n) FILTER (WHERE l.calls > 0) OVER () AS first,
-			max(l.n) FILTER (WHERE l.calls > 0) OVER () AS last
-		FROM unnest((SELECT smartpouch._sum(r.latencies) FROM smartpouch._report_series(period) r)) WITH ORDINALITY l (calls, n)) b
-	WHERE b.n BETWEEN b.first AND b.last;
-	t := t || COALESCE(E'\nLatency of calls\n' || part || E'\n', '');
+	t := t || E'\nTraffic\n' || COALESCE(smartpouch._wrap('  ' || smartpouch._no_traffic(facts), 2) || E'\n',
+		smartpouch._wrap(format('  %s calls, %s rows, %s failed (%s)%s', smartpouch._si(total.calls), smartpouch._si(total.rows),
+			smartpouch._si(total.failures), smartpouch._share(total.failures, total.calls), COALESCE(': ' || smartpouch._errors_words(total.errors), '')), 2)
+		|| E'\n' || smartpouch._text_traffic(facts));
+	IF total.calls > 0 THEN
+		t := t || COALESCE(E'\nLatency of calls\n' || smartpouch._text_latencies(total.latencies), '');
+	END IF;
+	IF total.server_samples > 0 THEN
+		t := t || format(E'\nThe server was ready %s of the time.\n', smartpouch._share(total.server_ready, total.server_samples));
+	END IF;
+	t := t || COALESCE(E'\nModels\n' || smartpouch._text_models(facts -> 'models'), '');
+	IF (facts ->> 'series')::bigint > 30 THEN
+		t := t || format(E'  and %s more that were asked less\n', (facts ->> 'series')::bigint - 30);
+	END IF;
 
-	WITH series AS MATERIALIZED (SELECT * FROM smartpouch._report_series(period))
-	SELECT smartpouch._text_table(E'model\n' || string_agg(smartpouch._plain(m.name), E'\n' ORDER BY m.calls DESC, m.name),
-		E'calls\n' || string_agg(smartpouch._si(m.calls), E'\n' ORDER BY m.calls DESC, m.name),
-		E'failed\n' || string_agg(smartpouch._share(m.failures, m.calls), E'\n' ORDER BY m.calls DESC, m.name),
-		E'p50\n' || string_agg(smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.5)), E'\n' ORDER BY m.calls DESC, m.name),
-		E'p95\n' || string_agg(smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.95)), E'\n' ORDER BY m.calls DESC, m.name),
-		E'p99\n' || string_agg(smartpouch._seconds(smartpouch.latency_quantile(m.latencies, 0.99)), E'\n' ORDER BY m.calls DESC, m.name),
-		E'uptime\n' || string_agg(smartpouch._share(m.ready, m.samples), E'\n' ORDER BY m.calls DESC, m.name),
-		-- two steps in a character, and names of at most 34: the table fits into 120 columns
-		E'\n' || string_agg('|' || smartpouch._sparkline(ARRAY(SELECT sum(u.v) FROM unnest(m.series) WITH ORDINALITY u (v, n)
-			GROUP BY (u.n + 1) / 2 ORDER BY (u.n + 1) / 2)::bigint[]) || '|', E'\n' ORDER BY m.calls DESC, m.name)) INTO part
-	FROM (SELECT regexp_replace(CASE WHEN s.stage = '(server)' THEN s.stage ELSE COALESCE(NULLIF(s.model, ''), '(none)') || '@' || s.stage END,
-				$re$^(.{31}).{4,}$re$, $re$\1...$re$) AS name,
-			sum(s.calls) AS calls, sum(s.failures) AS failures, smartpouch._sum(s.latencies) AS latencies, sum(s.samples) AS samples,
-			sum(s.ready) AS ready, array_agg(s.calls ORDER BY s.step) AS series
-		FROM (SELECT k.model, k.stage, g.step, COALESCE(r.calls, 0) AS calls, COALESCE(r.failures, 0) AS failures,
-				r.latencies, COALESCE(r.samples, 0) AS samples, COALESCE(r.ready, 0) AS ready
-			FROM (SELECT DISTINCT d.model, d.stage FROM series d) k CROSS JOIN generate_series(1, axis.steps) g (step)
-				LEFT JOIN series r ON r.model = k.model AND r.stage = k.stage AND r.step = g.step) s
-		GROUP BY s.model, s.stage ORDER BY 2 DESC, 1 LIMIT 30) m;
-	t := t || COALESCE(E'\nModels\n' || part || E'\n', E'\nThe rollups hold nothing of this period: is SELECT smartpouch.rollup() run every minute? See schedule_jobs().\n');
+	SELECT smartpouch._text_table('{who,#calls,#rows,#failed,#busy}', array_agg(ARRAY[smartpouch._cut(smartpouch._plain(concat_ws(' ', NULLIF(u.kind, ''), u.owner)), 40),
+		smartpouch._si(u.calls), smartpouch._si(u.rows), smartpouch._share(u.failures, u.calls), smartpouch._seconds(u.busy)] ORDER BY u.n)) INTO part
+	FROM ROWS FROM (jsonb_to_recordset(facts -> 'users') AS (owner text, kind text, calls bigint, rows bigint, failures bigint, busy float8))
+		WITH ORDINALITY u (owner, kind, calls, rows, failures, busy, n) WHERE u.n <= 10;
+	t := t || COALESCE(E'\nWho asked, by whole hours\n' || part, '');
 
-	SELECT smartpouch._text_table(E'who\n' || string_agg(smartpouch._plain(u.who), E'\n' ORDER BY u.calls DESC, u.who),
-		E'calls\n' || string_agg(smartpouch._si(u.calls), E'\n' ORDER BY u.calls DESC, u.who),
-		E'rows\n' || string_agg(smartpouch._si(u.rows), E'\n' ORDER BY u.calls DESC, u.who),
-		E'failed\n' || string_agg(smartpouch._share(u.failures, u.calls), E'\n' ORDER BY u.calls DESC, u.who),
-		E'busy\n' || string_agg(smartpouch._seconds(u.busy), E'\n' ORDER BY u.calls DESC, u.who)) INTO part
-	FROM (SELECT concat_ws(' ', NULLIF(h.kind, ''), h.owner) AS who, sum(h.calls) AS calls, sum(h.rows) AS rows, sum(h.failures) AS failures,
-			sum(h.busy_seconds) AS busy
-		FROM smartpouch.usage_hours h WHERE h.bucket >= axis.began AND h.bucket < axis.ended
-		GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10) u;
-	t := t || COALESCE(E'\nWho asked, by the hour\n' || part || E'\n', '');
+	SELECT smartpouch._text_table('{furthest away,variable,level,#psi,#ks,#samples}', array_agg(ARRAY[
+		smartpouch._cut(smartpouch._plain(d.model), 20) || ':' || d.version, smartpouch._cut(smartpouch._plain(d.variable), 20), d.level, round(d.psi, 3)::text,
+		COALESCE(round(d.ks, 3)::text, '-'), smartpouch._si(d.samples)] ORDER BY d.n)) INTO part
+	FROM ROWS FROM (jsonb_to_recordset(facts -> 'drift') AS (model text, version integer, variable text, level text, psi numeric, ks numeric, samples bigint))
+		WITH ORDINALITY d (model, version, variable, level, psi, ks, samples, n) WHERE d.n <= 10;
+	t := t || COALESCE(E'\nDrift in the last 24 hours\n' || part, '');
 
-	SELECT smartpouch._text_table(E'furthest from the baseline\n' || string_agg(smartpouch._plain(d.what), E'\n' ORDER BY d.psi DESC, d.what),
-		E'level\n' || string_agg(d.level, E'\n' ORDER BY d.psi DESC, d.what), E'psi\n' || string_agg(round(d.psi::numeric, 3)::text, E'\n' ORDER BY d.psi DESC, d.what),
-		E'ks\n' || string_agg(COALESCE(round(d.ks::numeric, 3)::text, '-'), E'\n' ORDER BY d.psi DESC, d.what),
-		E'samples\n' || string_agg(smartpouch._si(d.samples), E'\n' ORDER BY d.psi DESC, d.what)) INTO part
-	FROM (SELECT format('%s:%s %s', v.model, v.version, v.variable) AS what, v.level, v.psi, v.ks, v.samples
-		FROM smartpouch.drift v WHERE v.psi IS NOT NULL ORDER BY v.psi DESC LIMIT 10) d;
-	t := t || COALESCE(E'\nDrift in the last 24 hours\n' || part || E'\n', '');
+	SELECT string_agg(smartpouch._wrap(to_char(e.at, '  MM-DD HH24:MI  ') || smartpouch._plain(format('%s %s%s%s by %s', e.action, e.model,
+		':' || e.version, ' in ' || e.stage, e.acting_role)), 15) || E'\n', '' ORDER BY e.n) INTO part
+	FROM ROWS FROM (jsonb_to_recordset(facts -> 'changes') AS (at timestamptz, model text, action text, version integer, stage text, acting_role text))
+		WITH ORDINALITY e (at, model, action, version, stage, acting_role, n) WHERE e.n <= 15;
+	t := t || COALESCE(E'\nChanges, newest first\n' || part, '');
 
-	SELECT smartpouch._text_table(string_agg(to_char(e.at, 'MM-DD HH24:MI  ') || smartpouch._plain(format('%s %s%s%s by %s', e.model, e.action,
-		' ' || e.version, ' in ' || e.stage, e.acting_role)), E'\n' ORDER BY e.at DESC, e.seq DESC)) INTO part
-	FROM (SELECT h.* FROM smartpouch.history h WHERE h.at >= axis.began ORDER BY h.at DESC, h.seq DESC LIMIT 15) e;
-	t := t || COALESCE(E'\nChanges, newest first\n' || part || E'\n', '');
-
-	SELECT smartpouch._text_table(string_agg(smartpouch._plain(format('%s  %s %s: %s', to_char(b.started_at, 'MM-DD HH24:MI'), rpad(b.kind, 6), b.label,
-		b.status || COALESCE(', ' || pg_size_pretty(b.bytes), '') || COALESCE(', ' || b.reason, ''))), E'\n' ORDER BY b.started_at DESC)) INTO part
-	FROM (SELECT k.* FROM smartpouch.backups k ORDER BY k.started_at DESC LIMIT 5) b;
-	t := t || COALESCE(E'\nBackups, newest first\n' || part || E'\n', '');
-	RETURN t;
+	SELECT string_agg(smartpouch._wrap(format('  %s  %s %s: %s', to_char(b.started_at, 'MM-DD HH24:MI'), rpad(b.kind, 6), b.label,
+		b.status || COALESCE(', ' || pg_size_pretty(b.bytes), '') || COALESCE(', ' || b.reason, '')), 22) || E'\n', '' ORDER BY b.n) INTO part
+	FROM ROWS FROM (jsonb_to_recordset(facts -> 'backups') AS (started_at timestamptz, kind text, label text, status text, bytes bigint, reason text))
+		WITH ORDINALITY b (started_at, kind, label, status, bytes, reason, n) WHERE b.n <= 5;
+	RETURN t || COALESCE(E'\nBackups, newest first\n' || part, '');
 END $$;
 COMMENT ON FUNCTION smartpouch.report(interval) IS 'what happened to models in a period, to read in a terminal';
