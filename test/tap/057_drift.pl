@@ -102,8 +102,8 @@ is(sql("SELECT DISTINCT level FROM smartpouch.drift WHERE model = 'm'"), 'ok', '
 my $shift = sql("SELECT stddev($first) FROM $table");
 sql("$again; $all SELECT count(smartpouch.predict('m', r)) FROM (SELECT $first + 1.5 * $shift AS $first, $others FROM many m) r");
 is(sql("SELECT variable, level FROM smartpouch.drift WHERE model = 'm' AND level <> 'ok' AND variable <> '(prediction)'"), "$fixture->{feature_names}[0]|alert", 'one feature has moved');
-like(sql('SELECT smartpouch.report()'), qr/\nDrift in the last 24 hours\n +furthest from the baseline +level +psi +ks +samples\n +m:1 \Q$fixture->{feature_names}[0]\E +alert /, 'a report shows it first');
-like(sql('SELECT smartpouch.report_html()'), qr/<h2>Drift in the last 24 hours.*?<td>\Q$fixture->{feature_names}[0]\E<\/td><td>alert</s, 'and the page');
+like(sql('SELECT smartpouch.report()'), qr/\nDrift in the last 24 hours\n +furthest away +variable +level +psi +ks +samples\n +m:1 +\Q$fixture->{feature_names}[0]\E +alert /, 'a report shows it first');
+like(sql('SELECT smartpouch.report_html()'), qr/<h2>Drift in the last 24 hours.*?\Q>$fixture->{feature_names}[0]<\E\/span><\/td><td><span class=\"state bad\">alert</s, 'and the page');
 like(sql('SELECT smartpouch.prometheus()'), qr/^smartpouch_drift_psi\{database="postgres",model="m",version="1",of="features"\} [1-9]/m, 'Prometheus is told');
 is(sql("SELECT psi > 0.25, ks > 0.3, chi_square > 10 * degrees FROM smartpouch.drift WHERE variable = '$fixture->{feature_names}[0]'"), 't|t|t', 'by all three measures');
 sql("$again; $all SELECT count(smartpouch.predict('m', jsonb_set(to_jsonb(r), '{\"$fixture->{feature_names}[0]\"}', 'null'))) FROM many r");
