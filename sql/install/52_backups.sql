@@ -28,7 +28,7 @@ CREATE TABLE smartpouch.backup (
 COMMENT ON TABLE smartpouch.backup IS 'backups: sets and how they were made';
 
 -- _backup_queries gives one query for each line of tables.jsonl: rows and hash of every table
--- whose rows pg_dump writes, and what kinds of constraints there are. "full" false: the registry only.
+-- whose rows pg_dump writes, what kinds of constraints there are, and large objects. "full" false: the registry only.
 -- Values become text by record_out, as no cast that somebody made for a table must run here.
 CREATE FUNCTION smartpouch._row_set_add(internal, text)
 	RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -44,36 +44,83 @@ CREATE AGGREGATE smartpouch._row_set_hash(text) (
 );
 COMMENT ON AGGREGATE smartpouch._row_set_hash(text) IS 'SHA-256 of rows, added up: the same in every order';
 
+CREATE FUNCTION smartpouch._backup_relations("full" boolean, kind "char", OUT oid oid, OUT nspname name, OUT relname name,
+	OUT extname name, OUT condition text)
+	RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.oid, n.nspname, c.relname, e.extname, e.extcondition[array_position(e.extconfig, c.oid)]
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+		LEFT JOIN pg_extension e ON e.oid = d.refobjid
+	WHERE c.relkind = kind AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+		AND e.extname IS DISTINCT FROM 'pg_cron' -- can be in one database of a server only
+		AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))
+		AND (_backup_relations.full OR e.extname = 'smartpouch' OR e.extname IS NULL AND n.nspname = 'smartpouch') $$;
+COMMENT ON FUNCTION smartpouch._backup_relations(boolean, "char") IS 'tables or sequences whose contents pg_dump writes, and which of their rows';
+
 CREATE FUNCTION smartpouch._backup_queries("full" boolean)
 	RETURNS SETOF text LANGUAGE sql STABLE PARALLEL RESTRICTED STRICT
 	SET search_path = pg_catalog, pg_temp AS $$
-	WITH tables AS (
-		SELECT c.oid, n.nspname, c.relname, e.extname,
-			e.extcondition[array_position(e.extconfig, c.oid)] AS condition,
-			e.oid IS NULL OR c.oid = ANY (e.extconfig) AS dumped
-		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-			LEFT JOIN pg_extension e ON e.oid = d.refobjid
-		WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-			AND e.extname IS DISTINCT FROM 'pg_cron' -- can be in one database of a server only
-	), lines AS (
+	WITH lines AS (
 		SELECT 1 AS part, nspname, relname, CASE WHEN oid = 'smartpouch.blob'::regclass THEN
 			'SELECT json_build_object(''table'', ''smartpouch.blob'', ''rows'', count(*), ''bytes'', sum(octet_length(bytes))) FROM smartpouch.blob'
 			ELSE format('SELECT json_build_object(''table'', %L, ''rows'', count(*), ''sha256'','
 				' encode(smartpouch._row_set_hash(textin(record_out(ROW(t.*)))), ''hex''))'
 				' FROM (SELECT * FROM ONLY %I.%I %s) t',
 				format('%I.%I', nspname, relname), nspname, relname, condition) END AS query
-		FROM tables WHERE dumped AND (_backup_queries.full OR extname = 'smartpouch' OR extname IS NULL AND nspname = 'smartpouch')
+		FROM smartpouch._backup_relations("full", 'r')
 		UNION ALL
 		SELECT 2, '', k.contype::text, format('SELECT json_build_object(''constraints'', %L, ''count'', %s, ''validated'', %s)',
 			k.contype, count(*), count(*) FILTER (WHERE k.convalidated))
-		FROM pg_constraint k JOIN tables t ON t.oid = k.conrelid
+		FROM pg_constraint k JOIN smartpouch._backup_relations("full", 'r') t ON t.oid = k.conrelid
 		WHERE t.extname IS NULL AND _backup_queries.full
 		GROUP BY k.contype
+		UNION ALL
+		-- by lo_get, as holes in them are dumped as zeros
+		SELECT 3, '', '', format('SELECT json_build_object(''large_objects'', count(DISTINCT p.oid), ''sha256'','
+			' encode(smartpouch._row_set_hash(textin(record_out(ROW(p.oid, p.piece, lo_get(p.oid, p.piece << 20, 1 << 20))))), ''hex''))'
+			' FROM (SELECT m.oid, generate_series(0, coalesce((SELECT max(l.pageno)::bigint FROM pg_largeobject l WHERE l.loid = m.oid), 0)'
+			' * %s >> 20) AS piece FROM pg_largeobject_metadata m) p', current_setting('block_size')::integer / 4)
+		WHERE _backup_queries.full AND EXISTS (SELECT FROM pg_largeobject_metadata)
 	)
 	SELECT query FROM lines ORDER BY part, nspname COLLATE "C", relname COLLATE "C" $$;
 COMMENT ON FUNCTION smartpouch._backup_queries(boolean) IS
 	'the queries whose answers a restored database must give as well';
+
+-- No snapshot holds sequences: pg_dump writes what they have when it comes to them. So their values are
+-- looked at before it and after it. One that has gone round has no order, one that was not called has no value.
+CREATE FUNCTION smartpouch._backup_sequences("full" boolean)
+	RETURNS SETOF text LANGUAGE sql VOLATILE PARALLEL UNSAFE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT json_build_object('sequence', format('%I.%I', r.nspname, r.relname), 'last_value',
+		CASE WHEN NOT s.seqcycle THEN pg_sequence_last_value(r.oid) END)::text
+	FROM smartpouch._backup_relations("full", 'S') r JOIN pg_sequence s ON s.seqrelid = r.oid
+	ORDER BY r.nspname COLLATE "C", r.relname COLLATE "C" $$;
+COMMENT ON FUNCTION smartpouch._backup_sequences(boolean) IS 'where sequences are, as lines';
+
+CREATE FUNCTION smartpouch._backup_sequences_compare("full" boolean, lines text[])
+	RETURNS SETOF text LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH known AS (SELECT line ->> 'sequence' AS name, (line ->> 'last_value')::bigint AS value, false AS is_now
+			FROM unnest(lines::json[]) line
+		UNION ALL
+		SELECT line ->> 'sequence', (line ->> 'last_value')::bigint, true
+			FROM smartpouch._backup_sequences("full") s, LATERAL CAST(s AS json) line),
+	facts AS (SELECT name, count(*) FILTER (WHERE is_now) AS now_count, count(*) FILTER (WHERE NOT is_now) AS looks,
+			count(value) FILTER (WHERE NOT is_now) AS called, min(value) FILTER (WHERE NOT is_now) AS least,
+			max(value) FILTER (WHERE NOT is_now) AS most, max(value) FILTER (WHERE is_now) AS now_value
+		FROM known GROUP BY name)
+	SELECT CASE WHEN now_count = 0 THEN format('expected sequence %s, found none', name)
+		WHEN looks = 0 THEN format('expected no sequence %s, found one', name)
+		ELSE format('expected sequence %s between %s and %s, found %s', name, coalesce(least::text, 'none'),
+			coalesce(most::text, 'none'), coalesce(now_value::text, 'none')) END
+	FROM facts
+	-- between the two looks it may have been called for the first time, or set back
+	WHERE now_count = 0 OR looks = 0 OR called = 0 AND now_value IS NOT NULL
+		OR called = looks AND (now_value BETWEEN least AND most) IS NOT TRUE
+	ORDER BY name COLLATE "C" $$;
+COMMENT ON FUNCTION smartpouch._backup_sequences_compare(boolean, text[]) IS
+	'sequences of a restored database that are not where they were while it was dumped';
 
 -- What a version answers to a row; what it refuses counts as an answer.
 CREATE FUNCTION smartpouch._backup_probe(ref text, features jsonb)

@@ -134,8 +134,14 @@ extern char **sp_backup_environment(void);
 
 /* ---- sp_backup_proof.c: what a restored database must give again ---- */
 
-/* Lines about rows of tables and about constraints; snapshot NULL: as they are now. */
+/* Lines about rows of tables, constraints and large objects; snapshot NULL: as they are now. */
 extern char *sp_backup_tables_script(bool full, const char *snapshot);
+
+/* Lines about sequences, as they are now. */
+extern char *sp_backup_sequences_script(bool full);
+
+/* What is wrong with the sequences, by the lines from before and after the dump. */
+extern char *sp_backup_sequences_compare_script(bool full, const char *lines);
 
 /* Lines about predictions. */
 extern char *sp_backup_probes_script(const char *snapshot);
@@ -146,6 +152,7 @@ extern char *sp_backup_probes_script(const char *snapshot);
 #define SP_MANIFEST "manifest.json"
 #define SP_BACKUP_DUMP "db.dump"
 #define SP_BACKUP_TABLES "tables.jsonl"
+#define SP_BACKUP_SEQUENCES "sequences.jsonl"
 #define SP_BACKUP_PROBES "golden.jsonl"
 
 typedef struct SpManifest

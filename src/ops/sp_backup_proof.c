@@ -23,6 +23,23 @@ sp_backup_tables_script(bool full, const char *snapshot)
 }
 
 char *
+sp_backup_sequences_script(bool full)
+{
+	return psprintf("SELECT smartpouch._backup_sequences(%s);\n", full ? "true" : "false");
+}
+
+/* The lines as data of COPY, which takes them as they are: JSON has no such characters. */
+char *
+sp_backup_sequences_compare_script(bool full, const char *lines)
+{
+	return psprintf("CREATE TEMPORARY TABLE proof (line text);\n"
+					"COPY proof FROM STDIN (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02');\n"
+					"%s\\.\n"
+					"SELECT smartpouch._backup_sequences_compare(%s, array_agg(line)) FROM proof;\n",
+					lines, full ? "true" : "false");
+}
+
+char *
 sp_backup_probes_script(const char *snapshot)
 {
 	return under(snapshot, "SELECT smartpouch._backup_probes();");

@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -36,6 +37,7 @@ typedef struct Run
 	char		partial[SP_BACKUP_NAME_SIZE];
 	MemoryContextCallback callback;
 	bool		named;			/* the set has its name */
+	bool		held;			/* tables keep their shape until the call ends */
 	SpManifest	manifest;
 	List	   *blobs;
 	int64		blob_bytes;
@@ -266,6 +268,23 @@ end_file(Run *run, SpFileWriter *writer)
 	run->new_bytes += file->stored_bytes;
 }
 
+/*
+ * What pg_dump holds when it begins to write is to stay as it is for the proofs:
+ * a change that waits for it would be made as soon as it ends.  Without waiting, for
+ * who waits for pg_dump is before us.
+ */
+static void
+hold_tables(Run *run)
+{
+	const char *full = run->manifest.full ? "true" : "false";
+	SpRows		rows = sp_backup_sql("SELECT oid FROM (VALUES ('r'::\"char\"), ('S')) k (kind), smartpouch._backup_relations($1::boolean, k.kind)",
+									 true, 1, &full);
+
+	for (uint64 i = 0; i < rows.count; i++)
+		(void) ConditionalLockRelationOid((Oid) strtoul(rows.texts[i], NULL, 10), AccessShareLock);
+	run->held = true;
+}
+
 static void
 dump(Run *run)
 {
@@ -279,7 +298,11 @@ dump(Run *run)
 	writer = sp_file_create(run->set, SP_BACKUP_DUMP, filtered);
 	child = sp_backup_program("pg_dump", run->manifest.database, dump_arguments(run));
 	while ((got = sp_child_read(child, buffer, DUMP_BUFFER)) > 0)
+	{
+		if (!run->held)
+			hold_tables(run);
 		sp_file_append(writer, buffer, got);
+	}
 	sp_child_finish(child);
 	end_file(run, writer);
 }
@@ -338,6 +361,7 @@ make_set(void *arg)
 	Run		   *run = arg;
 	bool		full = run->manifest.full;
 	const char *snapshot = run->manifest.snapshot;
+	SpFileWriter *sequences;
 	int64		dump_bytes;
 
 	describe(run);
@@ -354,7 +378,11 @@ make_set(void *arg)
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &run->callback);
 	run->set = sp_folder_open(run->folder, run->partial, false);
 	keep_artefacts(run);
+	sequences = sp_file_create(run->set, SP_BACKUP_SEQUENCES, *run->manifest.filter != '\0');
+	sp_backup_psql(run->manifest.database, sp_backup_sequences_script(full), append, sequences);
 	dump(run);
+	sp_backup_psql(run->manifest.database, sp_backup_sequences_script(full), append, sequences);
+	end_file(run, sequences);
 	prove(run, SP_BACKUP_TABLES, sp_backup_tables_script(full, snapshot));
 	prove(run, SP_BACKUP_PROBES, sp_backup_probes_script(snapshot));
 	finish_set(run);

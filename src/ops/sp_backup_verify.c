@@ -124,6 +124,12 @@ take_answer(void *arg, const char *bytes, Size size)
 		appendBinaryStringInfo(&answer->text, bytes, (int) Min(size, KEPT - (Size) answer->text.len));
 }
 
+static void
+take_lines(void *arg, const char *bytes, Size size)
+{
+	appendBinaryStringInfo(arg, bytes, (int) size);
+}
+
 /* The first lines that differ. */
 static char *
 first_difference(const char *expected, const char *found)
@@ -145,22 +151,29 @@ first_difference(const char *expected, const char *found)
 	return psprintf("expected %.*s, found %.*s", expected_size, expected_line, found_size, found_line);
 }
 
+static const SpBackupFile *
+file_of(const SpManifest *manifest, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, manifest->files)
+		if (strcmp(((SpBackupFile *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	return NULL;
+}
+
 static void
 compare_answer(Verify *verify, const char *item, const char *name, const char *script)
 {
-	const SpBackupFile *file = NULL;
+	const SpBackupFile *file = file_of(verify->manifest, name);
 	Answer		answer = {.hash = sp_sha256_begin()};
 	Answer		expected = {.hash = NULL};
 	SpBackupFile found;
 	uint8		hash[SP_SHA256_SIZE];
-	ListCell   *cell;
 	char	   *why;
 
 	initStringInfo(&answer.text);
 	initStringInfo(&expected.text);
-	foreach(cell, verify->manifest->files)
-		if (strcmp(((SpBackupFile *) lfirst(cell))->name, name) == 0)
-			file = lfirst(cell);
 	why = sp_backup_try_psql(SP_SCRATCH, script, take_answer, &answer);
 	sp_sha256_end(answer.hash, hash);
 	if (why != NULL)
@@ -176,6 +189,35 @@ compare_answer(Verify *verify, const char *item, const char *name, const char *s
 		why = first_difference(expected.text.data, answer.text.data);
 	}
 	say(verify, item, why, why == NULL ? psprintf("equal in " INT64_FORMAT " bytes", file->plain_bytes) : NULL);
+}
+
+/* Sequences go on while they are dumped, so there is no one answer. */
+static void
+compare_sequences(Verify *verify)
+{
+	const SpBackupFile *file = file_of(verify->manifest, SP_BACKUP_SEQUENCES);
+	StringInfoData lines;
+	Answer		answer = {.hash = NULL};
+	SpBackupFile found;
+	char	   *why;
+
+	if (file == NULL)
+	{
+		say(verify, "sequences", "the manifest names no \"" SP_BACKUP_SEQUENCES "\"", NULL);
+		return;
+	}
+	initStringInfo(&lines);
+	initStringInfo(&answer.text);
+	(void) sp_file_read_plain(verify->set, file->name, *verify->manifest->filter != '\0', take_lines, &lines, &found);
+	why = sp_backup_try_psql(SP_SCRATCH, sp_backup_sequences_compare_script(verify->manifest->full, lines.data), take_answer, &answer);
+	if (why != NULL)
+	{
+		tell(verify, "sequences", why, NULL);
+		return;
+	}
+	if (answer.text.len > 0)
+		why = pnstrdup(answer.text.data, pg_mbcliplen(answer.text.data, (int) strcspn(answer.text.data, "\n"), SHOWN));
+	say(verify, "sequences", why, NULL);
 }
 
 /* Golden rows with their tolerance: what a model must answer on any machine. */
@@ -221,6 +263,7 @@ restore(void *arg)
 		return;
 	sp_progress_phase(SP_PHASE_COMPARING);
 	compare_answer(verify, "tables", SP_BACKUP_TABLES, sp_backup_tables_script(verify->manifest->full, NULL));
+	compare_sequences(verify);
 	compare_answer(verify, "predictions", SP_BACKUP_PROBES, sp_backup_probes_script(NULL));
 	check_golden(verify);
 }

@@ -22,7 +22,7 @@ sub newest { return $node->safe_psql('postgres', 'SELECT status, reason FROM sma
 my $id    = $node->safe_psql('postgres', "SELECT smartpouch.backup('models')");
 my $label = only($node, $id);
 is(join(' ', sets($folder)), $label, 'a set with its label');
-is(join(' ', set_files($folder, $label)), 'db.dump golden.jsonl manifest.json tables.jsonl', 'its files');
+is(join(' ', set_files($folder, $label)), 'db.dump golden.jsonl manifest.json sequences.jsonl tables.jsonl', 'its files');
 is(join(' ', partials($folder)), '', 'nothing partial is left');
 my $manifest = slurp_file("$folder/$label/manifest.json");
 my $facts    = decode_json($manifest);
@@ -116,7 +116,7 @@ restore_program('pg_dump');
 is(scalar(@after = sets($folder)), $before, 'no set of those');
 is(join(' ', partials($folder)), '', 'nor parts of one');
 like(fails_with($node, "SET smartpouch.backup_connection = 'host=/nowhere'; SELECT smartpouch.backup('models')"),
-    qr/pg_dump failed.*connection to server on socket "\/nowhere/s, 'a connection that cannot be made');
+    qr/psql failed.*connection to server on socket "\/nowhere/s, 'a connection that cannot be made');
 
 # ---- interruptions: a lock lets pg_dump wait ----
 

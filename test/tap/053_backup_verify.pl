@@ -46,7 +46,7 @@ is(verify($full, 'manifest'), "manifest|t\nfiles|t\nartefacts|t", 'level manifes
 is(status($full), 'complete||f|f|', 'says nothing of bytes');
 is(verify($full, 'checksum'), "manifest|t\nfiles|t\nartefacts|t", 'level checksum');
 is(status($full), 'complete||t|f|', 'is no verification');
-my $all = "manifest|t\nfiles|t\nartefacts|t\nrestore|t\ntables|t\npredictions|t\ngolden rows|t";
+my $all = "manifest|t\nfiles|t\nartefacts|t\nrestore|t\ntables|t\nsequences|t\npredictions|t\ngolden rows|t";
 is(verify($models, 'restore'), $all, 'level restore of models');
 is($node->safe_psql('postgres', "SELECT item, passed FROM smartpouch.verify_backup($full)"), $all, 'and of a whole database');
 is(status($full), 'verified||t|t|t', 'only that verifies');
@@ -69,7 +69,7 @@ like(fails_with($node, "BEGIN; SELECT * FROM smartpouch.verify_backup($full)"), 
 
 my $manifest = slurp_file("$set/manifest.json");
 my @artefacts = grep { index($manifest, (m{([^/]+)$})[0]) >= 0 } glob("$folder/artefacts/*");
-my @files = ((map { "$set/$_" } qw(manifest.json db.dump tables.jsonl golden.jsonl)), @artefacts);
+my @files = ((map { "$set/$_" } qw(manifest.json db.dump tables.jsonl sequences.jsonl golden.jsonl)), @artefacts);
 
 sub with_content
 {
@@ -111,11 +111,11 @@ foreach (1 .. 1000)
     close $both;
 }
 is($found, 1000, "1,000 of $flips random flips of one bit were found");
-is(join(' ', sort keys %seen), 'artefact db.dump golden.jsonl manifest.json tables.jsonl', 'in files of every kind');
+is(join(' ', sort keys %seen), 'artefact db.dump golden.jsonl manifest.json sequences.jsonl tables.jsonl', 'in files of every kind');
 is(verify($full, 'checksum'), "manifest|t\nfiles|t\nartefacts|t", 'mended, it is good');
 is(status($full), 'verified||t|t|t', 'and its status is what it was');
 
-foreach my $file (@files[ 0 .. 4 ])
+foreach my $file (@files[ 0 .. 5 ])
 {
     (my $name = $file) =~ s{.*/}{};
     my $content = slurp_file($file);

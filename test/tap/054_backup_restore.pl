@@ -72,7 +72,7 @@ $fresh->safe_psql('postgres', 'DROP DATABASE back; ');
 $fresh->safe_psql('postgres', 'CREATE ROLE keeper');
 ($ok, $out, $err) = run_script($fresh, $set, 'back');
 ok($ok, 'a whole set') or diag $err;
-like($out, qr/database back: tables equal, golden rows pass, \d+ predictions, 0 of them other than before\nrestored \d+ bytes in [\d.]+ s/, 'is what it was');
+like($out, qr/database back: tables and sequences as they were, golden rows pass, \d+ predictions, 0 of them other than before\nrestored \d+ bytes in [\d.]+ s/, 'is what it was');
 is(all_predictions($fresh, $fixture, 'back'), $before, 'and predicts the same');
 is($fresh->safe_psql('back', "SELECT smartpouch.predict('a', ARRAY[40, 60])"), '2.25', 'what served serves');
 is($fresh->safe_psql('back', 'SELECT count(*) FROM child'), 500, 'tables of users');

@@ -1,0 +1,118 @@
+# Sequences and large objects come back as they were, and what others change while a backup
+# is made makes neither it nor its verification fail.
+use strict;
+use warnings FATAL => 'all';
+
+use Digest::SHA;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Backup;
+use Smartpouch;
+
+my ($node, $folder) = backup_server('changes', own => 1);
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE numbered (id integer GENERATED ALWAYS AS IDENTITY, other serial, x text);
+INSERT INTO numbered (x) SELECT repeat('x', 10) FROM generate_series(1, 100);
+CREATE SCHEMA "odd ""name";
+CREATE SEQUENCE "odd ""name"."s' \ ü" INCREMENT -5;
+SELECT nextval('"odd ""name"."s'' \ ü"') FROM generate_series(1, 10);
+CREATE SEQUENCE untouched START 7;
+CREATE SEQUENCE circle MAXVALUE 3 CYCLE;
+SELECT nextval('circle') FROM generate_series(1, 5);
+SELECT lo_from_bytea(0, decode(repeat('00ff', 700000), 'hex')), lo_from_bytea(0, ''), lo_put(lo_create(4711), 3000000, 'far'), lo_create(4712);
+SQL
+
+sub problems { my ($id) = @_; return $node->safe_psql('postgres', "SELECT item, detail FROM smartpouch.verify_backup($id) WHERE NOT passed") }
+sub status { my ($id) = @_; return $node->safe_psql('postgres', "SELECT status, reason FROM smartpouch.backups WHERE id = $id") }
+# A backup that is made with a pg_dump of its own.
+sub backup_with { my ($script) = @_; replace_program('pg_dump', $script); my $id = $node->safe_psql('postgres', 'SELECT smartpouch.backup()'); restore_program('pg_dump'); return $id }
+my $real = '[ "$1" = --version ] && exec $real "$@"; ';
+
+# ---- what is compared ----
+
+my $id = $node->safe_psql('postgres', 'SELECT smartpouch.backup()');
+is(problems($id), '', 'sequences and large objects are as they were');
+my $set = "$folder/" . only($node, $id);
+my $lines = slurp_file("$set/sequences.jsonl");
+is($lines =~ s/\{"sequence" : "public.numbered_id_seq", "last_value" : 100\}\n//gr =~ s/\{"sequence" : "public.numbered_other_seq", "last_value" : 100\}\n//gr =~ s/\{"sequence" : "smartpouch\..*\n//gr,
+    qq({"sequence" : "\\"odd \\"\\"name\\".\\"s' \\\\ ü\\"", "last_value" : -46}\n{"sequence" : "public.circle", "last_value" : null}\n{"sequence" : "public.untouched", "last_value" : null}\n) x 2,
+    'sequences, before and after the dump');
+like(slurp_file("$set/tables.jsonl"), qr/^\{"large_objects" : 4, "sha256" : "[0-9a-f]{64}"\}$/m, 'large objects');
+my $models = $node->safe_psql('postgres', "SELECT smartpouch.backup('models')");
+unlike(slurp_file("$folder/" . only($node, $models) . '/sequences.jsonl'), qr/numbered/, 'a set of models has no others\' sequences');
+is(problems($models), '', 'and is whole');
+
+foreach my $case (
+    [ q{SELECT setval('numbered_id_seq', 99)}, q{SELECT setval('numbered_id_seq', 100)}, qr/^sequences\|expected sequence public.numbered_id_seq between 100 and 100, found 99$/, 'a sequence that is behind' ],
+    [ q{SELECT setval('numbered_id_seq', 101)}, q{SELECT setval('numbered_id_seq', 100)}, qr/^sequences\|expected sequence public.numbered_id_seq between 100 and 100, found 101$/, 'one that is ahead' ],
+    [ q{SELECT nextval('untouched')}, q{ALTER SEQUENCE untouched RESTART}, qr/^sequences\|expected sequence public.untouched between none and none, found 7$/, 'one that was never called' ],
+    [ q{ALTER SEQUENCE numbered_other_seq RESTART}, q{SELECT setval('numbered_other_seq', 100)}, qr/^sequences\|expected sequence public.numbered_other_seq between 100 and 100, found none$/, 'one that is to begin anew' ],
+    [ q{CREATE SEQUENCE new}, q{DROP SEQUENCE new}, qr/^sequences\|expected no sequence public.new, found one$/, 'one that was none' ],
+    [ q{DROP SEQUENCE untouched}, q{CREATE SEQUENCE untouched START 7}, qr/^sequences\|expected sequence public.untouched, found none$/, 'one that is gone' ])
+{
+    # what pg_dump writes is another than what the session sees before and after: the proof is of the real one
+    my ($change, $back, $problem, $name) = @$case;
+    $node->safe_psql('postgres', $change);
+    my $bad = $node->safe_psql('postgres', 'SELECT smartpouch.backup()');
+    my $bad_set = "$folder/" . only($node, $bad);
+    $node->safe_psql('postgres', $back);
+    # the same proofs beside another dump
+    system('cp', "$set/sequences.jsonl", "$bad_set/sequences.jsonl") == 0 or die 'cp';
+    my $manifest = slurp_file("$bad_set/manifest.json") =~ s/,\n"sha256": ".*\z//sr;
+    my ($entry) = slurp_file("$set/manifest.json") =~ /(\{"name": "sequences.jsonl".*?\})/;
+    $manifest =~ s/\{"name": "sequences.jsonl".*?\}/$entry/;
+    open(my $out, '>', "$bad_set/manifest.json") or die $!;
+    print $out "$manifest,\n\"sha256\": \"" . Digest::SHA::sha256_hex($manifest) . "\"\n}\n";
+    close $out;
+    $node->safe_psql('postgres', "UPDATE smartpouch.backup SET manifest_sha256 = NULL WHERE id = $bad");
+    like(problems($bad), $problem, $name);
+    like(status($bad), qr/^failed\|sequences: expected /, 'it is no good');
+}
+foreach my $case ([ q{SELECT lo_put(4711, 5, 'x')}, 'changed bytes' ], [ q{SELECT lo_unlink(4712)}, 'one that is gone' ], [ q{SELECT lo_unlink(oid) FROM pg_largeobject_metadata}, 'none at all' ])
+{
+    my ($change, $name) = @$case;
+    # the dump sees the change, the snapshot does not
+    my $bad = backup_with($real . qq{env -u PGOPTIONS psql -XAtq -d '@{[ $node->connstr('postgres') ]}' -c "$change" >/dev/null; for a; do shift; case "\$a" in --snapshot=*);; *) set -- "\$@" "\$a";; esac; done; exec \$real "\$@"});
+    like(problems($bad), qr/^tables\|expected .*/, "large objects: $name");
+}
+
+# ---- while a backup is made ----
+
+$node->safe_psql('postgres', 'DELETE FROM smartpouch.backup WHERE status = $$failed$$');
+my $advance = qq{env -u PGOPTIONS psql -XAtq -d '@{[ $node->connstr('postgres') ]}' -c "INSERT INTO numbered (x) VALUES ('later')" -c "SELECT nextval('untouched')" >/dev/null};
+foreach my $case ([ "$advance; exec \$real \"\$@\"", 'before' ], [ "\$real \"\$@\" || exit 1; $advance", 'after' ])
+{
+    my ($script, $name) = @$case;
+    my $busy = backup_with($real . $script);
+    is(problems($busy), '', "sequences that are used $name they are dumped");
+    my ($first, $last) = slurp_file("$folder/" . only($node, $busy) . '/sequences.jsonl') =~ /numbered_id_seq", "last_value" : (\d+)/g;
+    is($last - $first, 1, 'the set has both ends');
+}
+
+# What waits for pg_dump is made as soon as that ends, which is before the proofs.
+my $change = sub {
+    my ($sql) = @_;
+    return $real . qq{\$real "\$@" || exit 1; env -u PGOPTIONS psql -XAtq -d '@{[ $node->connstr('postgres') ]}' -c "SET lock_timeout = '1s'" -c "$sql" >/dev/null 2>&1; exit 0};
+};
+foreach my $sql ('DROP TABLE loose', 'TRUNCATE child', 'ALTER TABLE child ALTER id TYPE bigint', 'DROP SEQUENCE circle')
+{
+    my $busy = backup_with($change->($sql));
+    like(status($busy), qr/^complete/, "$sql while a backup is made");
+    is(problems($busy), '', 'does not disturb it');
+}
+$node->safe_psql('postgres', 'DROP TABLE loose');
+ok(!$node->safe_psql('postgres', q{SELECT to_regclass('loose')}), 'afterwards it may be done');
+
+# ---- a whole set brought back by the program ----
+
+my $script = source_dir() . '/scripts/smartpouch-restore';
+my $last = $node->safe_psql('postgres', 'SELECT smartpouch.backup()');
+local $ENV{PGHOST} = $node->host;
+local $ENV{PGPORT} = $node->port;
+my ($out, $err) = ('', '');
+ok(IPC::Run::run([ $script, "$folder/" . only($node, $last), 'back' ], '<', \undef, '>', \$out, '2>', \$err), 'smartpouch-restore') or diag $err;
+like($out, qr/tables and sequences as they were/, 'compares sequences');
+is($node->safe_psql('back', q{INSERT INTO numbered (x) VALUES ('next') RETURNING id}), $node->safe_psql('postgres', q{SELECT last_value + 1 FROM numbered_id_seq}), 'which go on where they were');
+$node->stop;
+done_testing();
