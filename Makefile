@@ -291,6 +291,7 @@ API_OBJS = \
 	src/api/sp_routing.o \
 	src/api/sp_score_json.o \
 	src/api/sp_shadow.o \
+	src/api/sp_slot_row.o \
 	src/api/sp_snapshot_version.o
 
 SCAN_OBJS = \
@@ -298,6 +299,7 @@ SCAN_OBJS = \
 	src/scan/sp_scan_hazard.o \
 	src/scan/sp_scan_hazard_plan.o \
 	src/scan/sp_scan_hooks.o \
+	src/scan/sp_scan_in_place.o \
 	src/scan/sp_scan_rewrite.o \
 	src/scan/sp_scan_source.o \
 	src/scan/sp_scan_split.o \
@@ -377,7 +379,7 @@ REGRESS = smoke import predict registry golden plan batch batch_session
 # As above, but only under test/smartpouch.conf (scripts/test regress).
 REGRESS_PRIVATE =
 # test/isolation/specs/NAME.spec against test/isolation/expected/NAME.out
-ISOLATION = batch canary drop grants import promote rename stages
+ISOLATION = batch canary drop grants import promote rename slot_row stages
 ISOLATION_OPTS = --inputdir=test/isolation --encoding=UTF8 --no-locale
 # whatever the template database of the server is in
 REGRESS_OPTS = --encoding=UTF8 --no-locale

@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "nodes/nodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -16,6 +17,7 @@
 #include "api/sp_result.h"
 #include "api/sp_routing.h"
 #include "api/sp_shadow.h"
+#include "api/sp_slot_row.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_predict);
 PG_FUNCTION_INFO_V1(smartpouch_predict_version);
@@ -26,16 +28,27 @@ PG_FUNCTION_INFO_V1(smartpouch_predict_proba);
 PG_FUNCTION_INFO_V1(smartpouch_predict_proba_label);
 PG_FUNCTION_INFO_V1(smartpouch_predict_raw);
 
-/* Bind the features in argument number arg and evaluate. */
+/* What the features in argument number arg are: the same for all calls of a site. */
+static void
+look_at_features(FmgrInfo *flinfo, SpCallSite *site, int arg)
+{
+	Node	   *call = flinfo->fn_expr;
+
+	site->argtype = get_fn_expr_argtype(flinfo, arg);
+	site->in_slot = call != NULL && IsA(call, FuncExpr) && sp_is_slot_row(list_nth(((FuncExpr *) call)->args, arg));
+}
+
+/* Bind them and evaluate. */
 static void
 predict_row(FunctionCallInfo fcinfo, SpCallSite *site, int arg, uint32 wanted)
 {
 	bool		has_missing;
 
-	/* the same for all calls of a site */
 	if (unlikely(!OidIsValid(site->argtype)))
-		site->argtype = get_fn_expr_argtype(fcinfo->flinfo, arg);
-	has_missing = sp_bind(&site->binder, site->argtype, PG_GETARG_DATUM(arg), 0);
+		look_at_features(fcinfo->flinfo, site, arg);
+	has_missing = site->in_slot ?
+		sp_bind_slot(&site->binder, site->argtype, sp_slot_of(PG_GETARG_DATUM(arg)), 0) :
+		sp_bind(&site->binder, site->argtype, PG_GETARG_DATUM(arg), 0);
 	sp_call_site_run(site, 1, wanted, has_missing);
 }
 

@@ -44,7 +44,8 @@ typedef struct SpCallSite
 	Oid			user;			/* who was found to have the right, while resolved holds */
 	SpLoadedModel *model;		/* NULL while there is none */
 	bool		is_pinned;		/* it is, as long as the site is not set aside */
-	Oid			argtype;		/* of the features, once a call has looked */
+	Oid			argtype;		/* of the features, once a call has looked, */
+	bool		in_slot;		/* and whether they are a row in a slot (sp_slot_row.h) */
 	uint32		capacity;		/* rows of the evaluator */
 	Size		room;			/* bytes that it may take at most if that holds one row; 0: any */
 	SpEval	   *eval;

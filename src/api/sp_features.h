@@ -90,7 +90,10 @@ extern bool sp_bind(SpBinder *binder, Oid argtype, Datum features, uint32 row);
  */
 extern bool sp_bind_try(SpBinder *binder, Oid argtype, Datum features, uint32 row, bool *has_missing);
 
-/* As sp_bind_try for a row of a named type that is still in the slot of a table's scan. */
+/* As sp_bind for a row of a named type that is still in the slot of a table's scan. */
+extern bool sp_bind_slot(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row);
+
+/* As sp_bind_try for such a row, of the shape that the type has now. */
 extern bool sp_bind_slot_try(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row, bool *has_missing);
 extern bool sp_bind_jsonb(SpBinder *binder, Jsonb *features, uint32 row);
 

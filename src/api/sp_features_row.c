@@ -369,14 +369,13 @@ sp_bind_row(SpBinder *binder, HeapTupleHeader header, uint32 row)
 	return sp_finish_row(binder, row);
 }
 
-bool
-sp_bind_slot_try(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row, bool *has_missing)
+static bool
+bind_slot(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row)
 {
 	HeapTupleHeader header = TTS_IS_BUFFERTUPLE(slot) && ((HeapTupleTableSlot *) slot)->tuple != NULL ?
 		((HeapTupleTableSlot *) slot)->tuple->t_data : NULL;
 
 	plan_row(binder, type, -1);
-	binder->quiet = true;
 	binder->refused = false;
 	binder->suspicious = false;
 	if (header != NULL && has_places(binder, header))
@@ -386,6 +385,20 @@ sp_bind_slot_try(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row, b
 		slot_getallattrs(slot);
 		store_values(binder, slot->tts_values, slot->tts_isnull, row);
 	}
-	*has_missing |= sp_finish_row(binder, row);
+	return sp_finish_row(binder, row);
+}
+
+bool
+sp_bind_slot(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row)
+{
+	binder->quiet = false;
+	return bind_slot(binder, type, slot, row);
+}
+
+bool
+sp_bind_slot_try(SpBinder *binder, Oid type, TupleTableSlot *slot, uint32 row, bool *has_missing)
+{
+	binder->quiet = true;
+	*has_missing |= bind_slot(binder, type, slot, row);
 	return !binder->refused;
 }

@@ -115,6 +115,11 @@ extern bool sp_scan_is_of_table(const Plan *plan);
  */
 extern List *sp_scan_unpack(Plan *plan, List *columns, const PlannedStmt *stmt);
 
+/* ---- sp_scan_in_place.c ---- */
+
+/* Let calls that are left in scans of tables read rows where they are. */
+extern void sp_scan_in_place(PlannedStmt *stmt);
+
 /* ---- sp_scan_split.c: taking calls out of expressions ---- */
 
 typedef struct SpSplit
@@ -124,6 +129,9 @@ typedef struct SpSplit
 	List	   *calls;			/* over the columns, by INDEX_VAR */
 	List	   *kinds;
 } SpSplit;
+
+/* Is it a call of one of the functions? */
+extern bool sp_scan_is_call(Node *node);
 
 /* Does any expression call one of the functions, wherever? */
 extern bool sp_scan_has_calls(Node *expressions);

@@ -67,6 +67,7 @@ plan_statement(Query *parse, const char *query_string, int cursor_options, Param
 	/* a cursor that scrolls is left as it is: it may read backward, which gathering cannot */
 	if (sp_enable_batch && !(cursor_options & CURSOR_OPT_SCROLL))
 		(void) sp_scan_rewrite(stmt, is_for_cursor(cursor_options));
+	sp_scan_in_place(stmt);
 	return stmt;
 }
 

@@ -64,14 +64,20 @@ is_call(Node *node, SpCallKind *kind)
 	return found;
 }
 
-static bool
-has_calls_walker(Node *node, void *context)
+bool
+sp_scan_is_call(Node *node)
 {
 	SpCallKind	kind;
 
+	return is_call(node, &kind);
+}
+
+static bool
+has_calls_walker(Node *node, void *context)
+{
 	if (node == NULL)
 		return false;
-	return is_call(node, &kind) || expression_tree_walker(node, has_calls_walker, context);
+	return sp_scan_is_call(node) || expression_tree_walker(node, has_calls_walker, context);
 }
 
 bool

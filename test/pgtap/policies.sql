@@ -46,7 +46,7 @@ CREATE TYPE as_code AS (age real, color real, store real);
 CREATE TYPE as_date AS (age real, color date, store real);
 CREATE TYPE as_stores AS (age real, color text, store text);
 
-SELECT plan(126);
+SELECT plan(130);
 
 -- Texts and numbers of categories
 SELECT is(predict('source:1', ROW(20, 'green', 10)::as_text), 111::float8, 'text column');
@@ -55,6 +55,18 @@ SELECT is(predict('source:1', ROW(20, 'blue', 300)::as_char), 104::float8, 'char
 SELECT is(predict('source:1', ROW(20, 'red', 10)::as_name), 110::float8, 'name column');
 SELECT is(predict('source:1', ROW(20, 'green', 20)::as_enum), 121::float8, 'enum column');
 SELECT is(predict('source:1', ROW(20, 1, 20)::as_code), 121::float8, 'a number is the code of a text');
+CREATE TABLE shop_text (LIKE as_text);
+CREATE TABLE shop_char (name text, LIKE as_char);
+CREATE TABLE shop_enum (LIKE as_enum);
+INSERT INTO shop_text VALUES (20, 'green', 10), (20, NULL, 10);
+INSERT INTO shop_char VALUES (repeat('x', 5000), 20, 'blue', 300);
+INSERT INTO shop_enum VALUES (20, 'green', 20);
+SELECT is(array_agg(predict('source:1', s) ORDER BY color), ARRAY[111, 115]::float8[], 'text in a table') FROM shop_text s WHERE predict('source:1', s) > 0;
+SELECT is(predict('source:1', s), 104::float8, 'char') FROM shop_char s WHERE predict('source:1', s) = 104;
+SELECT is(predict('source:1', s), 121::float8, 'enum') FROM shop_enum s WHERE predict('source:1', s) = 121;
+INSERT INTO shop_text VALUES (20, 'pink', 10);
+SELECT throws_like($$ SELECT predict('source:1', s) FROM shop_text s WHERE predict('source:1', s) > 0 $$, '%pink%', 'which no model knows');
+DELETE FROM shop_text WHERE color = 'pink';
 SELECT is(predict('source:1', ARRAY[20, 2, 10]::real[]), 114::float8, 'array: code of the text, number itself');
 SELECT is(predict('source:1', ARRAY[20, 2, 10]::numeric[]), 114::float8, 'array of numeric');
 SELECT is(predict('source:1', '{"age": 20, "color": "green", "store": 10}'::jsonb), 111::float8, 'jsonb object');

@@ -1,0 +1,28 @@
+/*
+ * src/api/sp_slot_row.c
+ */
+#include "server/sp_compat.h"
+
+#include "access/sysattr.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "utils/lsyscache.h"
+
+#include "api/sp_slot_row.h"
+
+Node *
+sp_slot_row(const Var *row)
+{
+	Var		   *ctid = makeVar(row->varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, row->varlevelsup);
+
+	return (Node *) makeRelabelType((Expr *) ctid, row->vartype, row->vartypmod, InvalidOid, COERCE_EXPLICIT_CAST);
+}
+
+bool
+sp_is_slot_row(const Node *argument)
+{
+	const RelabelType *label = (const RelabelType *) argument;
+
+	return IsA(argument, RelabelType) && IsA(label->arg, Var) &&
+		((const Var *) label->arg)->varattno == SelfItemPointerAttributeNumber && type_is_rowtype(label->resulttype);
+}
