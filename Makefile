@@ -343,6 +343,7 @@ INSTALL_SQL = \
 	sql/install/47_health.sql \
 	sql/install/48_rollups.sql \
 	sql/install/49_jobs.sql \
+	sql/install/49_job_checks.sql \
 	sql/install/50_operation.sql \
 	sql/install/52_backups.sql \
 	sql/install/53_backup_checks.sql \

@@ -94,9 +94,11 @@ BEGIN
 		scheduled := is_here AND schedule IS NOT NULL;
 		statement := NULL;
 		IF is_here THEN
-			-- one of another role, which superusers see, would do the same once more
-			EXECUTE 'SELECT count(cron.unschedule(jobid)) FROM cron.job WHERE jobname = $1 AND NOT ($2 AND username = current_user)'
-				USING smartpouch._job_name(job), scheduled;
+			-- one of another role, which superusers see, would do the same once more; with another schedule it
+			-- is another job, so that it is not late by the last run of the old one
+			EXECUTE 'SELECT count(cron.unschedule(c.jobid)) FROM cron.job c'
+				' WHERE c.jobname = $1 AND NOT ($2 AND c.username = current_user AND c.schedule = $3)'
+				USING smartpouch._job_name(job), scheduled, schedule;
 		END IF;
 		IF scheduled THEN
 			EXECUTE 'SELECT cron.schedule($1, $2, $3)' USING smartpouch._job_name(job), schedule, command;
@@ -152,35 +154,3 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION smartpouch._check_rollup() IS 'seconds since the last rollup; absent before the first';
-
--- The last run of each job, if pg_cron keeps them (cron.log_run): among its last ones, for it keeps them for ever
--- and has no index by job.
-CREATE FUNCTION smartpouch._check_jobs(OUT status text, OUT observed bigint, OUT output text)
-	RETURNS record LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF NOT smartpouch._cron_is_here() THEN
-		RETURN;
-	END IF;
-	EXECUTE $sql$
-		SELECT count(*), string_agg(format('job "%s": %s', c.jobname, c.wrong), '; ' ORDER BY c.jobname) FILTER (WHERE c.wrong IS NOT NULL)
-		FROM (SELECT c.jobname, CASE
-				WHEN NOT EXISTS (SELECT FROM pg_database b WHERE b.datname = c.database)
-					THEN format('there is no database "%s": run SELECT smartpouch.unschedule_jobs(), and schedule_jobs()', c.database)
-				WHEN NOT c.active THEN 'is not active'
-				WHEN d.status = 'failed' THEN 'failed: ' || COALESCE(d.return_message, '') END AS wrong
-			FROM cron.job c LEFT JOIN LATERAL (SELECT r.status, r.return_message FROM cron.job_run_details r
-				WHERE r.jobid = c.jobid AND r.status IN ('succeeded', 'failed')
-					AND r.runid > (SELECT max(x.runid) - 10000 FROM cron.job_run_details x) ORDER BY r.runid DESC LIMIT 1) d ON true
-			WHERE starts_with(c.jobname, 'smartpouch ') AND smartpouch._is_job(c.jobname, c.database)) c
-		$sql$ INTO observed, output;
-	status := CASE WHEN output IS NULL THEN 'pass' ELSE 'warn' END;
-	IF observed = 0 THEN
-		status := NULL;
-	END IF;
-EXCEPTION WHEN insufficient_privilege THEN
-	status := 'unknown';
-	output := format('role "%s", which owns smartpouch, may not read the jobs of pg_cron: grant it USAGE on schema cron, and SELECT on cron.job and cron.job_run_details',
-		current_user);
-END $$;
-COMMENT ON FUNCTION smartpouch._check_jobs() IS 'jobs of pg_cron, and what went wrong with the last run of each';

@@ -34,7 +34,7 @@ CREATE FUNCTION smartpouch._metric_families(OUT family text, OUT type text, OUT 
 	('backup_snapshot_age_seconds', 'gauge', 'Since when the oldest running backup holds back vacuum.'),
 	('rollup_lag_seconds', 'gauge', 'Age of the last rollup of a level.'),
 	('rollup_last_success_timestamp_seconds', 'gauge', 'When a level was last rolled up, as seconds since 1970.'),
-	('cron_jobs', 'gauge', 'Jobs of pg_cron that schedule_jobs() has made: all, those whose last run failed, those that are not active.'),
+	('cron_jobs', 'gauge', 'Jobs of pg_cron that schedule_jobs() has made: all, those that are late, those whose last run failed, those that are not active.'),
 	('replay_lag_seconds', 'gauge', 'How far a standby is behind its primary.'),
 	('health_status', 'gauge', 'Checks of health(): 0 fail, 1 warn, 2 pass.'),
 	('series', 'gauge', 'Series that are counted, in all databases.'),
@@ -77,15 +77,10 @@ BEGIN
 	IF NOT smartpouch._cron_is_here() THEN
 		RETURN;
 	END IF;
-	RETURN QUERY EXECUTE $sql$
-		SELECT 'cron_jobs', 'state', s.state, count(j.jobid)::text
-		FROM unnest('{scheduled,failed,inactive}'::text[]) s (state) LEFT JOIN (
-			SELECT c.jobid, c.active, (SELECT r.status FROM cron.job_run_details r WHERE r.jobid = c.jobid
-				AND r.status IN ('succeeded', 'failed') AND r.runid > (SELECT max(x.runid) - 10000 FROM cron.job_run_details x)
-				ORDER BY r.runid DESC LIMIT 1) AS last_status
-			FROM cron.job c JOIN smartpouch._jobs() k ON c.jobname = smartpouch._job_name(k.job)) j
-			ON CASE s.state WHEN 'failed' THEN j.last_status = 'failed' WHEN 'inactive' THEN NOT j.active ELSE true END
-		GROUP BY s.state $sql$;
+	RETURN QUERY SELECT 'cron_jobs', 'state', s.state, count(j.job)::text
+		FROM unnest('{scheduled,overdue,failed,inactive}'::text[]) s (state) LEFT JOIN smartpouch._job_states() j
+			ON j.state <> 'gone' AND s.state IN ('scheduled', j.state)
+		GROUP BY s.state;
 EXCEPTION WHEN insufficient_privilege THEN
 	RETURN;	-- health() says so
 END $$;

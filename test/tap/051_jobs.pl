@@ -38,7 +38,7 @@ $plain->stop;
 
 SKIP:
 {
-    skip 'pg_cron is not installed', 24 unless $has_cron;
+    skip 'pg_cron is not installed', 36 unless $has_cron;
     my $node = PostgreSQL::Test::Cluster->new('cron');
     $node->init(extra => \@initdb_options);
     $node->append_conf('postgresql.conf', qq{
@@ -64,7 +64,7 @@ SKIP:
     # here: once, however often it is called
     $node->safe_psql('postgres', 'SELECT smartpouch.schedule_jobs()') foreach 1 .. 3;
     is($node->safe_psql('postgres', q{SELECT string_agg(detail || ' ' || value, ', ' ORDER BY detail) FROM smartpouch._metric_jobs() WHERE family = 'cron_jobs'}),
-        'failed 0, inactive 0, scheduled ' . $node->safe_psql('postgres', 'SELECT count(*) FROM smartpouch._jobs() WHERE is_wanted'), 'jobs are among the metrics');
+        'failed 0, inactive 0, overdue 0, scheduled ' . $node->safe_psql('postgres', 'SELECT count(*) FROM smartpouch._jobs() WHERE is_wanted'), 'jobs are among the metrics');
     is($node->safe_psql('postgres', q{SELECT count(*) FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'}), 1, 'idempotent');
     $node->safe_psql('postgres', q{SELECT smartpouch.schedule_jobs('{"rollup": "*/2 * * * *"}')});
     is($node->safe_psql('postgres', q{SELECT schedule FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'}), '*/2 * * * *', 'a schedule is changed');
@@ -102,6 +102,40 @@ SKIP:
     is($node->safe_psql('postgres', q{SELECT count(*) > 0, count(*) FILTER (WHERE line LIKE 'smartpouch_cron_jobs%')
         FROM string_to_table(smartpouch.prometheus(), E'\n') line}), 't|0', 'prometheus() goes without them');
     $node->safe_psql('postgres', 'ALTER FUNCTION smartpouch._check_jobs() OWNER TO CURRENT_USER; ALTER FUNCTION smartpouch._metric_jobs() OWNER TO CURRENT_USER');
+
+    # jobs that are switched off, late, or running
+    my $jobs = q{SELECT concat_ws(' ', c ->> 'status', c ->> 'output') FROM (SELECT smartpouch.health() #> '{checks,jobs:scheduled,0}' AS c) h};
+    my $states = q{SELECT string_agg(detail || ' ' || value, ', ' ORDER BY detail) FROM smartpouch._metric_jobs() WHERE family = 'cron_jobs' AND value <> '0'};
+    my $all = $node->safe_psql('postgres', 'SELECT count(*) FROM smartpouch._jobs() WHERE is_wanted');
+    $node->safe_psql('postgres', q{SELECT cron.alter_job(jobid, active => false) FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'});
+    is($node->safe_psql('postgres', $jobs), 'warn job "smartpouch rollup in postgres" is not active', 'a job that is not active is a warning');
+    is($node->safe_psql('postgres', $states), "inactive 1, scheduled $all", 'and among the metrics');
+    my $jobid = q{SELECT jobid FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'};
+    my $old = $node->safe_psql('postgres', $jobid);
+    $node->safe_psql('postgres', q{SELECT smartpouch.schedule_jobs(jsonb_build_object('rollup', to_char(now() AT TIME ZONE 'GMT' - interval '10 minutes', 'FMMI FMHH24') || ' * * *'))});
+    isnt($node->safe_psql('postgres', $jobid), $old, 'with another schedule it is another job');
+    is($node->safe_psql('postgres', $jobs), 'pass', 'which is not late before its first run');
+    my $ran = sub { my ($status, $ago) = @_; $node->safe_psql('postgres', qq{INSERT INTO cron.job_run_details (jobid, runid, status, start_time)
+        SELECT jobid, (SELECT max(runid) + 1 FROM cron.job_run_details), '$status', now() - interval '$ago' FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'}) };
+    $ran->('succeeded', '1 day 10 minutes');
+    like($node->safe_psql('postgres', $jobs), qr/^warn job "smartpouch rollup in postgres" did not run at \d{4}-\d\d-\d\d \d\d:\d\d: is pg_cron at work\?$/, 'a job that did not run when it should have is a warning');
+    is($node->safe_psql('postgres', $states), "overdue 1, scheduled $all", 'and among the metrics');
+    $node->safe_psql('postgres', 'SELECT smartpouch.schedule_jobs(jsonb_build_object($$rollup$$, (SELECT schedule FROM cron.job WHERE jobname = $$smartpouch rollup in postgres$$)))');
+    like($node->safe_psql('postgres', $jobs), qr/^warn/, 'with the same schedule it is the same job');
+    $ran->('running', '1 hour');
+    is($node->safe_psql('postgres', $jobs), 'pass', 'one that is running is not late');
+    $node->safe_psql('postgres', q{DELETE FROM cron.job_run_details WHERE status = 'running'});
+    $ran->('succeeded', '10 minutes');
+    is($node->safe_psql('postgres', $jobs), 'pass', 'nor one that ran in time');
+    is($node->safe_psql('other', q{SELECT smartpouch.health() -> 'checks' ? 'jobs:scheduled'}), 'f', 'jobs are looked at where pg_cron is');
+    $node->safe_psql('postgres', 'SELECT smartpouch.schedule_jobs()');
+
+    # what keeps them from being looked at
+    my $locker = $node->background_psql('postgres');
+    $locker->query_safe('BEGIN; LOCK TABLE cron.job');
+    like($node->safe_psql('postgres', "SET smartpouch.health_timeout = '1s'; $jobs"), qr/^unknown it was stopped/, 'a locked table of pg_cron');
+    $locker->query_safe('ROLLBACK');
+    $locker->quit;
 
     # jobs that do not
     $node->safe_psql('postgres', q{INSERT INTO cron.job_run_details (jobid, runid, status, return_message)
