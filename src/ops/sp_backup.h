@@ -43,6 +43,9 @@ typedef struct SpFolder
  */
 extern SpFolder *sp_backup_folder(void);
 
+/* Against other servers, until it is closed: 55006 when one of them has it. */
+extern void sp_folder_lock(const SpFolder *folder);
+
 /* A folder in it; NULL when there is none and missing_ok. */
 extern SpFolder *sp_folder_open(const SpFolder *parent, const char *name, bool missing_ok);
 extern void sp_folder_close(SpFolder *folder);
@@ -245,8 +248,11 @@ typedef enum SpBackupLock
  */
 extern void sp_backup_check_caller(const char *what);
 
-/* Until the transaction ends; 55006 when another session of this server has it. */
-extern void sp_backup_lock(SpBackupLock lock);
+/*
+ * Until the transaction ends; 55006 when another session of this server has it, or,
+ * for SP_BACKUP_LOCK_CHANGE, another server has the folder.
+ */
+extern void sp_backup_lock(const SpFolder *folder, SpBackupLock lock);
 
 /* Settle rows that no session is at work on, by what the folder has; the caller holds the lock. */
 extern void sp_backup_status_settle(const SpFolder *folder);

@@ -133,8 +133,8 @@ sp_backup_expire(const SpRetention *retention, bool dry_run, SpExpireReport repo
 
 	sp_backup_check_caller("expire_backups()");
 	folder = sp_backup_folder();
-	sp_backup_lock(SP_BACKUP_LOCK_CHANGE);
-	sp_backup_lock(SP_BACKUP_LOCK_VERIFY);
+	sp_backup_lock(folder, SP_BACKUP_LOCK_CHANGE);
+	sp_backup_lock(folder, SP_BACKUP_LOCK_VERIFY);
 	check_clock(folder);
 	rows = sp_backup_sql(choose_sql, false, lengthof(args), args);
 	for (uint64 i = 0; i < rows.count; i++)

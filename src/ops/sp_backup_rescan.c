@@ -109,7 +109,7 @@ sp_backup_rescan(SpRescanReport report, void *arg)
 
 	sp_backup_check_caller("rescan_backups()");
 	rescan.folder = sp_backup_folder();
-	sp_backup_lock(SP_BACKUP_LOCK_CHANGE);
+	sp_backup_lock(rescan.folder, SP_BACKUP_LOCK_CHANGE);
 	sp_backup_sweep(rescan.folder);
 	names = sp_folder_names(rescan.folder);
 	list_sort(names, by_text);
@@ -149,7 +149,7 @@ sp_backup_keep(int64 id, bool permanent)
 
 	sp_backup_check_caller("keep_backup()");
 	folder = sp_backup_folder();
-	sp_backup_lock(SP_BACKUP_LOCK_CHANGE);
+	sp_backup_lock(folder, SP_BACKUP_LOCK_CHANGE);
 	label = sp_backup_label(folder, id);
 	(void) sp_backup_sql("UPDATE smartpouch.backup SET permanent = $2::boolean WHERE id = $1::bigint",
 						 false, lengthof(args), args);

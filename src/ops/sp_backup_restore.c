@@ -161,7 +161,7 @@ open_set(Restore *restore, int64 id)
 	char	   *why;
 
 	restore->folder = sp_backup_folder();
-	sp_backup_lock(SP_BACKUP_LOCK_VERIFY);
+	sp_backup_lock(restore->folder, SP_BACKUP_LOCK_VERIFY);
 	label = sp_backup_label(restore->folder, id);
 	restore->set = sp_folder_open(restore->folder, label, false);
 	restore->manifest = sp_manifest_read(restore->set, label, hash, &why);

@@ -13,6 +13,7 @@
 #include "access/xlog.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -396,8 +397,11 @@ sp_backup_run(bool full)
 	ErrorData  *error;
 
 	sp_backup_check_caller("backup()");
+	/* what this session waits for is bounded as pg_dump is */
+	(void) set_config_option("lock_timeout", psprintf("%d", sp_backup_lock_timeout), PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
 	run->folder = sp_backup_folder();
-	sp_backup_lock(SP_BACKUP_LOCK_CHANGE);
+	sp_backup_lock(run->folder, SP_BACKUP_LOCK_CHANGE);
 	sp_backup_new_label(full ? 'F' : 'M', run->manifest.label);
 	snprintf(run->partial, sizeof(run->partial), "%s" SP_BACKUP_PARTIAL, run->manifest.label);
 	run->manifest.full = full;

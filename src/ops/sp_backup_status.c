@@ -39,9 +39,9 @@ sp_backup_check_caller(const char *what)
 				 errmsg("%s cannot run inside a transaction block", what)));
 }
 
-/* The whole server shares a folder, so no database is in the tag. */
+/* The whole server shares a folder, so no database is in the tag. A standby that was promoted may share it with its primary. */
 void
-sp_backup_lock(SpBackupLock lock)
+sp_backup_lock(const SpFolder *folder, SpBackupLock lock)
 {
 	LOCKTAG		tag;
 
@@ -52,6 +52,8 @@ sp_backup_lock(SpBackupLock lock)
 				 errmsg(lock == SP_BACKUP_LOCK_CHANGE ? "another session of this server is at work on backups" :
 						"another session of this server verifies a backup"),
 				 errhint("The view smartpouch.backup_progress shows it. Try again when it has ended.")));
+	if (lock == SP_BACKUP_LOCK_CHANGE)
+		sp_folder_lock(folder);
 }
 
 int64

@@ -297,7 +297,7 @@ sp_backup_verify(int64 id, SpVerifyLevel level, SpVerifyReport report, void *arg
 
 	sp_backup_check_caller("verify_backup()");
 	verify.folder = sp_backup_folder();
-	sp_backup_lock(SP_BACKUP_LOCK_VERIFY);
+	sp_backup_lock(verify.folder, SP_BACKUP_LOCK_VERIFY);
 	label = sp_backup_label(verify.folder, id);
 	verify.set = sp_folder_open(verify.folder, label, false);
 	check_manifest(&verify, id, label);

@@ -104,6 +104,18 @@ foreach my $sql ('DROP TABLE loose', 'TRUNCATE child', 'ALTER TABLE child ALTER 
 $node->safe_psql('postgres', 'DROP TABLE loose');
 ok(!$node->safe_psql('postgres', q{SELECT to_regclass('loose')}), 'afterwards it may be done');
 
+# The first full backup asks for the sizes of tables, and does not wait for one any longer than pg_dump.
+my ($lock_out, $lock_err, $first_out, $first_err);
+$node->safe_psql('postgres', 'UPDATE smartpouch.backup SET dump_bytes = NULL');
+my $lock = start_psql($node, 'BEGIN; LOCK TABLE parent IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)', \$lock_out, \$lock_err);
+wait_until($node, q{EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'parent'::regclass AND granted)});
+IPC::Run::finish(start_psql($node, [ q{SET smartpouch.backup_lock_timeout = '200ms'}, 'SELECT smartpouch.backup()', 'SHOW lock_timeout' ], \$first_out, \$first_err));
+like($first_err, qr/canceling statement due to lock timeout/, 'a first backup waits for a lock no longer than set');
+is($first_out, "0\n", 'and leaves the session its own timeout');
+is($node->safe_psql('postgres', 'SELECT status, reason FROM smartpouch.backups ORDER BY id DESC LIMIT 1'), 'failed|canceling statement due to lock timeout', 'its row says so');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'});
+IPC::Run::finish($lock);
+
 # ---- a whole set brought back by the program ----
 
 my $script = source_dir() . '/scripts/smartpouch-restore';
