@@ -43,8 +43,8 @@ typedef struct SpFolder
  */
 extern SpFolder *sp_backup_folder(void);
 
-/* Against other servers, until it is closed: 55006 when one of them has it. */
-extern void sp_folder_lock(const SpFolder *folder);
+/* Until it is closed; false when somebody else has it, who may be an earlier call of this transaction. */
+extern bool sp_folder_lock(const SpFolder *folder);
 
 /* A folder in it; NULL when there is none and missing_ok. */
 extern SpFolder *sp_folder_open(const SpFolder *parent, const char *name, bool missing_ok);

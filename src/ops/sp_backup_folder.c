@@ -123,15 +123,11 @@ sp_backup_folder(void)
 	return own(fd, sp_backup_directory);
 }
 
-void
+bool
 sp_folder_lock(const SpFolder *folder)
 {
 	/* file systems that know no locks cannot be shared safely, and need not be */
-	if (flock(folder->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("another server is at work on the backups in \"%s\"", folder->path),
-				 errhint("A folder belongs to one server. After a failover, stop the old primary.")));
+	return flock(folder->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 SpFolder *

@@ -44,16 +44,21 @@ void
 sp_backup_lock(const SpFolder *folder, SpBackupLock lock)
 {
 	LOCKTAG		tag;
+	LockAcquireResult result;
 
 	SET_LOCKTAG_ADVISORY(tag, InvalidOid, 0, (uint32) lock, LOCK_CLASS);
-	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+	result = LockAcquire(&tag, ExclusiveLock, false, true);
+	if (result == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg(lock == SP_BACKUP_LOCK_CHANGE ? "another session of this server is at work on backups" :
 						"another session of this server verifies a backup"),
 				 errhint("The view smartpouch.backup_progress shows it. Try again when it has ended.")));
-	if (lock == SP_BACKUP_LOCK_CHANGE)
-		sp_folder_lock(folder);
+	if (lock == SP_BACKUP_LOCK_CHANGE && !sp_folder_lock(folder) && result == LOCKACQUIRE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another server is at work on the backups in \"%s\"", folder->path),
+				 errhint("A folder belongs to one server. After a failover, stop the old primary.")));
 }
 
 int64

@@ -221,6 +221,7 @@ is($node->safe_psql('postgres', 'SELECT * FROM smartpouch.rescan_backups()'), "2
 is($node->safe_psql('postgres', q{SELECT reason FROM smartpouch.backups WHERE status = 'failed' ORDER BY label}),
     "the manifest is missing\nthe set is not in smartpouch.backup_directory", 'with the reasons');
 like(fails_with($node, 'SELECT smartpouch.keep_backup(0)'), qr/backup 0 does not exist/, 'no such backup');
+is($node->psql('postgres', q{SELECT smartpouch.keep_backup(max(id)), smartpouch.keep_backup(max(id), false) FROM smartpouch.backups WHERE status = 'complete'}), 0, 'two calls in one statement');
 
 $node->stop;
 done_testing();
