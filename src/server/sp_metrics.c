@@ -23,7 +23,7 @@ const uint64 sp_latency_bounds[SP_N_LATENCY_BOUNDS] = {
 
 int			sp_metrics_planning = 0;
 
-StaticAssertDecl((int) SP_N_CALL_CELLS <= SP_SERIES_LAST_AT && (int) SP_N_DATABASE_CELLS <= SP_SERIES_LAST_AT,
+StaticAssertDecl((int) SP_CALL_CELLS_END <= SP_SERIES_CELLS && (int) SP_DATABASE_CELLS_END <= SP_SERIES_CELLS,
 				 "a series has enough cells");
 
 static void

@@ -32,29 +32,32 @@ typedef enum SpErrorReason
 #define SP_N_LATENCY_BUCKETS (SP_N_LATENCY_BOUNDS + 1)
 extern const uint64 sp_latency_bounds[SP_N_LATENCY_BOUNDS]; /* ns */
 
-/* Cells of series that count calls: of versions, loads and owners.  As few are added to for a call as can be. */
+/*
+ * Cells of series that count calls: of versions, loads and owners.  As few are
+ * added to for a call as can be; those of short ones are in the first cache line.
+ */
 typedef enum SpCallCell
 {
-	SP_CELL_CALLS,				/* of owners, who have no latencies */
+	SP_CELL_CALLS = SP_SERIES_LAST_AT + 1,	/* of owners, who have no latencies */
 	SP_CELL_ROWS,
 	SP_CELL_BUSY,				/* ns */
-	SP_CELL_WAITED,				/* ns of that in which the CPU was not used */
+	SP_CELL_LATENCIES,			/* SP_N_LATENCY_BUCKETS */
+	SP_CELL_WAITED = SP_CELL_LATENCIES + SP_N_LATENCY_BUCKETS,	/* ns in which the CPU was not used, of those that were busy */
 	SP_CELL_ERRORS,				/* SP_N_REASONS */
-	SP_CELL_LATENCIES = SP_CELL_ERRORS + SP_N_REASONS,	/* SP_N_LATENCY_BUCKETS */
-	SP_N_CALL_CELLS = SP_CELL_LATENCIES + SP_N_LATENCY_BUCKETS
+	SP_CALL_CELLS_END = SP_CELL_ERRORS + SP_N_REASONS
 } SpCallCell;
 
 /* Cells of series of databases. */
 typedef enum SpDatabaseCell
 {
-	SP_CELL_CACHE_HITS,
+	SP_CELL_CACHE_HITS = SP_SERIES_LAST_AT + 1,
 	SP_CELL_CACHE_MISSES,
 	SP_CELL_CACHE_EVICTIONS,
 	SP_CELL_GRACE_USES,			/* of API keys that a rotation has replaced */
 	SP_CELL_AUTH_ATTEMPTS,
 	SP_CELL_AUTH_FAILURES,		/* SP_N_AUTH_FAILURES */
 	SP_CELL_LIMIT_REFUSALS = SP_CELL_AUTH_FAILURES + 11,	/* SP_N_LIMITS */
-	SP_N_DATABASE_CELLS = SP_CELL_LIMIT_REFUSALS + 3
+	SP_DATABASE_CELLS_END = SP_CELL_LIMIT_REFUSALS + 3
 } SpDatabaseCell;
 
 /* ---- predictions ---- */
@@ -144,7 +147,7 @@ typedef enum SpLimitScope
 } SpLimitScope;
 
 StaticAssertDecl(SP_CELL_LIMIT_REFUSALS == SP_CELL_AUTH_FAILURES + (int) SP_N_AUTH_FAILURES &&
-				 SP_N_DATABASE_CELLS == SP_CELL_LIMIT_REFUSALS + (int) SP_N_LIMITS, "cells of databases");
+				 SP_DATABASE_CELLS_END == SP_CELL_LIMIT_REFUSALS + (int) SP_N_LIMITS, "cells of databases");
 
 /* Somebody has shown a token, good or bad. */
 extern void sp_metrics_auth_attempt(void);

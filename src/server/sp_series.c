@@ -4,14 +4,18 @@
  * Locks:
  * - The lock protects keys and which places are taken: shared to look,
  *   exclusive to change.  Under it nothing raises; a reset waits for
- *   writers, which take nanoseconds and hold no lock.
+ *   writers, which take nanoseconds and wait for no lock.
+ * - A stripe has one writer at a time, so its cells grow by plain adding: one
+ *   atomic exchange for an observation, not one for each number of it.  A
+ *   backend begins with the stripe of its own number and takes the next one where
+ *   there is a writer already, who may have lost his processor.
  * - The epoch moves, under the exclusive lock, whenever a place is given up.  A
  *   backend remembers places with the epoch that they are of.  To add, it
- *   becomes a writer of its stripe and then looks whether the epoch is still the
+ *   becomes the writer of a stripe and then looks whether the epoch is still the
  *   same; who gives a place up moves the epoch and then waits until no stripe
  *   has a writer.  Either the writer sees the new epoch and looks its key up
  *   again, or it is waited for: nothing is ever added to another's series.
- * - Cells are atomic.  Readers see each number as it is at some moment while
+ * - Cells are read and written as a whole.  Readers see each number as it is at some moment while
  *   they read, not all as of one moment.
  */
 #include "server/sp_compat.h"
@@ -40,7 +44,7 @@ typedef struct Place
 
 typedef struct Stripe
 {
-	pg_atomic_uint32 writers;
+	pg_atomic_uint32 has_writer;
 	char		padding[LINE - sizeof(pg_atomic_uint32)];
 } Stripe;
 
@@ -62,8 +66,8 @@ typedef struct Store
 
 typedef pg_atomic_uint64 Cells[SP_SERIES_CELLS];
 
-static Stripe *stripe = NULL;	/* of this process, */
-static Cells *stripe_cells;		/* and its copies of all series */
+static int	own_stripe = -1;	/* its number, by that of this process */
+static Stripe *written = NULL;	/* the one that this process is the writer of */
 
 /* The first place of each kind stands for those that found none. */
 static int
@@ -149,7 +153,7 @@ init_store(void *block)
 	pg_atomic_init_u64(&fresh->dropped, 0);
 	pg_atomic_init_u32(&fresh->epoch, 1);
 	for (int i = 0; i < SP_SERIES_STRIPES; i++)
-		pg_atomic_init_u32(&fresh->stripes[i].writers, 0);
+		pg_atomic_init_u32(&fresh->stripes[i].has_writer, 0);
 	area.block = block;
 	for (int place = 0; place < fresh->n_places; place++)
 		for (int i = 0; i < SP_SERIES_STRIPES; i++)
@@ -179,16 +183,12 @@ sp_series_available(void)
 static bool
 attach(void)
 {
-	int			number;
-
 	if (area.block == NULL || MyProc == NULL)
 		return false;
-	if (likely(stripe != NULL))
+	if (likely(own_stripe >= 0))
 		return true;
 	LWLockRegisterTranche(store()->tranche, "smartpouch counters");
-	number = (int) (MyProc - ProcGlobal->allProcs) % SP_SERIES_STRIPES;
-	stripe = &store()->stripes[number];
-	stripe_cells = cells_of_stripe(number);
+	own_stripe = (int) (MyProc - ProcGlobal->allProcs) % SP_SERIES_STRIPES;
 	return true;
 }
 
@@ -228,7 +228,7 @@ stop_writers(void)
 {
 	pg_atomic_fetch_add_u32(&store()->epoch, 1);
 	for (int i = 0; i < SP_SERIES_STRIPES; i++)
-		while (pg_atomic_read_u32(&store()->stripes[i].writers) > 0)
+		while (pg_atomic_read_u32(&store()->stripes[i].has_writer) > 0)
 			pg_usleep(10);
 	pg_memory_barrier();
 }
@@ -307,24 +307,43 @@ outdated(SpSeriesRef *const refs[], int count)
 	return NULL;
 }
 
+/* Become the writer of a stripe, and return its number. */
+static int
+begin_writing(void)
+{
+	int			number = own_stripe;
+
+	/* a full barrier: the epoch is read after this is seen */
+	while (unlikely(pg_atomic_exchange_u32(&store()->stripes[number].has_writer, 1) != 0))
+	{
+		number = (number + 1) % SP_SERIES_STRIPES;
+		if (number == own_stripe)
+			pg_usleep(10);
+	}
+	written = &store()->stripes[number];
+	return number;
+}
+
 bool
 sp_series_begin(SpSeriesRef *const refs[], int count, pg_atomic_uint64 *cells[])
 {
 	SpSeriesRef *old;
+	Cells	   *stripe_cells;
 	uint64		now;
+	int			number;
 
 	if (!attach())
 		return false;
 	for (;;)
 	{
-		/* a full barrier: the epoch is read after this is seen */
-		pg_atomic_fetch_add_u32(&stripe->writers, 1);
+		number = begin_writing();
 		old = outdated(refs, count);
 		if (likely(old == NULL))
 			break;
-		pg_atomic_fetch_sub_u32(&stripe->writers, 1);
+		sp_series_end();
 		look_up(old);
 	}
+	stripe_cells = cells_of_stripe(number);
 	now = (uint64) GetCurrentStatementStartTimestamp();
 	for (int i = 0; i < count; i++)
 	{
@@ -337,7 +356,9 @@ sp_series_begin(SpSeriesRef *const refs[], int count, pg_atomic_uint64 *cells[])
 void
 sp_series_end(void)
 {
-	pg_atomic_fetch_sub_u32(&stripe->writers, 1);
+	/* what was read is what was written then, so with the writes it is done as well */
+	pg_write_barrier();
+	pg_atomic_write_u32(&written->has_writer, 0);
 }
 
 /* Under the lock. */
@@ -351,7 +372,7 @@ read_place(int place, SpSeries *series)
 	series->since = from->since;
 	memset(series->cells, 0, sizeof(series->cells));
 	for (int i = 0; i < SP_SERIES_STRIPES; i++)
-		for (int cell = 0; cell < SP_SERIES_LAST_AT; cell++)
+		for (int cell = 0; cell < SP_SERIES_CELLS; cell++)
 			series->cells[cell] += pg_atomic_read_u64(&cells_of_stripe(i)[place][cell]);
 	series->cells[SP_SERIES_LAST_AT] = last_at(place);
 }

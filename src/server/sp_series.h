@@ -5,8 +5,8 @@
  * numbers that only grow.  What the cells mean is for sp_metrics.h.
  *
  * There are SP_SERIES_STRIPES copies of each series, on cache lines of their
- * own; a backend adds to the copies of its own number, and readers add them up.
- * So busy backends do not wait for each other's cache lines.
+ * own; a backend adds to the copies of its own number, or another's while those
+ * are being added to, and readers add them up.  So busy backends do not wait for each other's cache lines.
  *
  * Memory is fixed (smartpouch.max_series).  A series that finds no place takes
  * that of one that was not counted in for SP_SERIES_IDLE_US; if there is none
@@ -57,8 +57,8 @@ typedef struct SpSeriesRef
 	int			place;
 } SpSeriesRef;
 
-/* The last cell is not a count but when the series was last counted in. */
-#define SP_SERIES_LAST_AT (SP_SERIES_CELLS - 1)
+/* The first cell is not a count but when the series was last counted in. */
+#define SP_SERIES_LAST_AT 0
 
 typedef struct SpSeries
 {
@@ -94,11 +94,12 @@ extern void sp_series_end(void);
 /* Look it up ahead of time, so that what is copied from ref is found. */
 extern void sp_series_look_up(SpSeriesRef *ref);
 
+/* Nobody else adds to these cells meanwhile. */
 static inline void
 sp_series_add(pg_atomic_uint64 *cells, int cell, uint64 n)
 {
 	if (n > 0)
-		pg_atomic_fetch_add_u64(&cells[cell], (int64) n);
+		pg_atomic_write_u64(&cells[cell], pg_atomic_read_u64(&cells[cell]) + n);
 }
 
 /* The series of a database, and those that stand for others; palloc'd, or NULL without counters. */

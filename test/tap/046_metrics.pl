@@ -39,7 +39,7 @@ foreach my $call ('* FROM smartpouch.metrics', '* FROM smartpouch.usage', '* FRO
         "without preload there is no $call");
 }
 is(sql("SELECT smartpouch.predict('m', r) IS NOT NULL FROM $table r LIMIT 1"), 't', 'predictions need none');
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'smartpouch'");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'smartpouch'\nmax_connections = 60");
 $node->restart;
 
 # Counts since the last time: calls, rows, errors of the versions and stages.
@@ -225,6 +225,13 @@ is(sql("SELECT stage, calls, rows, errors, bad_input FROM smartpouch.metrics ORD
         "|$asked{staged}|$asked{staged}|0|0"), 'calls, rows and errors are those of the clients');
 is(sql('SELECT sum(calls) = (SELECT sum(n) FROM smartpouch.metrics, unnest(latencies) n) FROM smartpouch.metrics'), 't', 'each call is in a bucket');
 is(sql('SELECT sum(calls), sum(rows) FROM smartpouch.usage'), sql('SELECT sum(calls), sum(rows) FROM smartpouch.metrics'), 'usage has the same sums');
+
+# --- of more clients than there are copies of a series, so that they are in each other's way
+sql('SELECT smartpouch.reset_metrics()');
+IPC::Run::run([ 'pgbench', '-n', '-c', 40, '-j', 1, '-M', 'prepared', '-t', 500, '-h', $node->host, '-p', $node->port,
+    '-f', "$dir/single.sql", 'postgres' ], '>', \$out, '2>', \$err) or diag($err);
+is(sql('SELECT m.calls, m.rows, u.calls, u.rows FROM smartpouch.metrics m, smartpouch.usage u'), '20000|20000|20000|20000',
+    'calls of forty clients');
 
 # --- resets under load: places go from one version to the other, and nothing is counted in the wrong one
 my $load = IPC::Run::start([ 'pgbench', '-n', '-c', 4, '-j', 1, '-M', 'prepared', '-T', 3, '-h', $node->host, '-p', $node->port,
