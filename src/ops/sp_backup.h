@@ -27,6 +27,7 @@
 #define SP_BACKUP_PARTIAL ".partial"
 #define SP_BACKUP_DELETED ".deleted"
 #define SP_BACKUP_ARTEFACTS "artefacts"
+#define SP_BACKUP_TOC_LIST "list" SP_BACKUP_PARTIAL
 
 /* An open folder; closed with the memory it was opened in, or before. */
 typedef struct SpFolder
@@ -50,6 +51,9 @@ extern bool sp_folder_lock(const SpFolder *folder);
 extern SpFolder *sp_folder_open(const SpFolder *parent, const char *name, bool missing_ok);
 extern void sp_folder_close(SpFolder *folder);
 
+/* The folder of a set; NULL and why when what has its name cannot be opened as one. */
+extern SpFolder *sp_set_open(const SpFolder *parent, const char *label, char **why);
+
 /* Make one, which must not be there unless exists_ok. */
 extern void sp_folder_make(const SpFolder *parent, const char *name, bool exists_ok);
 extern void sp_folder_sync(const SpFolder *folder);
@@ -66,8 +70,14 @@ extern int64 sp_folder_free_bytes(const SpFolder *folder);
 /* What runs that did not end left behind; the caller holds the lock. */
 extern void sp_backup_sweep(const SpFolder *folder);
 
+/* Names and times by their shape alone. */
 extern bool sp_backup_is_label(const char *name);
-extern void sp_backup_new_label(char kind, char label[SP_LABEL_SIZE]);
+extern bool sp_backup_is_time(const char *text);
+extern bool sp_backup_is_artefact(const char *name);
+extern bool sp_backup_is_filter_id(const char *text);
+
+/* The label of a set that began now, or so many seconds later. */
+extern void sp_backup_new_label(char kind, int64 seconds_ahead, char label[SP_LABEL_SIZE]);
 
 /* ---- sp_backup_file.c: files ---- */
 
@@ -184,7 +194,8 @@ extern char *sp_manifest_write(const SpManifest *manifest);
 
 /*
  * Read one; NULL and why (palloc'd) when it is not there, damaged, of another
- * set or of a newer format.  hash is that of the whole file.
+ * set, of a newer format or not what a manifest can be: none of these raises.
+ * hash is that of the whole file.
  */
 extern SpManifest *sp_manifest_read(const SpFolder *set, const char *label, uint8 hash[SP_SHA256_SIZE],
 									char **why);
@@ -262,6 +273,11 @@ extern int64 sp_backup_status_begin(const char *label, bool full);
 extern void sp_backup_status_complete(int64 id, const SpManifest *manifest, const uint8 hash[SP_SHA256_SIZE],
 									  int64 new_bytes);
 extern void sp_backup_status_failed(int64 id, const char *reason);
+
+/* Remove rows; ids is an array of bigint as text. */
+extern void sp_backup_status_forget(const char *ids);
+
+#define SP_BACKUP_SESSION_ENDED "the session ended while the backup was made"
 
 /*
  * What a verification has found; reason NULL: all is well, restored NULL: not

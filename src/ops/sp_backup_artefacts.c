@@ -13,9 +13,9 @@ add_set(SpArtefacts *artefacts, const SpFolder *folder, const char *label)
 {
 	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch manifest", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(mcx);
-	SpFolder   *set = sp_folder_open(folder, label, true);
-	uint8		hash[SP_SHA256_SIZE];
 	char	   *why;
+	SpFolder   *set = sp_set_open(folder, label, &why);
+	uint8		hash[SP_SHA256_SIZE];
 	SpManifest *manifest = set == NULL ? NULL : sp_manifest_read(set, label, hash, &why);
 	ListCell   *cell;
 

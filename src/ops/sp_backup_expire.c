@@ -5,6 +5,8 @@
  */
 #include "server/sp_compat.h"
 
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 
@@ -33,32 +35,41 @@ static const char choose_sql[] =
 	" SELECT b.id, b.label, b.kind, b.status FROM smartpouch.backup b"
 	" WHERE b.status IN ('complete', 'verified') AND b.id NOT IN (SELECT id FROM kept)"
 	" OR b.status = 'failed' AND NOT b.permanent AND b.started_at < now() - interval '7 days'"
-	" AND EXISTS (SELECT FROM good g WHERE g.verified AND g.kind = b.kind AND g.started_at > b.started_at)"
+	" AND EXISTS (SELECT FROM good g WHERE g.verified AND g.database = b.database AND g.kind = b.kind"
+	" AND g.started_at > b.started_at)"
 	" ORDER BY b.started_at, b.id";
 
 /* Ages mean nothing when the clock went back: everything would look new, or, put right, old. */
 static void
 check_clock(const SpFolder *folder)
 {
-	char		now[SP_LABEL_SIZE];
+	char		bound[SP_LABEL_SIZE];
 	const char *newest = "";
 	ListCell   *cell;
-	SpRows		rows;
 
-	sp_backup_new_label('F', now);
+	sp_backup_new_label('F', 3600, bound);
 	foreach(cell, sp_folder_names(folder))
 		if (sp_backup_is_label(lfirst(cell)) && strcmp(lfirst(cell), newest) > 0)
 			newest = lfirst(cell);
-	if (*newest == '\0' || strcmp(newest, now) < 0)
-		return;
-	rows = sp_backup_sql("SELECT to_timestamp($1, 'YYYYMMDD\"T\"HH24MISS')::timestamp AT TIME ZONE 'UTC'"
-						 " > clock_timestamp() + interval '1 hour'", false, 1, &newest);
-	if (*rows.texts[0] == 't')
+	if (strcmp(newest, bound) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the clock is behind the newest backup"),
 				 errdetail("Set \"%s\" was made more than an hour from now.", newest),
 				 errhint("Put the clock right. Nothing was removed.")));
+}
+
+/* A mark that was lost with the row still counts. */
+static bool
+is_marked(const SpFolder *folder, const char *label)
+{
+	char	   *why;
+	SpFolder   *set = sp_backup_is_label(label) ? sp_set_open(folder, label, &why) : NULL;
+	bool		marked = set != NULL && sp_set_is_permanent(set);
+
+	if (set != NULL)
+		sp_folder_close(set);
+	return marked;
 }
 
 static void
@@ -91,9 +102,10 @@ all_readable(const SpFolder *folder)
 
 		if (!sp_backup_is_label(lfirst(cell)))
 			continue;
-		set = sp_folder_open(folder, lfirst(cell), false);
-		manifest = sp_manifest_read(set, lfirst(cell), hash, &why);
-		sp_folder_close(set);
+		set = sp_set_open(folder, lfirst(cell), &why);
+		manifest = set == NULL ? NULL : sp_manifest_read(set, lfirst(cell), hash, &why);
+		if (set != NULL)
+			sp_folder_close(set);
 		if (manifest == NULL)
 		{
 			ereport(WARNING,
@@ -116,9 +128,28 @@ remove_artefacts(const SpFolder *folder)
 		return;
 	needed = sp_artefacts_of_sets(folder);
 	foreach(cell, sp_folder_names(artefacts))
-		if (strlen(lfirst(cell)) < SP_BACKUP_NAME_SIZE && sp_artefacts_find(needed, lfirst(cell)) == NULL)
+		if (sp_backup_is_artefact(lfirst(cell)) && sp_artefacts_find(needed, lfirst(cell)) == NULL)
 			(void) sp_folder_remove(artefacts->fd, lfirst(cell));
 	sp_folder_sync(artefacts);
+}
+
+/*
+ * The rows go first and for good: a set without a row is found again by
+ * rescan_backups(), a row without its set would promise what is not there.
+ */
+static void
+remove_all(const SpFolder *folder, const List *labels, const char *ids)
+{
+	ListCell   *cell;
+
+	if (labels != NIL)
+		sp_backup_status_forget(ids);
+	foreach(cell, labels)
+	{
+		CHECK_FOR_INTERRUPTS();
+		remove_set(folder, lfirst(cell));
+	}
+	remove_artefacts(folder);
 }
 
 void
@@ -128,6 +159,8 @@ sp_backup_expire(const SpRetention *retention, bool dry_run, SpExpireReport repo
 		psprintf("%d", retention->daily), psprintf("%d", retention->weekly), psprintf("%d", retention->monthly),
 		psprintf("%d", retention->yearly), psprintf("%d", retention->minimum)
 	};
+	List	   *labels = NIL;
+	StringInfoData ids;
 	SpFolder   *folder;
 	SpRows		rows;
 
@@ -137,21 +170,18 @@ sp_backup_expire(const SpRetention *retention, bool dry_run, SpExpireReport repo
 	sp_backup_lock(folder, SP_BACKUP_LOCK_VERIFY);
 	check_clock(folder);
 	rows = sp_backup_sql(choose_sql, false, lengthof(args), args);
+	initStringInfo(&ids);
 	for (uint64 i = 0; i < rows.count; i++)
 	{
 		char	  **row = rows.texts + i * rows.columns;
-		const char *id = row[0];
 
-		report(arg, strtoll(id, NULL, 10), row[1], row[2], row[3]);
-		if (dry_run)
+		if (is_marked(folder, row[1]))
 			continue;
-		/* a mark that was lost with the row still counts */
-		if (sp_backup_is_label(row[1]) && sp_folder_has(folder, row[1]) &&
-			sp_set_is_permanent(sp_folder_open(folder, row[1], false)))
-			continue;
-		(void) sp_backup_sql("DELETE FROM smartpouch.backup WHERE id = $1::bigint", false, 1, &id);
-		remove_set(folder, row[1]);
+		report(arg, strtoll(row[0], NULL, 10), row[1], row[2], row[3]);
+		appendStringInfo(&ids, "%c%s", labels == NIL ? '{' : ',', row[0]);
+		labels = lappend(labels, row[1]);
 	}
+	appendStringInfoChar(&ids, '}');
 	if (!dry_run)
-		remove_artefacts(folder);
+		remove_all(folder, labels, ids.data);
 }

@@ -145,6 +145,19 @@ sp_folder_open(const SpFolder *parent, const char *name, bool missing_ok)
 	return own(fd, path);
 }
 
+SpFolder *
+sp_set_open(const SpFolder *parent, const char *label, char **why)
+{
+	int			fd = openat(parent->fd, label, OPEN_FOLDER | O_NOFOLLOW);
+
+	if (fd < 0)
+	{
+		*why = psprintf("its folder cannot be opened: %m");
+		return NULL;
+	}
+	return own(fd, psprintf("%s/%s", parent->path, label));
+}
+
 void
 sp_folder_make(const SpFolder *parent, const char *name, bool exists_ok)
 {
@@ -280,6 +293,9 @@ sweep_one(const SpFolder *folder)
 	{
 		const char *name = lfirst(cell);
 
+		/* another session may restore by its list now; the next one makes it anew */
+		if (strcmp(name, SP_BACKUP_TOC_LIST) == 0)
+			continue;
 		if ((ends_with(name, SP_BACKUP_PARTIAL) || ends_with(name, SP_BACKUP_DELETED)) &&
 			!sp_folder_remove(folder->fd, name))
 			ereport(WARNING,
@@ -300,16 +316,15 @@ sp_backup_sweep(const SpFolder *folder)
 	sp_folder_close(artefacts);
 }
 
-bool
-sp_backup_is_label(const char *name)
+/* In a shape 0 stands for a digit, a for a digit or small letter, K for a kind, others for themselves. */
+static bool
+has_shape(const char *text, const char *shape)
 {
-	static const char shape[] = "00000000T000000Z-K-aaaaaa";
-
-	if (strlen(name) != strlen(shape))
+	if (strlen(text) != strlen(shape))
 		return false;
 	for (int i = 0; shape[i] != '\0'; i++)
 	{
-		char		c = name[i];
+		char		c = text[i];
 		bool		is_digit = c >= '0' && c <= '9';
 
 		if (shape[i] == '0' ? !is_digit :
@@ -320,13 +335,40 @@ sp_backup_is_label(const char *name)
 	return true;
 }
 
+bool
+sp_backup_is_label(const char *name)
+{
+	return has_shape(name, "00000000T000000Z-K-aaaaaa");
+}
+
+bool
+sp_backup_is_time(const char *text)
+{
+	return has_shape(text, "0000-00-00T00:00:00.000000Z") || has_shape(text, "0000-00-00T00:00:00Z");
+}
+
+bool
+sp_backup_is_artefact(const char *name)
+{
+	Size		hash = strspn(name, "0123456789abcdef");
+
+	return hash == 2 * SP_SHA256_SIZE && (name[hash] == '\0' || (name[hash] == '.' && sp_backup_is_filter_id(name + hash + 1)));
+}
+
+bool
+sp_backup_is_filter_id(const char *text)
+{
+	return text[0] == 'f' && strlen(text) == SP_FILTER_ID_SIZE - 1 &&
+		strspn(text + 1, "0123456789abcdef") == SP_FILTER_ID_SIZE - 2;
+}
+
 void
-sp_backup_new_label(char kind, char label[SP_LABEL_SIZE])
+sp_backup_new_label(char kind, int64 seconds_ahead, char label[SP_LABEL_SIZE])
 {
 	static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-	pg_time_t	now = (pg_time_t) time(NULL);
+	pg_time_t	at = (pg_time_t) (time(NULL) + seconds_ahead);
 	uint8		random[RANDOM_LETTERS];
-	Size		length = pg_strftime(label, SP_LABEL_SIZE, "%Y%m%dT%H%M%SZ", pg_gmtime(&now));
+	Size		length = pg_strftime(label, SP_LABEL_SIZE, "%Y%m%dT%H%M%SZ", pg_gmtime(&at));
 
 	if (length != TIME_LETTERS || !pg_strong_random(random, sizeof(random)))
 		elog(ERROR, "could not make a label for a backup");

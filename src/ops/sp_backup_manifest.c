@@ -11,14 +11,18 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 #include "ops/sp_backup.h"
 #include "server/sp_jsonb.h"
+#include "server/sp_subtransaction.h"
 
 #define HASH_MEMBER ",\n\"sha256\": \""
 #define HASH_END "\"\n}\n"
+#define HEX_DIGITS "0123456789abcdef"
 #define HEX_SIZE (2 * SP_SHA256_SIZE)
 #define MAX_MANIFEST (64 * 1024 * 1024)
+#define MAX_STORED (INT64CONST(1) << 44)	/* bytes of a file; a manifest has room for fewer than 2^19 */
 
 /* ---- writing ---- */
 
@@ -83,11 +87,18 @@ sp_manifest_write(const SpManifest *manifest)
 
 /* ---- reading ---- */
 
-/* Where the members are that cannot be there: a manifest whose hash is right and that we did not write. */
+/* A manifest whose hash is right need not be one that we wrote. */
 typedef struct Parse
 {
-	const char *missing;		/* the first one that is not there or of another type */
+	const char *bad;			/* the first member that is not there or not what it can be */
 } Parse;
+
+static void
+expect(Parse *parse, bool is_right, const char *name)
+{
+	if (!is_right && parse->bad == NULL)
+		parse->bad = name;
+}
 
 static const JsonbValue *
 member(Parse *parse, JsonbContainer *object, const char *name, enum jbvType type)
@@ -96,8 +107,7 @@ member(Parse *parse, JsonbContainer *object, const char *name, enum jbvType type
 
 	if (value != NULL && value->type == type)
 		return value;
-	if (parse->missing == NULL)
-		parse->missing = name;
+	expect(parse, false, name);
 	return NULL;
 }
 
@@ -122,10 +132,31 @@ hash_member(Parse *parse, JsonbContainer *object, const char *name, uint8 hash[S
 {
 	const char *hex = text_member(parse, object, name);
 
-	if (strlen(hex) == HEX_SIZE && strspn(hex, "0123456789abcdef") == HEX_SIZE)
+	if (strlen(hex) == HEX_SIZE && strspn(hex, HEX_DIGITS) == HEX_SIZE)
 		(void) hex_decode(hex, HEX_SIZE, (char *) hash);
-	else if (parse->missing == NULL)
-		parse->missing = name;
+	else
+		expect(parse, false, name);
+}
+
+/* Of a file; together they must fit, too. */
+static int64
+size_member(Parse *parse, JsonbContainer *object, const char *name)
+{
+	int64		size = integer_member(parse, object, name);
+
+	expect(parse, size >= 0 && size <= MAX_STORED, name);
+	return size;
+}
+
+static char *
+time_member(Parse *parse, JsonbContainer *object, const char *name)
+{
+	char	   *text = text_member(parse, object, name);
+
+	expect(parse, sp_backup_is_time(text), name);
+	if (parse->bad == NULL)		/* of the right shape: are there such a day and hour? */
+		(void) DirectFunctionCall3(timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	return text;
 }
 
 /* Names become paths: nothing but the letters that we use. */
@@ -145,10 +176,10 @@ file_members(Parse *parse, JsonbContainer *object, const char *name)
 
 	if (array == NULL)
 	{
-		parse->missing = name;
+		expect(parse, false, name);
 		return NIL;
 	}
-	for (uint32 i = 0; i < JsonContainerSize(array) && parse->missing == NULL; i++)
+	for (uint32 i = 0; i < JsonContainerSize(array) && parse->bad == NULL; i++)
 	{
 		JsonbContainer *element = sp_jsonb_object(getIthJsonbValueFromContainer(array, i));
 		SpBackupFile *file = palloc0(sizeof(SpBackupFile));
@@ -156,16 +187,15 @@ file_members(Parse *parse, JsonbContainer *object, const char *name)
 
 		if (element == NULL)
 		{
-			parse->missing = name;
+			expect(parse, false, name);
 			return NIL;
 		}
 		text = text_member(parse, element, "name");
-		if (!is_file_name(text))
-			parse->missing = "name";
+		expect(parse, is_file_name(text), "name");
 		strlcpy(file->name, text, sizeof(file->name));
-		file->plain_bytes = integer_member(parse, element, "bytes");
+		file->plain_bytes = size_member(parse, element, "bytes");
 		hash_member(parse, element, "sha256", file->plain_sha256);
-		file->stored_bytes = integer_member(parse, element, "stored_bytes");
+		file->stored_bytes = size_member(parse, element, "stored_bytes");
 		hash_member(parse, element, "stored_sha256", file->stored_sha256);
 		files = lappend(files, file);
 	}
@@ -176,12 +206,18 @@ static SpManifest *
 parse_members(JsonbContainer *object, Parse *parse)
 {
 	SpManifest *manifest = palloc0(sizeof(SpManifest));
+	const char *label = text_member(parse, object, "label");
+	const char *filter = text_member(parse, object, "filter");
+	const char *kind = text_member(parse, object, "kind");
 
-	strlcpy(manifest->label, text_member(parse, object, "label"), sizeof(manifest->label));
-	strlcpy(manifest->filter, text_member(parse, object, "filter"), sizeof(manifest->filter));
-	manifest->full = strcmp(text_member(parse, object, "kind"), "full") == 0;
-	manifest->started_at = text_member(parse, object, "started_at");
-	manifest->finished_at = text_member(parse, object, "finished_at");
+	expect(parse, sp_backup_is_label(label), "label");
+	strlcpy(manifest->label, label, sizeof(manifest->label));
+	expect(parse, *filter == '\0' || sp_backup_is_filter_id(filter), "filter");
+	strlcpy(manifest->filter, filter, sizeof(manifest->filter));
+	manifest->full = strcmp(kind, "full") == 0;
+	expect(parse, manifest->full || strcmp(kind, "models") == 0, "kind");
+	manifest->started_at = time_member(parse, object, "started_at");
+	manifest->finished_at = time_member(parse, object, "finished_at");
 	manifest->database = text_member(parse, object, "database");
 	manifest->database_options = text_member(parse, object, "database_options");
 	manifest->extension_version = text_member(parse, object, "extension_version");
@@ -247,32 +283,66 @@ parse_text(const StringInfoData *text, const char *label, char **why)
 		*why = psprintf("the manifest has format " INT64_FORMAT ", this library knows up to %d", format, SP_BACKUP_FORMAT);
 		return NULL;
 	}
+	expect(&parse, format > 0, "format");
 	manifest = parse_members(&parsed->root, &parse);
-	if (parse.missing != NULL)
-		*why = psprintf("the manifest lacks \"%s\"", parse.missing);
+	if (parse.bad != NULL)
+		*why = psprintf("the manifest has no valid \"%s\"", parse.bad);
 	else if (strcmp(manifest->label, label) != 0)
 		*why = psprintf("the manifest is that of \"%s\"", manifest->label);
 	return *why == NULL ? manifest : NULL;
 }
 
+typedef struct Reading
+{
+	const SpFolder *set;
+	const char *label;
+	uint8	   *hash;
+	char	   *why;
+	SpManifest *manifest;
+} Reading;
+
+static void
+read_manifest(void *arg)
+{
+	Reading    *reading = arg;
+	SpBackupFile file;
+	Text		text = {.too_long = sp_file_size(reading->set, SP_MANIFEST) > MAX_MANIFEST};
+
+	initStringInfo(&text.data);
+	if (text.too_long)
+		reading->why = "the manifest is too long";
+	else if (!sp_file_read(reading->set, SP_MANIFEST, append_text, &text, &file))
+		reading->why = "the manifest is missing";
+	else if (file.stored_bytes == 0)
+		reading->why = "the manifest is empty";
+	else if (text.too_long || !hash_is_right(&text.data))
+		reading->why = "the manifest is damaged: its SHA-256 is another";
+	if (reading->why != NULL)
+		return;
+	memcpy(reading->hash, file.stored_sha256, SP_SHA256_SIZE);
+	reading->manifest = parse_text(&text.data, reading->label, &reading->why);
+}
+
+/* Is it the manifest, and not this session, that is wrong? */
+static bool
+is_about_file(int sqlstate)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_PROGRAM_LIMIT_EXCEEDED ||
+		category == ERRCODE_SYSTEM_ERROR;
+}
+
 SpManifest *
 sp_manifest_read(const SpFolder *set, const char *label, uint8 hash[SP_SHA256_SIZE], char **why)
 {
-	SpBackupFile file;
-	Text		text = {.too_long = false};
+	Reading		reading = {.set = set, .label = label, .hash = hash};
+	ErrorData  *error = sp_subtransaction(read_manifest, &reading);
 
-	*why = NULL;
-	initStringInfo(&text.data);
-	if (!sp_file_read(set, SP_MANIFEST, append_text, &text, &file))
-		*why = "the manifest is missing";
-	else if (file.stored_bytes == 0)
-		*why = "the manifest is empty";
-	else if (text.too_long || !hash_is_right(&text.data))
-		*why = "the manifest is damaged: its SHA-256 is another";
-	if (*why != NULL)
-		return NULL;
-	memcpy(hash, file.stored_sha256, SP_SHA256_SIZE);
-	return parse_text(&text.data, label, why);
+	if (error != NULL && !is_about_file(error->sqlerrcode))
+		ReThrowError(error);
+	*why = error == NULL ? reading.why : psprintf("the manifest cannot be read: %s", error->message);
+	return error == NULL ? reading.manifest : NULL;
 }
 
 int64

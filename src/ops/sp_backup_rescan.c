@@ -69,10 +69,10 @@ look_at(const Rescan *rescan, const char *label)
 {
 	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch rescan", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(mcx);
-	SpFolder   *set = sp_folder_open(rescan->folder, label, false);
-	uint8		hash[SP_SHA256_SIZE];
 	char	   *why;
-	SpManifest *manifest = sp_manifest_read(set, label, hash, &why);
+	SpFolder   *set = sp_set_open(rescan->folder, label, &why);
+	uint8		hash[SP_SHA256_SIZE];
+	SpManifest *manifest = set == NULL ? NULL : sp_manifest_read(set, label, hash, &why);
 	const char *change = manifest == NULL ? fail(label, why) : compare(set, manifest, hash);
 
 	MemoryContextSwitchTo(old);
@@ -85,13 +85,18 @@ look_at(const Rescan *rescan, const char *label)
 static void
 look_for_lost(const Rescan *rescan)
 {
-	SpRows		rows = sp_backup_sql("SELECT label FROM smartpouch.backup WHERE status <> 'failed' ORDER BY label",
+	SpRows		rows = sp_backup_sql("SELECT label, status FROM smartpouch.backup WHERE status <> 'failed' ORDER BY label",
 									 false, 0, NULL);
 
 	for (uint64 i = 0; i < rows.count; i++)
-		if (!sp_folder_has(rescan->folder, rows.texts[i]) &&
-			fail(rows.texts[i], "the set is not in smartpouch.backup_directory") != NULL)
-			rescan->report(rescan->arg, rows.texts[i], "failed");
+	{
+		const char *label = rows.texts[2 * i];
+		const char *why = strcmp(rows.texts[2 * i + 1], "running") == 0 ? SP_BACKUP_SESSION_ENDED :
+			"the set is not in smartpouch.backup_directory";
+
+		if (!sp_folder_has(rescan->folder, label) && fail(label, why) != NULL)
+			rescan->report(rescan->arg, label, "failed");
+	}
 }
 
 static int

@@ -402,7 +402,7 @@ sp_backup_run(bool full)
 							 GUC_ACTION_LOCAL, true, 0, false);
 	run->folder = sp_backup_folder();
 	sp_backup_lock(run->folder, SP_BACKUP_LOCK_CHANGE);
-	sp_backup_new_label(full ? 'F' : 'M', run->manifest.label);
+	sp_backup_new_label(full ? 'F' : 'M', 0, run->manifest.label);
 	snprintf(run->partial, sizeof(run->partial), "%s" SP_BACKUP_PARTIAL, run->manifest.label);
 	run->manifest.full = full;
 	/* not from a subtransaction */

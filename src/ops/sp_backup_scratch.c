@@ -21,7 +21,6 @@
 
 #define COMMENT "made by smartpouch to try a backup in; it is dropped afterwards"
 #define LIMIT "20531"			/* superusers are not bound by it */
-#define TOC_LIST "list" SP_BACKUP_PARTIAL
 #define PIECE (1024 * 1024)		/* the CHECK constraint of table blob */
 
 /* ---- the database ---- */
@@ -203,8 +202,8 @@ write_list(const SpFolder *folder, const SpFolder *set, const SpManifest *manife
 	why = restore_dump(set, manifest, list_make1("--list"), NULL, &all);
 	if (why != NULL)
 		return why;
-	(void) sp_folder_remove(folder->fd, TOC_LIST);
-	writer = sp_file_create(folder, TOC_LIST, false);
+	(void) sp_folder_remove(folder->fd, SP_BACKUP_TOC_LIST);
+	writer = sp_file_create(folder, SP_BACKUP_TOC_LIST, false);
 	for (char *line = strtok_r(all.data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
 	{
 		if (*line == ';' || !is_wanted(entry_of(line), content))
@@ -330,18 +329,19 @@ restore_artefacts(const SpFolder *folder, const SpManifest *manifest)
 char *
 sp_scratch_restore(const SpFolder *folder, const SpFolder *set, const SpManifest *manifest, SpScratchContent content)
 {
-	List	   *arguments = list_make2("--exit-on-error", psprintf("--use-list=%s/" TOC_LIST, folder->path));
+	List	   *arguments = list_make2("--exit-on-error", psprintf("--use-list=%s/" SP_BACKUP_TOC_LIST, folder->path));
 	char	   *why;
 
 	make_database(manifest);
 	why = make_extension(manifest);
+	/* first, as materialized views and indexes of the dump may predict */
+	if (why == NULL && content == SP_SCRATCH_ALL)
+		why = restore_artefacts(folder, manifest);
 	if (why == NULL)
 		why = write_list(folder, set, manifest, content);
 	if (why == NULL)
 		why = restore_dump(set, manifest, arguments, SP_SCRATCH, NULL);
-	(void) sp_folder_remove(folder->fd, TOC_LIST);
-	if (why == NULL && content == SP_SCRATCH_ALL)
-		why = restore_artefacts(folder, manifest);
+	(void) sp_folder_remove(folder->fd, SP_BACKUP_TOC_LIST);
 	if (why == NULL)
 		why = sp_backup_try_psql(SP_SCRATCH, "SET client_min_messages = warning; ALTER EXTENSION smartpouch UPDATE;\n", NULL, NULL);
 	return why;

@@ -105,6 +105,13 @@ sp_backup_status_failed(int64 id, const char *reason)
 								   lengthof(args), args);
 }
 
+void
+sp_backup_status_forget(const char *ids)
+{
+	(void) sp_background_statement(sp_registry_owner(), "DELETE FROM smartpouch.backup WHERE id = ANY ($1::bigint[])",
+								   1, &ids);
+}
+
 /* A check that passes takes back what an earlier one has found. */
 void
 sp_backup_status_verified(int64 id, bool checked, const SpVerified *restored, const char *reason, bool is_bad)
@@ -128,15 +135,15 @@ sp_backup_status_verified(int64 id, bool checked, const SpVerified *restored, co
 static void
 settle(const SpFolder *folder, int64 id, const char *label)
 {
-	SpFolder   *set = sp_backup_is_label(label) ? sp_folder_open(folder, label, true) : NULL;
-	uint8		hash[SP_SHA256_SIZE];
 	char	   *why;
+	SpFolder   *set = sp_backup_is_label(label) ? sp_set_open(folder, label, &why) : NULL;
+	uint8		hash[SP_SHA256_SIZE];
 	SpManifest *manifest = set == NULL ? NULL : sp_manifest_read(set, label, hash, &why);
 
 	if (manifest != NULL)
 		sp_backup_status_complete(id, manifest, hash, 0);
 	else
-		sp_backup_status_failed(id, "the session ended while the backup was made");
+		sp_backup_status_failed(id, SP_BACKUP_SESSION_ENDED);
 }
 
 void

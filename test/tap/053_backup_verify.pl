@@ -146,7 +146,7 @@ like(with_content("$set/manifest.json", rehash($manifest =~ s/"format": 1/"forma
 like(with_content("$set/manifest.json", rehash($manifest =~ s/"timeline": \d+/"timeline": 77/r), sub { problems($full, 'manifest') }),
     qr/the manifest is whole, but not the one that was written/, 'another manifest');
 like(with_content("$set/manifest.json", rehash($manifest =~ s/"db.dump"/"..\/..\/x"/r), sub { problems($full, 'manifest') }),
-    qr/the manifest lacks "name"/, 'a path in a name');
+    qr/the manifest has no valid "name"/, 'a path in a name');
 like(with_content("$set/manifest.json", rehash($manifest =~ s/$label/20260101T000000Z-F-aaaaaa/r), sub { problems($full, 'manifest') }),
     qr/the manifest is that of "20260101T000000Z-F-aaaaaa"/, 'the manifest of another set');
 foreach my $name ('../x', '20261123T050500Z-F-../../', '')
