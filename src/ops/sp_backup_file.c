@@ -17,6 +17,8 @@
 #include "server/sp_guc.h"
 
 #define BUFFER_SIZE (256 * 1024)
+#define BACKUP_FILTER "smartpouch.backup_filter"
+#define RESTORE_FILTER "smartpouch.restore_filter"
 
 struct SpFileWriter
 {
@@ -70,6 +72,21 @@ start_filter(const char *setting, const char *command)
 	return argv == NULL ? NULL : sp_child_start(setting, argv, sp_backup_environment());
 }
 
+/* No more for it; take what it still prints. A filter must have read everything. */
+static void
+end_filter(SpChild *filter, const char *setting, SpChildTake take, void *arg)
+{
+	bool		took_all;
+
+	sp_child_drain(filter, take, arg);
+	took_all = sp_child_took_all(filter);
+	sp_child_finish(filter);
+	if (!took_all)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("%s ended before it had read everything", setting)));
+}
+
 SpFileWriter *
 sp_file_create(const SpFolder *folder, const char *name, bool filtered)
 {
@@ -91,7 +108,7 @@ sp_file_create(const SpFolder *folder, const char *name, bool filtered)
 	writer->callback.arg = writer;
 	MemoryContextRegisterResetCallback(mcx, &writer->callback);
 	if (filtered)
-		writer->filter = start_filter("smartpouch.backup_filter", sp_backup_filter);
+		writer->filter = start_filter(BACKUP_FILTER, sp_backup_filter);
 	writer->plain = sp_sha256_begin();
 	writer->stored = sp_sha256_begin();
 	MemoryContextSwitchTo(old);
@@ -139,10 +156,7 @@ void
 sp_file_finish(SpFileWriter *writer, SpBackupFile *file)
 {
 	if (writer->filter != NULL)
-	{
-		sp_child_drain(writer->filter, store, writer);
-		sp_child_finish(writer->filter);
-	}
+		end_filter(writer->filter, BACKUP_FILTER, store, writer);
 	if (pg_fsync(writer->fd) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
@@ -295,7 +309,7 @@ sp_file_read_plain(const SpFolder *folder, const char *name, bool filtered, SpFi
 
 	if (filtered)
 	{
-		unfilter.filter = start_filter("smartpouch.restore_filter", sp_restore_filter);
+		unfilter.filter = start_filter(RESTORE_FILTER, sp_restore_filter);
 		if (unfilter.filter == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -306,10 +320,7 @@ sp_file_read_plain(const SpFolder *folder, const char *name, bool filtered, SpFi
 	if (!sp_file_read(folder, name, take_stored, &unfilter, file))
 		return false;
 	if (unfilter.filter != NULL)
-	{
-		sp_child_drain(unfilter.filter, take_plain, &unfilter);
-		sp_child_finish(unfilter.filter);
-	}
+		end_filter(unfilter.filter, RESTORE_FILTER, take_plain, &unfilter);
 	file->plain_bytes = unfilter.plain_bytes;
 	sp_sha256_end(unfilter.plain, file->plain_sha256);
 	return true;

@@ -18,12 +18,13 @@
 
 /*
  * Values mean the same text in every session of ours, and a program that is
- * gone is noticed by its session.  A user's own defaults must not matter.
+ * gone is noticed by its session.  Defaults of a user or a database must not matter.
  * What a backup asks models is nobody's use of them.
  */
 #define SESSION_SETTINGS \
-	"-c search_path=pg_catalog,pg_temp -c row_security=off -c statement_timeout=0" \
-	" -c idle_in_transaction_session_timeout=0 -c client_connection_check_interval=1000" \
+	"-c role=none -c search_path=pg_catalog,pg_temp -c row_security=off -c quote_all_identifiers=off" \
+	" -c statement_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0" SP_NO_TRANSACTION_TIMEOUT \
+	" -c client_connection_check_interval=1000" \
 	" -c datestyle=ISO,YMD -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=1" \
 	" -c bytea_output=hex -c lc_monetary=C -c xmloption=content -c default_transaction_read_only=off" \
 	" -c session_replication_role=origin -c smartpouch.track=off"

@@ -13,6 +13,7 @@
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 #include "server/sp_background_statement.h"
@@ -64,6 +65,15 @@ execute(Statement *statement)
 	}
 }
 
+/* Defaults of the database must neither forbid the write nor let it wait for a standby that is gone. */
+static void
+prepare_session(void)
+{
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_SESSION);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_SESSION);
+	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION);
+}
+
 static void
 run(Statement *statement)
 {
@@ -110,6 +120,7 @@ smartpouch_background_statement(Datum arg)
 		proc_exit(0);			/* the caller is gone */
 	statement = dsm_segment_address(segment);
 	BackgroundWorkerInitializeConnectionByOid(statement->database, InvalidOid, 0);
+	prepare_session();
 	PG_TRY();
 	{
 		run(statement);

@@ -36,6 +36,7 @@ struct SpChild
 	int			input;			/* our ends; -1: closed */
 	int			output;
 	int			errors;
+	bool		refused;		/* it closed its input before it had everything */
 	bool		ended;
 	int			status;			/* as waitpid gives it */
 	Size		tail_size;
@@ -313,7 +314,10 @@ sp_child_write(SpChild *child, const char *bytes, Size size, SpChildTake take, v
 			size -= (Size) done;
 		}
 		else if (done < 0 && errno == EPIPE)
+		{
+			child->refused = true;
 			close_pipe(&child->input);
+		}
 		else if (done < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 			ereport(ERROR,
 					(errcode_for_file_access(),
@@ -342,6 +346,12 @@ sp_child_drain(SpChild *child, SpChildTake take, void *arg)
 }
 
 /* ---- how it ended ---- */
+
+bool
+sp_child_took_all(const SpChild *child)
+{
+	return !child->refused;
+}
 
 /* Error messages of programs may be in any encoding, and cut off anywhere. */
 static char *

@@ -34,12 +34,16 @@ extern Size sp_child_read(SpChild *child, char *bytes, Size size);
 
 /*
  * Write all bytes to its input; what it prints meanwhile goes to take, if not
- * NULL.  A program that has closed its input gets no more; sp_child_end says why.
+ * NULL.  A program that has closed its input gets no more; sp_child_end says why,
+ * unless it calls that a success.
  */
 extern void sp_child_write(SpChild *child, const char *bytes, Size size, SpChildTake take, void *arg);
 
 /* No more input: take everything that it still prints. */
 extern void sp_child_drain(SpChild *child, SpChildTake take, void *arg);
+
+/* False after it closed its input early. */
+extern bool sp_child_took_all(const SpChild *child);
 
 /*
  * After sp_child_drain or a read of 0 bytes: wait until it ends; NULL for

@@ -41,6 +41,13 @@ named_segment_compat(const char *name, Size size, void (*init) (void *segment))
 }
 #endif
 
+/* 17 has a limit for whole transactions; an option of a connection */
+#if PG_VERSION_NUM >= 170000
+#define SP_NO_TRANSACTION_TIMEOUT " -c transaction_timeout=0"
+#else
+#define SP_NO_TRANSACTION_TIMEOUT ""
+#endif
+
 /* 16 moved the macros for variable-length values out of postgres.h */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
