@@ -36,6 +36,21 @@ my $started = time;
 is(check("SET smartpouch.health_timeout = '500ms'"), '', 'what answers too late says nothing');
 cmp_ok(time - $started, '<', 10, 'and is not waited for');
 unlike(scalar(qx(ps -eo args)), qr/sleep 60\.$$/, 'nor left behind');
+foreach my $end (qw(pg_cancel_backend pg_terminate_backend))
+{
+    my ($out, $err);
+    my $session = start_psql($node, [ "SET smartpouch.health_timeout = '10min'", 'SELECT smartpouch.health()' ], \$out, \$err);
+    my $waited = 0;
+    select(undef, undef, undef, 0.1) until qx(ps -eo args) =~ /sleep 60\.$$/ || $waited++ > 300;
+    my ($ended, $warned);
+    IPC::Run::finish(start_psql($node, "SELECT $end(pid) FROM pg_stat_activity WHERE query = 'SELECT smartpouch.health()'", \$ended, \$warned));
+    is($ended, "t\n", 'one session is told to end');
+    IPC::Run::finish($session);
+    like($err, $end =~ /cancel/ ? qr/canceling statement due to user request/ : qr/terminating connection due to administrator command/, "$end ends it while psql runs");
+    $waited = 0;
+    select(undef, undef, undef, 0.1) while qx(ps -eo args) =~ /sleep 60\.$$/ && $waited++ < 100;
+    unlike(scalar(qx(ps -eo args)), qr/sleep 60\.$$/, 'which is gone, too');
+}
 replace_program('psql', undef);
 like(check(), qr/^fail .*cannot execute psql/, 'no psql beside the server');
 restore_program('psql');
