@@ -247,14 +247,14 @@ load_own(const SpVersionRow *version, Snapshot snapshot)
 static SpLoadedModel *
 load_claimed(const SpVersionRow *version, Snapshot snapshot)
 {
-	MemoryContext mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch model",
-											  ALLOCSET_SMALL_SIZES);
+	volatile MemoryContext mcx = NULL;
 	const SpImage *volatile image = NULL;
 	volatile bool published = false;
 	SpSharedImage shared;
 
 	PG_TRY();
 	{
+		mcx = AllocSetContextCreate(CurrentMemoryContext, "smartpouch model", ALLOCSET_SMALL_SIZES);
 		image = load_counted(version, snapshot, mcx);
 		published = sp_shared_publish(image, &shared);
 	}

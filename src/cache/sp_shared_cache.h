@@ -76,6 +76,9 @@ extern bool sp_shared_publish(const SpImage *image, SpSharedImage *shared);
 /* End the claim, if there is one, so that another session may try. */
 extern void sp_shared_give_up(void);
 
+/* The limit may be a lower one: evict what is beyond it.  False if something there is pinned, or the lock is not free. */
+extern bool sp_shared_trim(void);
+
 /* ---- sp_shared_facts.c ---- */
 
 /* Moves whenever an image comes or goes; 0 while there is no shared cache. */

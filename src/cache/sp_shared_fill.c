@@ -115,6 +115,28 @@ reserve(Size bytes)
 	return fits;
 }
 
+bool
+sp_shared_trim(void)
+{
+	Size		limit = (Size) sp_shared_model_memory * 1024;
+	dsm_handle	freed;
+	bool		fits;
+
+	do
+	{
+		freed = DSM_HANDLE_INVALID;
+		if (!LWLockConditionalAcquire(&sp_shared.control->lock, LW_EXCLUSIVE))
+			return false;
+		fits = sp_shared.control->bytes <= limit;
+		if (!fits)
+			(void) sp_shared_free_oldest(true, &freed);
+		LWLockRelease(&sp_shared.control->lock);
+		if (freed != DSM_HANDLE_INVALID)
+			sp_shared_changed(freed);
+	} while (freed != DSM_HANDLE_INVALID);
+	return fits;
+}
+
 static void
 refuse(void)
 {

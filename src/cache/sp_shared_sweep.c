@@ -21,10 +21,12 @@
 #include "cache/sp_shared_cache.h"
 #include "cache/sp_shared_sweep.h"
 #include "registry/sp_registry.h"
+#include "server/sp_guc.h"
 
 static uint64 database_generation = 1;
 static uint64 swept_generation = 0;
 static uint64 swept_changes = 0;
+static int	trimmed_to = -1;	/* the setting that memory was trimmed to */
 static bool registry_changed = false;	/* by the transaction, */
 static bool extension_dropped = false;	/* and this */
 static object_access_hook_type next_access_hook = NULL;
@@ -102,6 +104,8 @@ sp_shared_sweep(void)
 
 	if (!sp_shared_available())
 		return;
+	if (unlikely(trimmed_to != sp_shared_model_memory) && sp_shared_trim())
+		trimmed_to = sp_shared_model_memory;
 	if (unlikely(swept_generation != generation))
 	{
 		if (swept_generation != 0 && swept_changes == sp_shared_registry_changes())

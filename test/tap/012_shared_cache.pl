@@ -167,6 +167,17 @@ is(cache($node, 'count(*)'), 1, 'the least recently used goes when the limit is 
 is($node->safe_psql('postgres', "SELECT smartpouch.warm_model('$latest')"), 'f', 'what is larger than the limit is not shared');
 is($node->safe_psql('postgres', "SELECT smartpouch.predict_label('$latest', $zeros) IS NOT NULL"), 't', 'but answers');
 is($node->safe_psql('postgres', "SELECT smartpouch.health() #>> '{checks,cache:shared,0,status}'"), 'warn', 'health() warns');
+is(cache($node, 'count(*) FILTER (WHERE shared)'), 1, 'one has room');
+my $holder = session($node);
+ask($holder, "BEGIN; DECLARE c CURSOR FOR SELECT smartpouch.predict('m:2', r) FROM $table r; FETCH 1 FROM c");
+$node->safe_psql('postgres', $_) for ("ALTER SYSTEM SET smartpouch.shared_model_memory = 0", 'SELECT pg_reload_conf()');
+$node->poll_query_until('postgres', "SELECT smartpouch.version() IS NOT NULL AND setting = '0' FROM pg_settings WHERE name = 'smartpouch.shared_model_memory'") or die;
+$node->safe_psql('postgres', "SELECT smartpouch.predict('m:1', $one)");
+is(cache($node, 'count(*)'), 1, 'a limit that is lowered takes nothing from those who use it');
+ask($holder, 'ROLLBACK');
+$node->safe_psql('postgres', "SELECT smartpouch.predict('m:1', $one)");
+is(cache($node, 'count(*)'), 0, 'and when they are done the next prediction gives the memory back');
+bye($holder);
 $node->safe_psql('postgres', $_) for ('ALTER SYSTEM RESET smartpouch.shared_model_memory', 'SELECT pg_reload_conf()');
 $node->poll_query_until('postgres', "SELECT smartpouch.version() IS NOT NULL AND setting = boot_val FROM pg_settings WHERE name = 'smartpouch.shared_model_memory'") or die;
 $node->safe_psql('postgres', "SELECT smartpouch.evict_model('m:1'), smartpouch.evict_model('m:2')");
