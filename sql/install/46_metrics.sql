@@ -8,6 +8,15 @@ CREATE FUNCTION smartpouch._call_counts(kind text, OUT model_id uuid, OUT versio
 	AS 'MODULE_PATHNAME', 'smartpouch_call_counts';
 COMMENT ON FUNCTION smartpouch._call_counts(text) IS 'calls of this database since the server started, or since they were reset';
 
+-- The same without resets, for rollup(): a number is given to one series only, and what has lost its place
+-- is in the totals of the one with is_other.
+CREATE FUNCTION smartpouch._call_totals(kind text, OUT model_id uuid, OUT version integer, OUT role oid,
+	OUT name text, OUT is_other boolean, OUT calls bigint, OUT rows bigint, OUT busy_ns bigint, OUT cpu_ns bigint,
+	OUT errors bigint[], OUT latencies bigint[], OUT number bigint)
+	RETURNS SETOF record LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED ROWS 50
+	AS 'MODULE_PATHNAME', 'smartpouch_call_totals';
+COMMENT ON FUNCTION smartpouch._call_totals(text) IS 'calls of this database since the server started, whatever was reset';
+
 CREATE FUNCTION smartpouch._database_counts(OUT counter text, OUT detail text, OUT value bigint)
 	RETURNS SETOF record LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED ROWS 20
 	AS 'MODULE_PATHNAME', 'smartpouch_database_counts';

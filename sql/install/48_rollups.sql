@@ -40,23 +40,25 @@ CREATE TABLE smartpouch.usage_hour (
 ) PARTITION BY RANGE (bucket);
 COMMENT ON TABLE smartpouch.usage_hour IS 'predictions by owner, model and hour; partitions are months';
 
--- Counters as rollup() saw them last: what it adds is the difference.
+-- Counters as rollup() saw them last: what it adds is the difference. Dumped, because a database that is
+-- restored on a server that has counted on is to go on from there; other servers' marks are not used.
 CREATE TABLE smartpouch.rollup_mark (
 	kind text NOT NULL,
-	series text NOT NULL,
+	number bigint NOT NULL,
 	boot_id uuid NOT NULL,
-	since timestamptz NOT NULL,
+	database oid NOT NULL,
 	calls bigint NOT NULL,
 	rows bigint NOT NULL,
 	busy_ns bigint NOT NULL,
 	cpu_ns bigint NOT NULL,
 	errors bigint[] NOT NULL,
 	latencies bigint[] NOT NULL,
-	CONSTRAINT rollup_mark_pkey PRIMARY KEY (kind, series)
+	CONSTRAINT rollup_mark_pkey PRIMARY KEY (kind, number)
 ) USING heap;
 COMMENT ON TABLE smartpouch.rollup_mark IS 'counters of this server as rollup() saw them last';
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.rollup_mark', '');
 
--- One row: the last bucket of each level that may still change.
+-- The last bucket of each level that may still change, and the time that retention goes by.
 CREATE TABLE smartpouch.rollup_state (
 	level text CONSTRAINT rollup_state_pkey PRIMARY KEY,
 	bucket timestamptz NOT NULL,
@@ -91,7 +93,21 @@ CREATE FUNCTION smartpouch._sums(name text, length integer)
 	SELECT string_agg(format('sum(%I[%s])', name, i), ', ' ORDER BY i) FROM generate_series(1, length) i $$;
 COMMENT ON FUNCTION smartpouch._sums(text, integer) IS 'sums of an array''s elements, as SQL';
 
--- The partition of a rollup table that holds a bucket.
+-- Would a partition take a row of that time? Whoever made it, with whatever bounds.
+CREATE FUNCTION smartpouch._partition_takes(partition regclass, bucket timestamptz)
+	RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	takes boolean;
+BEGIN
+	EXECUTE format('SELECT %s FROM (SELECT $1 AS bucket) b', pg_get_partition_constraintdef(partition)) INTO takes USING bucket;
+	RETURN takes;
+END $$;
+COMMENT ON FUNCTION smartpouch._partition_takes(regclass, timestamptz) IS 'does a time lie within the bounds of a partition';
+
+-- The partition of a rollup table that holds a bucket. It is made on its own and attached, which waits for
+-- nobody who reads the others, as a dump does for hours. One for all that no other takes (DEFAULT) gives way to
+-- it, unless it has such rows already: then it takes these, too.
 CREATE FUNCTION smartpouch._rollup_partition(parent text, bucket timestamptz)
 	RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -99,33 +115,65 @@ CREATE FUNCTION smartpouch._rollup_partition(parent text, bucket timestamptz)
 DECLARE
 	unit text := CASE WHEN parent = 'rollup_minute' THEN 'day' WHEN parent LIKE '%\_day' THEN 'year' ELSE 'month' END;
 	lower timestamptz := date_trunc(unit, bucket);
-	name text := parent || '_' || to_char(lower, 'YYYYMMDD');
+	base text := parent || '_' || to_char(lower, 'YYYYMMDD');
+	name text := base;
+	taken integer := 0;
 BEGIN
-	IF to_regclass('smartpouch.' || name) IS NULL THEN
-		EXECUTE format('CREATE TABLE smartpouch.%I PARTITION OF smartpouch.%I FOR VALUES FROM (%L) TO (%L)',
-			name, parent, lower, lower + ('1 ' || unit)::interval);
-		EXECUTE format('CREATE UNIQUE INDEX ON smartpouch.%I (bucket, model_id, %s)', name,
-			CASE WHEN parent = 'usage_hour' THEN 'kind, owner' WHEN parent LIKE 'drift%' THEN 'version' ELSE 'version, stage' END);
+	IF EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = ('smartpouch.' || parent)::regclass AND NOT i.inhdetachpending
+			AND pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT' AND smartpouch._partition_takes(c.oid, bucket)) THEN
+		RETURN;
 	END IF;
+	WHILE to_regclass(format('smartpouch.%I', name)) IS NOT NULL LOOP
+		taken := taken + 1;
+		name := format('%s_%s', base, taken);
+	END LOOP;
+	EXECUTE format('CREATE TABLE smartpouch.%I (LIKE smartpouch.%I)', name, parent);
+	EXECUTE format('CREATE UNIQUE INDEX ON smartpouch.%I (bucket, model_id, %s)', name,
+		CASE WHEN parent = 'usage_hour' THEN 'kind, owner' WHEN parent LIKE 'drift%' THEN 'version' ELSE 'version, stage' END);
+	BEGIN
+		EXECUTE format('ALTER TABLE smartpouch.%I ATTACH PARTITION smartpouch.%I FOR VALUES FROM (%L) TO (%L)',
+			parent, name, lower, lower + ('1 ' || unit)::interval);
+	EXCEPTION WHEN check_violation THEN
+		EXECUTE format('DROP TABLE smartpouch.%I', name);
+	END;
 END $$;
-COMMENT ON FUNCTION smartpouch._rollup_partition(text, timestamptz) IS 'make a partition unless it is there';
+COMMENT ON FUNCTION smartpouch._rollup_partition(text, timestamptz) IS 'make a partition unless there is one that takes the bucket';
 
+-- Waits for nobody for long: what is in use, or needed by something, is dropped another time.
 CREATE FUNCTION smartpouch._rollup_expire(parent text, before timestamptz)
 	RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
-	SET timezone = 'UTC' AS $$
+	SET timezone = 'UTC'
+	SET lock_timeout = '100ms' AS $$
 DECLARE
 	partition regclass;
+	reason text;
 BEGIN
 	FOR partition IN
 		SELECT c.oid::regclass FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent = ('smartpouch.' || parent)::regclass
+		WHERE i.inhparent = ('smartpouch.' || parent)::regclass AND NOT i.inhdetachpending
 			AND substring(pg_get_expr(c.relpartbound, c.oid) FROM $re$TO \('([^']*)'\)$re$)::timestamptz <= before
 	LOOP
-		EXECUTE format('DROP TABLE %s', partition);
+		BEGIN
+			EXECUTE format('DROP TABLE %s', partition);
+		EXCEPTION WHEN lock_not_available THEN
+			EXIT;
+		WHEN dependent_objects_still_exist THEN
+			GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+			RAISE WARNING 'partition % is too old, but cannot be dropped', partition
+				USING DETAIL = reason, HINT = format('Drop what depends on it, or run ALTER TABLE smartpouch.%I DETACH PARTITION %s.', parent, partition);
+		END;
 	END LOOP;
 END $$;
 COMMENT ON FUNCTION smartpouch._rollup_expire(text, timestamptz) IS 'drop partitions that end before a time';
+
+-- Which stages are ready: unknown if there was not the time to find out.
+CREATE FUNCTION smartpouch._ready_in_time(refs text[])
+	RETURNS boolean[] LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'smartpouch_ready_in_time';
+COMMENT ON FUNCTION smartpouch._ready_in_time(text[]) IS
+	'ready() of each reference, with NULL for those that smartpouch.readiness_timeout was not enough for';
 
 -- What was counted since the last call, into the minute that most of it belongs to: jobs run at
 -- the beginning of a minute. Time that goes back by less than an hour adds to the last minute; when it
@@ -136,6 +184,7 @@ CREATE FUNCTION smartpouch._rollup_minute()
 	SET timezone = 'UTC' AS $$
 DECLARE
 	boot uuid := (smartpouch.metrics_info()).boot_id;
+	here oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
 	none constant uuid := '00000000-0000-0000-0000-000000000000';
 	minute timestamptz := date_trunc('minute', clock_timestamp() - interval '30 seconds');
 	last timestamptz := (SELECT s.bucket FROM smartpouch.rollup_state s WHERE s.level = 'minute');
@@ -143,31 +192,44 @@ DECLARE
 	written bigint;
 BEGIN
 	IF last > minute + interval '1 hour' THEN
-		UPDATE smartpouch.rollup_state s SET bucket = least(s.bucket, date_trunc(s.level, minute));
+		UPDATE smartpouch.rollup_state s SET bucket = least(s.bucket, date_trunc(s.level, minute)) WHERE s.level <> 'retention';
 	ELSE
 		minute := greatest(minute, last);
 	END IF;
 	hour := date_trunc('hour', minute);
 	PERFORM smartpouch._rollup_partition('rollup_minute', minute), smartpouch._rollup_partition('usage_hour', minute);
-	DELETE FROM smartpouch.rollup_mark m WHERE m.boot_id <> boot;
+	DELETE FROM smartpouch.rollup_mark m WHERE m.boot_id <> boot OR m.database <> here;
 	WITH counted AS MATERIALIZED (
-		SELECT k.kind, concat_ws('|', c.model_id, c.version, c.role, c.name, c.is_other) AS series, c.*
-		FROM (VALUES ('prediction'), ('usage')) k (kind) CROSS JOIN LATERAL smartpouch._call_counts(k.kind) c
+		SELECT k.kind, c.*
+		FROM (VALUES ('prediction'), ('usage')) k (kind) CROSS JOIN LATERAL smartpouch._call_totals(k.kind) c
+	), gone AS (
+		DELETE FROM smartpouch.rollup_mark m USING counted o
+		WHERE o.kind = m.kind AND o.is_other
+			AND NOT EXISTS (SELECT FROM counted c WHERE c.kind = m.kind AND c.number = m.number)
+		RETURNING m.kind, CASE WHEN m.number > o.number THEN o.number END AS number, m.calls, m.rows, m.busy_ns, m.cpu_ns, m.errors, m.latencies
+	), seen AS (
+		-- what is gone was added to the series that stands for others, so it was seen there
+		SELECT s.kind, s.number, sum(s.calls) AS calls, sum(s.rows) AS rows, sum(s.busy_ns) AS busy_ns, sum(s.cpu_ns) AS cpu_ns,
+			smartpouch._sum(s.errors) AS errors, smartpouch._sum(s.latencies) AS latencies
+		FROM (SELECT m.kind, m.number, m.calls, m.rows, m.busy_ns, m.cpu_ns, m.errors, m.latencies FROM smartpouch.rollup_mark m
+			UNION ALL SELECT g.* FROM gone g) s
+		GROUP BY s.kind, s.number
 	), changed AS (
-		SELECT c.kind, COALESCE(c.model_id, none) AS model_id, COALESCE(c.version, 0) AS version, c.role,
+		SELECT c.kind, COALESCE(c.model_id, none) AS model_id, COALESCE(c.version, 0) AS version, c.role, c.is_other,
 			CASE WHEN c.is_other THEN '(other)' ELSE COALESCE(c.name, '') END AS name,
 			c.calls - COALESCE(m.calls, 0) AS calls, c.rows - COALESCE(m.rows, 0) AS rows,
-			c.busy_ns - COALESCE(m.busy_ns, 0) AS busy_ns, c.cpu_ns - COALESCE(m.cpu_ns, 0) AS cpu_ns,
+			c.busy_ns - COALESCE(m.busy_ns, 0) AS busy_ns, greatest(0, c.cpu_ns - COALESCE(m.cpu_ns, 0)) AS cpu_ns,
 			smartpouch._subtract(c.errors, m.errors) AS errors, smartpouch._subtract(c.latencies, m.latencies) AS latencies
-		FROM counted c LEFT JOIN smartpouch.rollup_mark m ON m.kind = c.kind AND m.series = c.series AND m.since = c.since
+		FROM counted c LEFT JOIN seen m ON m.kind = c.kind AND m.number = c.number
 	), added AS MATERIALIZED (
 		-- all numbers are looked at: a call may be counted in some of them while they are read
 		SELECT c.* FROM changed c WHERE c.calls + c.rows + c.busy_ns + c.cpu_ns > 0 OR 0 < ANY (c.errors || c.latencies)
 	), marked AS (
 		INSERT INTO smartpouch.rollup_mark AS m
-		SELECT c.kind, c.series, boot, c.since, c.calls, c.rows, c.busy_ns, c.cpu_ns, c.errors, c.latencies FROM counted c
-		ON CONFLICT (kind, series) DO UPDATE SET since = excluded.since, calls = excluded.calls, rows = excluded.rows,
-			busy_ns = excluded.busy_ns, cpu_ns = excluded.cpu_ns, errors = excluded.errors, latencies = excluded.latencies
+		SELECT c.kind, c.number, boot, here, c.calls, c.rows, c.busy_ns, c.cpu_ns, c.errors, c.latencies FROM counted c
+		-- the CPU time is a difference, which may fall back by a call that was half counted
+		ON CONFLICT (kind, number) DO UPDATE SET calls = excluded.calls, rows = excluded.rows,
+			busy_ns = excluded.busy_ns, cpu_ns = greatest(m.cpu_ns, excluded.cpu_ns), errors = excluded.errors, latencies = excluded.latencies
 	), usage_before AS (
 		DELETE FROM smartpouch.usage_hour u WHERE u.bucket = hour RETURNING u.*
 	), used AS (
@@ -175,16 +237,19 @@ BEGIN
 		SELECT hour, u.kind, u.owner, u.model_id, max(u.model), sum(u.calls), sum(u.rows), sum(u.busy_ns), smartpouch._sum(u.errors)
 		FROM (SELECT b.kind, b.owner, b.model_id, b.model, b.calls, b.rows, b.busy_ns, b.errors FROM usage_before b
 			UNION ALL
-			SELECT CASE WHEN a.role IS NOT NULL THEN 'role' WHEN a.name = '(other)' THEN '' ELSE 'api key' END,
-				COALESCE(r.rolname::text, a.name), a.model_id, COALESCE(o.name, ''), a.calls, a.rows, a.busy_ns, a.errors
+			SELECT CASE WHEN a.role IS NOT NULL THEN 'role' WHEN a.is_other THEN '' ELSE 'api key' END,
+				CASE WHEN a.role IS NOT NULL THEN COALESCE(r.rolname::text, format('(dropped role %s)', a.role)) ELSE a.name END, a.model_id, COALESCE(o.name, ''), a.calls, a.rows, a.busy_ns, a.errors
 			FROM added a LEFT JOIN pg_roles r ON r.oid = a.role LEFT JOIN smartpouch.model o ON o.id = a.model_id
 			WHERE a.kind = 'usage') u
 		GROUP BY u.kind, u.owner, u.model_id
 	), before AS (
 		DELETE FROM smartpouch.rollup_minute r WHERE r.bucket = minute RETURNING r.*
 	), sampled AS (
-		SELECT d.model_id, d.version, d.stage, smartpouch.ready(o.name || '@' || d.stage) AS ready
-		FROM smartpouch.deployment d JOIN smartpouch.model o ON o.id = d.model_id
+		SELECT u.model_id, u.version, u.stage, u.ready
+		FROM (SELECT array_agg(d.model_id) AS ids, array_agg(d.version) AS versions, array_agg(d.stage) AS stages,
+				array_agg(o.name || '@' || d.stage) AS refs
+			FROM smartpouch.deployment d JOIN smartpouch.model o ON o.id = d.model_id) d,
+			LATERAL unnest(d.ids, d.versions, d.stages, smartpouch._ready_in_time(d.refs)) u (model_id, version, stage, ready)
 		UNION ALL
 		SELECT none, 0, '(server)', smartpouch.health() ->> 'status' <> 'fail'
 	), inserted AS (
@@ -200,7 +265,8 @@ BEGIN
 			WHERE a.kind = 'prediction'
 			UNION ALL
 			SELECT s.model_id, s.version, s.stage, NULL, 0, 0, 0, 0, '{0,0,0,0,0}',
-				array_fill(0::bigint, ARRAY[cardinality(smartpouch._latency_bounds()) + 1]), 1, s.ready::integer
+				array_fill(0::bigint, ARRAY[cardinality(smartpouch._latency_bounds()) + 1]),
+				(s.ready IS NOT NULL)::integer, COALESCE(s.ready, false)::integer
 			FROM sampled s) n
 			LEFT JOIN smartpouch.model o ON o.id = n.model_id
 		GROUP BY n.model_id, n.version, n.stage
@@ -223,7 +289,6 @@ DECLARE
 	source text := 'rollup_' || finer;
 	first timestamptz;
 	last timestamptz;
-	newest timestamptz;	-- later than last if the clock was wrong
 	written bigint;
 BEGIN
 	SELECT date_trunc(unit, s.bucket) INTO last FROM smartpouch.rollup_state s WHERE s.level = finer;
@@ -234,9 +299,8 @@ BEGIN
 	IF first IS NULL OR last IS NULL THEN
 		RETURN 0;
 	END IF;
-	EXECUTE format('SELECT max(bucket) FROM smartpouch.%I', source) INTO newest;
-	PERFORM smartpouch._rollup_partition(target, b) FROM generate_series(first, last, interval '1 day') b;
-	PERFORM smartpouch._rollup_partition(target, last), smartpouch._rollup_partition(target, greatest(last, newest));
+	EXECUTE format('SELECT smartpouch._rollup_partition(%L, b)'
+		' FROM (SELECT DISTINCT date_trunc(''month'', bucket) AS b FROM smartpouch.%I WHERE bucket >= $1) s', target, source) USING first;
 	EXECUTE format('DELETE FROM smartpouch.%I WHERE bucket >= $1', target) USING first;
 	EXECUTE format('INSERT INTO smartpouch.%I'
 		' SELECT date_trunc(%L, bucket), model_id, version, stage, max(model), sum(calls), sum(rows), sum(busy_ns), sum(cpu_ns),'
@@ -250,18 +314,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION smartpouch._rollup_sum(text, text) IS 'hours of minutes, or days of hours; returns rows written';
 
+-- What retention takes for the time: it goes on by an hour at most from one call to the next, so that a clock that
+-- is wrong for some minutes drops nothing that is needed.
+CREATE FUNCTION smartpouch._retention_time()
+	RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	INSERT INTO smartpouch.rollup_state AS s VALUES ('retention', clock_timestamp(), clock_timestamp())
+	ON CONFLICT (level) DO UPDATE SET bucket = least(excluded.bucket, s.bucket + interval '1 hour'), done_at = excluded.done_at
+	RETURNING s.bucket $$;
+COMMENT ON FUNCTION smartpouch._retention_time() IS 'the time, which a clock that jumps ahead does not take along';
+
 -- Partitions that are older than the settings say go, once what follows from them is written.
 CREATE FUNCTION smartpouch._rollup_retention()
-	RETURNS void LANGUAGE sql VOLATILE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT smartpouch._rollup_expire('rollup_minute',
-		least(now() - current_setting('smartpouch.rollup_minute_retention')::interval, s.bucket))
-	FROM smartpouch.rollup_state s WHERE s.level = 'hour';
-	SELECT smartpouch._rollup_expire('rollup_hour',
-		least(now() - current_setting('smartpouch.rollup_hour_retention')::interval, s.bucket))
-	FROM smartpouch.rollup_state s WHERE s.level = 'day';
-	SELECT smartpouch._rollup_expire('usage_hour', now() - current_setting('smartpouch.rollup_hour_retention')::interval),
-		smartpouch._rollup_expire('rollup_day', now() - current_setting('smartpouch.rollup_day_retention')::interval) $$;
+	RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET timezone = 'UTC' AS $$
+DECLARE
+	at timestamptz := smartpouch._retention_time();
+	minutes_before timestamptz := at - current_setting('smartpouch.rollup_minute_retention')::interval;
+	hours_before timestamptz := at - current_setting('smartpouch.rollup_hour_retention')::interval;
+	days_before timestamptz := at - current_setting('smartpouch.rollup_day_retention')::interval;
+BEGIN
+	PERFORM smartpouch._rollup_expire('rollup_minute', least(minutes_before, s.bucket)) FROM smartpouch.rollup_state s WHERE s.level = 'hour';
+	PERFORM smartpouch._rollup_expire('rollup_hour', least(hours_before, s.bucket)) FROM smartpouch.rollup_state s WHERE s.level = 'day';
+	PERFORM smartpouch._rollup_expire('usage_hour', hours_before), smartpouch._rollup_expire('rollup_day', days_before),
+		smartpouch._rollup_expire('drift_hour', hours_before), smartpouch._rollup_expire('drift_day', days_before);
+END $$;
 COMMENT ON FUNCTION smartpouch._rollup_retention() IS 'drop old partitions of all rollups';
 
 -- As the owner of the tables: who may call it is a matter of levels of access.
@@ -274,6 +352,11 @@ BEGIN
 	IF level NOT IN ('minute', 'hour', 'day') THEN
 		RAISE EXCEPTION '"%" is no level of rollups', level
 			USING ERRCODE = '22023', DETAIL = 'The levels are minute, hour and day.';
+	END IF;
+	IF pg_is_in_recovery() THEN
+		RAISE EXCEPTION 'rollups cannot be written on a standby'
+			USING ERRCODE = '25006', DETAIL = 'What it answers is counted in its own memory.',
+				HINT = 'Run rollup() on the primary; the view metrics and prometheus() show what a standby has counted.';
 	END IF;
 	IF NOT pg_try_advisory_xact_lock('smartpouch.rollup_state'::regclass::oid::bigint) THEN
 		RAISE NOTICE 'another session is at work on rollups';

@@ -139,8 +139,6 @@ BEGIN
 	END LOOP;
 	DELETE FROM smartpouch.drift_mark d WHERE NOT EXISTS (SELECT FROM smartpouch.baseline b
 		WHERE b.model_id = d.model_id AND b.version = d.version);
-	PERFORM smartpouch._rollup_expire('drift_hour', now() - current_setting('smartpouch.rollup_hour_retention')::interval),
-		smartpouch._rollup_expire('drift_day', now() - current_setting('smartpouch.rollup_day_retention')::interval);
 	RETURN written;
 END $$;
 COMMENT ON FUNCTION smartpouch._rollup_drift() IS 'write what was sampled since the last call by hour and day';

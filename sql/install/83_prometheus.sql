@@ -73,7 +73,8 @@ BEGIN
 	RETURN QUERY SELECT f.family, 'level', s.level, f.value
 		FROM smartpouch.rollup_state s, LATERAL (VALUES
 			('rollup_lag_seconds', greatest(0, extract(epoch FROM clock_timestamp() - s.done_at))::text),
-			('rollup_last_success_timestamp_seconds', extract(epoch FROM s.done_at)::text)) f (family, value);
+			('rollup_last_success_timestamp_seconds', extract(epoch FROM s.done_at)::text)) f (family, value)
+		WHERE s.level <> 'retention';
 	IF NOT smartpouch._cron_is_here() THEN
 		RETURN;
 	END IF;
@@ -152,7 +153,7 @@ BEGIN
 	-- of models: those that are gone are left out
 	RETURN QUERY SELECT s.family, s.sample, s.value
 		FROM smartpouch.metrics m, LATERAL (SELECT smartpouch._metric_labels(
-				'database', CASE WHEN NOT m.is_other THEN current_database() END,
+				'database', current_database(),
 				'model', CASE WHEN m.is_other THEN '(other)' ELSE coalesce(m.model, '(none)') END,
 				'version', m.version::text, 'stage', m.stage)) l (labels),
 			LATERAL (
@@ -168,7 +169,7 @@ BEGIN
 		WHERE m.model IS NOT NULL OR m.model_id IS NULL;
 	RETURN QUERY SELECT s.family, s.sample, s.value
 		FROM smartpouch.model_loads m, LATERAL (SELECT smartpouch._metric_labels(
-				'database', CASE WHEN NOT m.is_other THEN current_database() END,
+				'database', current_database(),
 				'model', CASE WHEN m.is_other THEN '(other)' ELSE m.model END, 'version', m.version::text)) l (labels),
 			LATERAL (
 				SELECT 'model_loads_total', format('model_loads_total{%s}', l.labels), m.loads::text

@@ -8,6 +8,8 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "portability/instr_time.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
@@ -19,11 +21,13 @@
 #include "auth/sp_permission.h"
 #include "ops/sp_backup.h"
 #include "ops/sp_health.h"
+#include "server/sp_guc.h"
 #include "server/sp_snapshot.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_health);
 PG_FUNCTION_INFO_V1(smartpouch_live);
 PG_FUNCTION_INFO_V1(smartpouch_ready);
+PG_FUNCTION_INFO_V1(smartpouch_ready_in_time);
 PG_FUNCTION_INFO_V1(smartpouch_backup_free_bytes);
 
 /* The largest part of smartpouch.health_timeout that one check of health() may take. */
@@ -203,6 +207,54 @@ smartpouch_ready(PG_FUNCTION_ARGS)
 	if (check.argument != NULL)
 		PG_RETURN_BOOL(sp_health_try(check_model, &check, 0) == SP_HEALTH_PASS);
 	PG_RETURN_BOOL(sp_health_run(needed, lengthof(needed), 1, results) == SP_HEALTH_PASS);
+}
+
+/* The part of smartpouch.readiness_timeout that one of several models may take. */
+#define READY_SHARE 0.4
+
+static double
+readiness_time_left(instr_time began)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	return sp_readiness_timeout - INSTR_TIME_GET_MILLISEC(now);
+}
+
+static SpHealth
+ready_within(Datum ref, double budget_ms)
+{
+	SpCheck		check = {.argument = DatumGetTextPP(ref)};
+
+	return budget_ms < 1 ? SP_HEALTH_UNKNOWN : sp_health_try(check_model, &check, budget_ms);
+}
+
+/* Starts with another one at each call, so that those that no time is left for are not the same ones for ever. */
+Datum
+smartpouch_ready_in_time(PG_FUNCTION_ARGS)
+{
+	Datum	   *refs;
+	Datum	   *ready;
+	bool	   *is_unknown;
+	int			count;
+	int			lower = 1;
+	uint64		start = (uint64) GetCurrentTimestamp();
+	instr_time	began;
+
+	INSTR_TIME_SET_CURRENT(began);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &refs, NULL, &count);
+	ready = palloc0(mul_size(count, sizeof(Datum)));
+	is_unknown = palloc0(mul_size(count, sizeof(bool)));
+	for (int i = 0; i < count; i++)
+	{
+		int			at = (int) ((start + (uint64) i) % (uint64) count);
+		SpHealth	status = ready_within(refs[at], Min(readiness_time_left(began), READY_SHARE * sp_readiness_timeout));
+
+		is_unknown[at] = status == SP_HEALTH_UNKNOWN;
+		ready[at] = BoolGetDatum(status < SP_HEALTH_WARN);
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(ready, is_unknown, 1, &count, &lower, BOOLOID, 1, true, TYPALIGN_CHAR));
 }
 
 Datum

@@ -17,6 +17,7 @@
 #include "server/sp_metrics.h"
 
 PG_FUNCTION_INFO_V1(smartpouch_call_counts);
+PG_FUNCTION_INFO_V1(smartpouch_call_totals);
 PG_FUNCTION_INFO_V1(smartpouch_database_counts);
 PG_FUNCTION_INFO_V1(smartpouch_metrics_info);
 PG_FUNCTION_INFO_V1(smartpouch_reset_metrics);
@@ -49,13 +50,13 @@ was_counted_in(const SpSeries *series)
 	return series->cells[SP_SERIES_LAST_AT] != 0;
 }
 
+#define COUNTED_COLUMNS 11
+
+/* What both functions have in common. */
 static void
-put_series(const ReturnSetInfo *result, const SpSeries *series)
+fill_columns(const SpSeriesKey *key, bool is_overflow, const uint64 *cells, Datum *values, bool *nulls)
 {
 	static const pg_uuid_t no_model;
-	const SpSeriesKey *key = &series->key;
-	Datum		values[13];
-	bool		nulls[13] = {false};
 
 	values[0] = UUIDPGetDatum(&key->model_id);
 	nulls[0] = memcmp(&key->model_id, &no_model, sizeof(no_model)) == 0;
@@ -65,15 +66,35 @@ put_series(const ReturnSetInfo *result, const SpSeries *series)
 	nulls[2] = !OidIsValid(key->role);
 	values[3] = CStringGetTextDatum(key->name);
 	nulls[3] = key->name[0] == '\0';
-	values[4] = BoolGetDatum(series->is_overflow);
-	values[5] = Int64GetDatum((int64) sp_cells_calls(series));
-	values[6] = Int64GetDatum((int64) series->cells[SP_CELL_ROWS]);
-	values[7] = Int64GetDatum((int64) series->cells[SP_CELL_BUSY]);
-	values[8] = Int64GetDatum((int64) sp_cells_cpu(series));
-	values[9] = array_of(&series->cells[SP_CELL_ERRORS], SP_N_REASONS);
-	values[10] = array_of(&series->cells[SP_CELL_LATENCIES], SP_N_LATENCY_BUCKETS);
-	values[11] = TimestampTzGetDatum(series->since);
-	values[12] = TimestampTzGetDatum((TimestampTz) series->cells[SP_SERIES_LAST_AT]);
+	values[4] = BoolGetDatum(is_overflow);
+	values[5] = Int64GetDatum((int64) sp_cells_calls(cells));
+	values[6] = Int64GetDatum((int64) cells[SP_CELL_ROWS]);
+	values[7] = Int64GetDatum((int64) cells[SP_CELL_BUSY]);
+	values[8] = Int64GetDatum((int64) sp_cells_cpu(cells));
+	values[9] = array_of(&cells[SP_CELL_ERRORS], SP_N_REASONS);
+	values[10] = array_of(&cells[SP_CELL_LATENCIES], SP_N_LATENCY_BUCKETS);
+}
+
+static void
+put_counts(const ReturnSetInfo *result, const SpSeries *series)
+{
+	Datum		values[COUNTED_COLUMNS + 2];
+	bool		nulls[COUNTED_COLUMNS + 2] = {false};
+
+	fill_columns(&series->key, series->is_overflow, series->cells, values, nulls);
+	values[COUNTED_COLUMNS] = TimestampTzGetDatum(series->since);
+	values[COUNTED_COLUMNS + 1] = TimestampTzGetDatum((TimestampTz) series->cells[SP_SERIES_LAST_AT]);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+put_totals(const ReturnSetInfo *result, const SpSeries *series)
+{
+	Datum		values[COUNTED_COLUMNS + 1];
+	bool		nulls[COUNTED_COLUMNS + 1] = {false};
+
+	fill_columns(&series->key, series->is_overflow, series->totals, values, nulls);
+	values[COUNTED_COLUMNS] = Int64GetDatum((int64) series->number);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -92,6 +113,23 @@ kind_of(const char *name)
 			 errdetail("The kinds are prediction, load and usage.")));
 }
 
+/* Series that stand for others of several databases are nobody's, so they have no totals. */
+Datum
+smartpouch_call_totals(PG_FUNCTION_ARGS)
+{
+	SpSeriesKind kind = kind_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SpSeries   *series;
+	int			count;
+
+	require_counters();
+	InitMaterializedSRF(fcinfo, 0);
+	series = sp_series_read(kind, MyDatabaseId, &count);
+	for (int i = 0; i < count; i++)
+		if (series[i].number > 0)
+			put_totals((ReturnSetInfo *) fcinfo->resultinfo, &series[i]);
+	return (Datum) 0;
+}
+
 Datum
 smartpouch_call_counts(PG_FUNCTION_ARGS)
 {
@@ -101,10 +139,10 @@ smartpouch_call_counts(PG_FUNCTION_ARGS)
 
 	require_counters();
 	InitMaterializedSRF(fcinfo, 0);
-	series = sp_series_read(MyDatabaseId, &count);
+	series = sp_series_read(kind, MyDatabaseId, &count);
 	for (int i = 0; i < count; i++)
-		if (series[i].key.kind == kind && was_counted_in(&series[i]))
-			put_series((ReturnSetInfo *) fcinfo->resultinfo, &series[i]);
+		if (was_counted_in(&series[i]))
+			put_counts((ReturnSetInfo *) fcinfo->resultinfo, &series[i]);
 	return (Datum) 0;
 }
 
@@ -142,9 +180,9 @@ smartpouch_database_counts(PG_FUNCTION_ARGS)
 
 	require_counters();
 	InitMaterializedSRF(fcinfo, 0);
-	series = sp_series_read(MyDatabaseId, &count);
+	series = sp_series_read(SP_SERIES_DATABASE, MyDatabaseId, &count);
 	for (int i = 0; i < count; i++)
-		if (series[i].key.kind == SP_SERIES_DATABASE && !series[i].is_overflow)
+		if (!series[i].is_overflow)
 			memcpy(cells, series[i].cells, sizeof(cells));
 	put_database((ReturnSetInfo *) fcinfo->resultinfo, cells);
 	return (Datum) 0;

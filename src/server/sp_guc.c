@@ -222,14 +222,21 @@ define_snapshots(void)
 							 NULL, NULL, NULL);
 }
 
+int			sp_readiness_timeout;
 static int	minute_retention;
 static int	hour_retention;
 static int	day_retention;
 
 /* Of rollups, read by sql/install/48_rollups.sql. */
 static void
-define_retention(void)
+define_rollups(void)
 {
+	DefineCustomIntVariable("smartpouch.readiness_timeout",
+							"Sets the time that a rollup may take to find out which stages are ready.",
+							"What could not be found out is neither up nor down.",
+							&sp_readiness_timeout,
+							10000, 10, 600000, PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.rollup_day_retention",
 							"Sets the age at which rollups by day are dropped.",
 							NULL, &day_retention,
@@ -352,7 +359,7 @@ sp_guc_init(void)
 	define_limits();
 	define_snapshots();
 	define_operation();
-	define_retention();
+	define_rollups();
 	DefineCustomIntVariable("smartpouch.batch_size",
 							"Sets the maximum number of rows that a plan gathers for one evaluation of a model.",
 							NULL, &sp_batch_size,

@@ -28,6 +28,7 @@ extern int	sp_model_memory;	/* kB that a backend keeps loaded models in */
 extern int	sp_max_api_key_lifetime;	/* minutes */
 extern int	sp_max_auth_staleness;	/* seconds that a standby may be behind and still accept keys; -1: any */
 extern int	sp_max_model_size;	/* kB of one model file */
+extern int	sp_readiness_timeout;	/* ms, for all stages that a rollup looks at */
 extern int	sp_max_series;		/* of each kind, that are counted one by one; fixed at the start */
 extern int	sp_max_score_labels;	/* different labels in one comparison with the truth */
 extern int	sp_max_replay_lag;	/* seconds; 0: any */

@@ -105,19 +105,19 @@ latency_bucket(uint64 ns)
 }
 
 uint64
-sp_cells_calls(const SpSeries *series)
+sp_cells_calls(const uint64 *cells)
 {
-	uint64		calls = series->cells[SP_CELL_CALLS];
+	uint64		calls = cells[SP_CELL_CALLS];
 
 	for (int i = 0; i < SP_N_LATENCY_BUCKETS; i++)
-		calls += series->cells[SP_CELL_LATENCIES + i];
+		calls += cells[SP_CELL_LATENCIES + i];
 	return calls;
 }
 
 uint64
-sp_cells_cpu(const SpSeries *series)
+sp_cells_cpu(const uint64 *cells)
 {
-	return series->cells[SP_CELL_BUSY] - Min(series->cells[SP_CELL_BUSY], series->cells[SP_CELL_WAITED]);
+	return cells[SP_CELL_BUSY] - Min(cells[SP_CELL_BUSY], cells[SP_CELL_WAITED]);
 }
 
 static void

@@ -74,9 +74,9 @@ typedef struct SpObservation
 /* While it is above 0 nothing is counted; for the planner's hook. */
 extern int	sp_metrics_planning;
 
-/* What was counted, from the cells of a series of calls: calls, busy and cpu time in ns. */
-extern uint64 sp_cells_calls(const SpSeries *series);
-extern uint64 sp_cells_cpu(const SpSeries *series);
+/* What was counted, from the cells of a series of calls: calls, and CPU time in ns. */
+extern uint64 sp_cells_calls(const uint64 *cells);
+extern uint64 sp_cells_cpu(const uint64 *cells);
 
 /* Is anything counted now? */
 static inline bool

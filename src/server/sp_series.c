@@ -31,7 +31,8 @@
 #include "server/sp_series.h"
 #include "server/sp_shared_area.h"
 
-#define MAX_DATABASES 64
+#define OVERFLOWS (SP_SERIES_DATABASES + 1)	/* by the database's place; the first for those that have none */
+#define BASE SP_SERIES_STRIPES	/* the copy that has what was counted before a reset */
 #define LINE 128				/* bytes: two cache lines, as processors fetch them */
 
 typedef struct Place
@@ -39,6 +40,8 @@ typedef struct Place
 	SpSeriesKey key;
 	uint32		hash;
 	bool		is_taken;
+	bool		was_reset;
+	uint64		number;
 	TimestampTz since;
 } Place;
 
@@ -56,6 +59,7 @@ typedef struct Store
 	int			n_places;
 	pg_uuid_t	boot_id;
 	TimestampTz started_at;
+	uint64		last_number;
 	pg_atomic_uint64 dropped;
 	char		padding[LINE];
 	pg_atomic_uint32 epoch;
@@ -69,11 +73,17 @@ typedef pg_atomic_uint64 Cells[SP_SERIES_CELLS];
 static int	own_stripe = -1;	/* its number, by that of this process */
 static Stripe *written = NULL;	/* the one that this process is the writer of */
 
-/* The first place of each kind stands for those that found none. */
+/* Of each kind; the first ones stand for those that found none. */
 static int
 first_place(SpSeriesKind kind, int max_series)
 {
-	return kind == SP_SERIES_DATABASE ? 0 : MAX_DATABASES + ((int) kind - 1) * max_series;
+	return kind == SP_SERIES_DATABASE ? 0 : OVERFLOWS + ((int) kind - 1) * (OVERFLOWS + max_series - 1);
+}
+
+static int
+first_own_place(SpSeriesKind kind, int max_series)
+{
+	return first_place(kind, max_series) + (kind == SP_SERIES_DATABASE ? 1 : OVERFLOWS);
 }
 
 static Size
@@ -87,7 +97,7 @@ store_size(void)
 {
 	int			n_places = first_place(SP_N_SERIES_KINDS, sp_max_series);
 
-	return add_size(LINE + store_bytes(n_places), mul_size(SP_SERIES_STRIPES, mul_size(n_places, sizeof(Cells))));
+	return add_size(LINE + store_bytes(n_places), mul_size(SP_SERIES_STRIPES + 1, mul_size(n_places, sizeof(Cells))));
 }
 
 static void init_store(void *block);
@@ -121,17 +131,24 @@ begin_place(Place *place, const SpSeriesKey *key, uint32 hash)
 {
 	place->key = *key;
 	place->hash = hash;
+	place->number = store()->last_number++;
 	place->since = GetCurrentTimestamp();
 	place->is_taken = true;
+	place->was_reset = false;
 }
 
-/* Nobody is writing: the place is new, or given up. */
+/* Of the database in that place, one of each kind. */
 static void
-clear_cells(int place)
+begin_overflows(int database_place, Oid database)
 {
-	for (int i = 0; i < SP_SERIES_STRIPES; i++)
-		for (int cell = 0; cell < SP_SERIES_CELLS; cell++)
-			pg_atomic_write_u64(&cells_of_stripe(i)[place][cell], 0);
+	for (int kind = 0; kind < SP_N_SERIES_KINDS; kind++)
+	{
+		SpSeriesKey key = {.kind = (uint32) kind, .database = database};
+		int			place = first_place((SpSeriesKind) kind, store()->max_series) + database_place;
+
+		if (kind != SP_SERIES_DATABASE || database_place == 0)
+			begin_place(&store()->places[place], &key, 0);
+	}
 }
 
 static void
@@ -156,15 +173,10 @@ init_store(void *block)
 		pg_atomic_init_u32(&fresh->stripes[i].has_writer, 0);
 	area.block = block;
 	for (int place = 0; place < fresh->n_places; place++)
-		for (int i = 0; i < SP_SERIES_STRIPES; i++)
+		for (int i = 0; i <= BASE; i++)
 			for (int cell = 0; cell < SP_SERIES_CELLS; cell++)
 				pg_atomic_init_u64(&cells_of_stripe(i)[place][cell], 0);
-	for (int kind = 0; kind < SP_N_SERIES_KINDS; kind++)
-	{
-		SpSeriesKey key = {.kind = (uint32) kind};
-
-		begin_place(&fresh->places[first_place((SpSeriesKind) kind, fresh->max_series)], &key, 0);
-	}
+	begin_overflows(0, InvalidOid);
 }
 
 void
@@ -198,14 +210,20 @@ same_key(const SpSeriesKey *a, const SpSeriesKey *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+static uint32
+hash_of(const SpSeriesKey *key)
+{
+	return hash_bytes((const unsigned char *) key, sizeof(*key));
+}
+
 /* Under the lock. */
 static int
 find_place(const SpSeriesKey *key, uint32 hash)
 {
-	int			first = first_place((SpSeriesKind) key->kind, store()->max_series);
+	int			first = first_own_place((SpSeriesKind) key->kind, store()->max_series);
 	int			end = first_place((SpSeriesKind) (key->kind + 1), store()->max_series);
 
-	for (int i = first + 1; i < end; i++)
+	for (int i = first; i < end; i++)
 		if (store()->places[i].hash == hash && store()->places[i].is_taken &&
 			same_key(&store()->places[i].key, key))
 			return i;
@@ -233,46 +251,122 @@ stop_writers(void)
 	pg_memory_barrier();
 }
 
-/* Under the exclusive lock: a free place, or that of a series that is idle; the one for all others if there is none. */
+/* Under the lock: the place of a database, or 0. */
+static int
+place_of_database(Oid database)
+{
+	for (int i = 1; i < OVERFLOWS; i++)
+		if (store()->places[i].is_taken && store()->places[i].key.database == database)
+			return i;
+	return 0;
+}
+
+static int
+overflow_place(SpSeriesKind kind, int database_place)
+{
+	return first_place(kind, store()->max_series) + (kind == SP_SERIES_DATABASE ? 0 : database_place);
+}
+
+/* Under the exclusive lock, with nobody writing: the counts of one place are those of another now. */
+static void
+move_cells(int from, int to)
+{
+	for (int i = 0; i <= BASE; i++)
+	{
+		pg_atomic_uint64 *source = cells_of_stripe(i)[from];
+		pg_atomic_uint64 *target = cells_of_stripe(i)[to];
+		uint64		at = pg_atomic_exchange_u64(&source[SP_SERIES_LAST_AT], 0);
+
+		for (int cell = SP_SERIES_LAST_AT + 1; cell < SP_SERIES_CELLS; cell++)
+			pg_atomic_fetch_add_u64(&target[cell], (int64) pg_atomic_exchange_u64(&source[cell], 0));
+		if (at > pg_atomic_read_u64(&target[SP_SERIES_LAST_AT]))
+			pg_atomic_write_u64(&target[SP_SERIES_LAST_AT], at);
+	}
+}
+
+/* A database takes with it those that stand for its others; series of its own are found no more by it. */
+static void
+give_up(int place)
+{
+	const SpSeriesKey *key = &store()->places[place].key;
+
+	if (key->kind != SP_SERIES_DATABASE)
+		move_cells(place, overflow_place((SpSeriesKind) key->kind, place_of_database(key->database)));
+	else
+		for (int kind = 0; kind < SP_N_SERIES_KINDS; kind++)
+			move_cells(first_place((SpSeriesKind) kind, store()->max_series) + place,
+					   overflow_place((SpSeriesKind) kind, 0));
+}
+
+/* Under the exclusive lock: one that is free, or to be given up: not used since a reset, or idle for longest; else 0. */
+static int
+spare_place(SpSeriesKind kind)
+{
+	int			first = first_own_place(kind, store()->max_series);
+	int			end = first_place((SpSeriesKind) (kind + 1), store()->max_series);
+	uint64		oldest_at = (uint64) (GetCurrentTimestamp() - SP_SERIES_IDLE_US);
+	int			spare = 0;
+
+	for (int i = first; i < end; i++)
+		if (!store()->places[i].is_taken)
+			return i;
+	for (int i = first; i < end; i++)
+	{
+		uint64		at = last_at(i);
+
+		if (at == 0 && store()->places[i].was_reset)
+			return i;
+		at = Max(at, (uint64) store()->places[i].since);
+		if (at < oldest_at)
+		{
+			spare = i;
+			oldest_at = at;
+		}
+	}
+	return spare;
+}
+
+/* Under the exclusive lock: the one that stands for others if there is none to spare. */
 static int
 make_place(const SpSeriesKey *key, uint32 hash)
 {
-	int			first = first_place((SpSeriesKind) key->kind, store()->max_series);
-	int			end = first_place((SpSeriesKind) (key->kind + 1), store()->max_series);
-	uint64		oldest_at = (uint64) (GetCurrentTimestamp() - SP_SERIES_IDLE_US);
-	int			place = 0;
+	SpSeriesKind kind = (SpSeriesKind) key->kind;
+	int			place = spare_place(kind);
 
-	for (int i = first + 1; i < end && place == 0; i++)
-		if (!store()->places[i].is_taken)
-			place = i;
 	if (place == 0)
 	{
-		for (int i = first + 1; i < end; i++)
-		{
-			uint64		at = Max(last_at(i), (uint64) store()->places[i].since);
-
-			if (at < oldest_at)
-			{
-				place = i;
-				oldest_at = at;
-			}
-		}
-		if (place == 0)
-		{
-			pg_atomic_fetch_add_u64(&store()->dropped, 1);
-			return first;
-		}
-		stop_writers();
-		clear_cells(place);
+		pg_atomic_fetch_add_u64(&store()->dropped, 1);
+		return overflow_place(kind, place_of_database(key->database));
 	}
+	if (store()->places[place].is_taken)
+	{
+		stop_writers();
+		give_up(place);
+	}
+	if (kind == SP_SERIES_DATABASE)
+		begin_overflows(place, key->database);
 	begin_place(&store()->places[place], key, hash);
 	return place;
+}
+
+/* Under the exclusive lock: the database is to have its place first, so that its overflow has the lower number. */
+static int
+find_or_make_place(const SpSeriesKey *key, uint32 hash)
+{
+	SpSeriesKey database = {.kind = SP_SERIES_DATABASE, .database = key->database};
+	int			place = find_place(key, hash);
+
+	if (place >= 0)
+		return place;
+	if (key->kind != SP_SERIES_DATABASE && place_of_database(key->database) == 0)
+		(void) make_place(&database, hash_of(&database));
+	return make_place(key, hash);
 }
 
 static void
 look_up(SpSeriesRef *ref)
 {
-	uint32		hash = hash_bytes((const unsigned char *) &ref->key, sizeof(ref->key));
+	uint32		hash = hash_of(&ref->key);
 
 	LWLockAcquire(&store()->lock, LW_SHARED);
 	ref->place = find_place(&ref->key, hash);
@@ -281,9 +375,7 @@ look_up(SpSeriesRef *ref)
 	if (ref->place >= 0)
 		return;
 	LWLockAcquire(&store()->lock, LW_EXCLUSIVE);
-	ref->place = find_place(&ref->key, hash);
-	if (ref->place < 0)
-		ref->place = make_place(&ref->key, hash);
+	ref->place = find_or_make_place(&ref->key, hash);
 	ref->epoch = pg_atomic_read_u32(&store()->epoch);
 	LWLockRelease(&store()->lock);
 }
@@ -362,38 +454,64 @@ sp_series_end(void)
 }
 
 /* Under the lock. */
+static uint64
+total_of(int place, int cell)
+{
+	uint64		total = 0;
+
+	for (int i = 0; i < SP_SERIES_STRIPES; i++)
+		total += pg_atomic_read_u64(&cells_of_stripe(i)[place][cell]);
+	return total;
+}
+
+static bool
+stands_for_others(int place)
+{
+	return place < first_own_place((SpSeriesKind) store()->places[place].key.kind, store()->max_series);
+}
+
+/* Under the lock. */
 static void
 read_place(int place, SpSeries *series)
 {
 	const Place *from = &store()->places[place];
+	pg_atomic_uint64 *base = cells_of_stripe(BASE)[place];
 
 	series->key = from->key;
-	series->is_overflow = place == first_place((SpSeriesKind) from->key.kind, store()->max_series);
+	series->is_overflow = stands_for_others(place);
+	series->number = OidIsValid(from->key.database) ? from->number : 0;
 	series->since = from->since;
-	memset(series->cells, 0, sizeof(series->cells));
-	for (int i = 0; i < SP_SERIES_STRIPES; i++)
-		for (int cell = 0; cell < SP_SERIES_CELLS; cell++)
-			series->cells[cell] += pg_atomic_read_u64(&cells_of_stripe(i)[place][cell]);
-	series->cells[SP_SERIES_LAST_AT] = last_at(place);
+	for (int cell = SP_SERIES_LAST_AT + 1; cell < SP_SERIES_CELLS; cell++)
+	{
+		series->totals[cell] = total_of(place, cell);
+		series->cells[cell] = series->totals[cell] - pg_atomic_read_u64(&base[cell]);
+	}
+	series->cells[SP_SERIES_LAST_AT] = series->totals[SP_SERIES_LAST_AT] = last_at(place);
 }
 
 SpSeries *
-sp_series_read(Oid database, int *count)
+sp_series_read(SpSeriesKind kind, Oid database, int *count)
 {
 	SpSeries   *series;
+	Oid			of_overflow = InvalidOid;
+	int			first;
+	int			end;
 
 	*count = 0;
 	if (!attach())
 		return NULL;
-	series = palloc(mul_size(store()->n_places, sizeof(SpSeries)));
+	first = first_place(kind, store()->max_series);
+	end = first_place((SpSeriesKind) (kind + 1), store()->max_series);
+	series = palloc(mul_size(end - first, sizeof(SpSeries)));
 	LWLockAcquire(&store()->lock, LW_SHARED);
-	for (int i = 0; i < store()->n_places; i++)
+	if (kind != SP_SERIES_DATABASE && place_of_database(database) > 0)
+		of_overflow = database;
+	for (int i = first; i < end; i++)
 	{
 		const Place *place = &store()->places[i];
 
-		if (!place->is_taken || (place->key.database != database && OidIsValid(place->key.database)))
-			continue;
-		read_place(i, &series[(*count)++]);
+		if (place->is_taken && place->key.database == (stands_for_others(i) ? of_overflow : database))
+			read_place(i, &series[(*count)++]);
 	}
 	LWLockRelease(&store()->lock);
 	return series;
@@ -410,12 +528,26 @@ sp_series_facts(SpSeriesFacts *facts)
 	facts->dropped = pg_atomic_read_u64(&store()->dropped);
 	LWLockAcquire(&store()->lock, LW_SHARED);
 	for (int i = 0; i < store()->n_places; i++)
-		facts->series[store()->places[i].key.kind] += store()->places[i].is_taken &&
-			OidIsValid(store()->places[i].key.database);
+		facts->series[store()->places[i].key.kind] += store()->places[i].is_taken && !stands_for_others(i) &&
+			!(store()->places[i].was_reset && last_at(i) == 0);
 	for (int kind = 0; kind < SP_N_SERIES_KINDS; kind++)
 		facts->max_series[kind] = first_place((SpSeriesKind) (kind + 1), store()->max_series) -
-			first_place((SpSeriesKind) kind, store()->max_series) - 1;
+			first_own_place((SpSeriesKind) kind, store()->max_series);
 	LWLockRelease(&store()->lock);
+}
+
+/* Under the exclusive lock, with nobody writing. */
+static void
+reset_place(int place)
+{
+	pg_atomic_uint64 *base = cells_of_stripe(BASE)[place];
+
+	for (int cell = SP_SERIES_LAST_AT + 1; cell < SP_SERIES_CELLS; cell++)
+		pg_atomic_write_u64(&base[cell], total_of(place, cell));
+	for (int i = 0; i < SP_SERIES_STRIPES; i++)
+		pg_atomic_write_u64(&cells_of_stripe(i)[place][SP_SERIES_LAST_AT], 0);
+	store()->places[place].since = GetCurrentTimestamp();
+	store()->places[place].was_reset = true;
 }
 
 void
@@ -427,9 +559,6 @@ sp_series_reset(Oid database)
 	stop_writers();
 	for (int i = 0; i < store()->n_places; i++)
 		if (store()->places[i].is_taken && store()->places[i].key.database == database)
-		{
-			clear_cells(i);
-			store()->places[i].is_taken = false;
-		}
+			reset_place(i);
 	LWLockRelease(&store()->lock);
 }

@@ -9,11 +9,15 @@
  * are being added to, and readers add them up.  So busy backends do not wait for each other's cache lines.
  *
  * Memory is fixed (smartpouch.max_series).  A series that finds no place takes
- * that of one that was not counted in for SP_SERIES_IDLE_US; if there is none
- * either, it is counted in a series of its kind that stands for all others.
+ * that of one that was not counted in since a reset, or for SP_SERIES_IDLE_US;
+ * if there is none either, it is counted in a series of its kind that stands for
+ * all others of its database.  What gives its place up is added to that one,
+ * with its own counts: nothing is forgotten, and the sums of a database and kind
+ * never fall.  SP_SERIES_DATABASES databases are told apart; further ones have
+ * series that stand for others in common, until a database is idle as above.
  *
- * Counts begin with the server's start or sp_series_reset; a crash loses them,
- * and no file keeps them.
+ * Totals begin with the server's start; a crash loses them, and no file keeps
+ * them.  A reset remembers them, and the counts since then are the difference.
  */
 #ifndef SP_SERIES_H
 #define SP_SERIES_H
@@ -24,6 +28,7 @@
 #include "port/atomics.h"
 #include "utils/uuid.h"
 
+#define SP_SERIES_DATABASES 63
 #define SP_SERIES_CELLS 32
 #define SP_SERIES_STRIPES 16
 #define SP_SERIES_NAME 64
@@ -63,9 +68,11 @@ typedef struct SpSeriesRef
 typedef struct SpSeries
 {
 	SpSeriesKey key;
-	bool		is_overflow;	/* stands for all that found no place; of the key only the kind counts */
-	TimestampTz since;			/* when it began at 0; with it counts can be told from those of before */
+	bool		is_overflow;	/* stands for all that found no place; of the key only kind and database count */
+	uint64		number;			/* each one that begins has the next one; 0: stands for others of several databases */
+	TimestampTz since;			/* of cells: when it began, or was reset */
 	uint64		cells[SP_SERIES_CELLS];
+	uint64		totals[SP_SERIES_CELLS];	/* the same without resets */
 } SpSeries;
 
 typedef struct SpSeriesFacts
@@ -102,12 +109,16 @@ sp_series_add(pg_atomic_uint64 *cells, int cell, uint64 n)
 		pg_atomic_write_u64(&cells[cell], pg_atomic_read_u64(&cells[cell]) + n);
 }
 
-/* The series of a database, and those that stand for others; palloc'd, or NULL without counters. */
-extern SpSeries *sp_series_read(Oid database, int *count);
+/*
+ * The series of a kind of a database, and the one that stands for its others; palloc'd, or NULL without counters.
+ * If one is not there any more, its totals are in the one of its kind that stands for others and has a lower
+ * number; if there is none, in those with number 0.
+ */
+extern SpSeries *sp_series_read(SpSeriesKind kind, Oid database, int *count);
 
 extern void sp_series_facts(SpSeriesFacts *facts);
 
-/* Forget the series of a database and begin again at 0, without losing or doubling what is being counted. */
+/* Let the cells of a database begin again at 0, without losing or doubling what is being counted. */
 extern void sp_series_reset(Oid database);
 
 #endif

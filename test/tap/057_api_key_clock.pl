@@ -1,62 +1,20 @@
 # Quotas of API keys by the clock: another month, and a clock that is set back.
-#
-# The server's clock is its own and a number of seconds that a file has, by a
-# library that is loaded ahead of libc.
 use strict;
 use warnings FATAL => 'all';
 
 use POSIX qw(mktime strftime);
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
+use Clock;
 use Smartpouch;
-
-$ENV{TZ} = 'UTC';
-POSIX::tzset();
-my $dir = PostgreSQL::Test::Utils::tempdir();
-my $shift = "$dir/seconds";
-append_to_file("$dir/clock.c", <<"C");
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
-
-int
-gettimeofday(struct timeval *restrict now, void *restrict zone)
-{
-	struct timespec	real;
-	char			text[32] = "";
-	int				file = open("$shift", O_RDONLY | O_CLOEXEC);
-
-	(void) zone;
-	clock_gettime(CLOCK_REALTIME, &real);
-	if (file >= 0 && read(file, text, sizeof(text) - 1) < 0)
-		text[0] = '\\0';
-	if (file >= 0)
-		close(file);
-	now->tv_sec = real.tv_sec + atol(text);
-	now->tv_usec = real.tv_nsec / 1000;
-	return 0;
-}
-C
-system_or_bail('cc', '-shared', '-fPIC', '-o', "$dir/clock.so", "$dir/clock.c");
-
-sub set_clock
-{
-    my ($time) = @_;
-    append_to_file("$shift.new", sprintf('%d', $time - time));
-    rename "$shift.new", $shift or die "rename: $!";
-    return;
-}
 
 my ($month, $year) = (gmtime)[ 4, 5 ];
 my $next = mktime(0, 0, 0, 1, $month + 1, $year);
 set_clock($next - 86400);
 my $node;
 {
-    local $ENV{LD_PRELOAD} = "$dir/clock.so";
+    local $ENV{LD_PRELOAD} = clock_library();
     $node = new_server('clock', conf => "shared_preload_libraries = 'smartpouch'\nsmartpouch.flush_interval = 1");
 }
 prepare_changes($node);

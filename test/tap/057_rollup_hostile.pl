@@ -72,7 +72,7 @@ my $then = sql(q{SELECT date_trunc('minute', now()) + interval '400 days'});
 sql(qq{SELECT smartpouch._rollup_partition('rollup_minute', '$then');
     INSERT INTO smartpouch.rollup_minute SELECT '$then', model_id, version, stage, model, 10, 10, 0, 0, errors, array_fill(0::bigint, ARRAY[18]), 1, 1
     FROM smartpouch.rollup_minute WHERE calls > 0 LIMIT 1;
-    UPDATE smartpouch.rollup_state SET bucket = date_trunc(level, timestamptz '$then', 'UTC')});
+    UPDATE smartpouch.rollup_state SET bucket = date_trunc(level, timestamptz '$then', 'UTC') WHERE level <> 'retention'});
 $calls += 10;
 predict(4);
 sql('SELECT smartpouch.rollup()');
