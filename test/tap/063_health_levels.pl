@@ -44,6 +44,13 @@ my $wrong = q{SELECT string_agg(concat_ws(' ', c.key, c.value #>> '{0,status}', 
     WHERE c.value #>> '{0,status}' IN ('fail', 'unknown')};
 is(sql($wrong), '', 'none has failed');
 
+# --- each setting that lets keys into the log
+my $safe = 'SET log_parameter_max_length = 0; SET log_parameter_max_length_on_error = 0; SET pgaudit.log_parameter = off';
+$safe .= '; LOAD $$auto_explain$$; SET auto_explain.log_parameter_max_length = 0' if sql('SHOW server_version_num') >= 160000;
+is(state_of('log:parameters', $safe), 'pass', 'no setting writes bind parameters');
+like(state_of('log:parameters', "$safe; SET $_"), qr/^warn .*: set \S+ = /, "$_ does") foreach 'log_parameter_max_length = 10',
+    'log_parameter_max_length_on_error = -1', 'pgaudit.log_parameter = on', $safe =~ /auto_explain/ ? 'auto_explain.log_parameter_max_length = -1' : ();
+
 # --- the library and the SQL objects
 my $version = sql("SELECT extversion FROM pg_extension WHERE extname = 'smartpouch'");
 sql(q{UPDATE pg_extension SET extversion = '0.1' WHERE extname = 'smartpouch'});
@@ -219,6 +226,8 @@ like(state_of('log:statements'), qr/^warn statements are logged/, 'statements ar
 $node->append_conf('postgresql.conf', "log_statement = 'none'");
 $node->reload;
 ok($node->poll_query_until('postgres', q{SELECT smartpouch.health() #>> '{checks,log:statements,0,status}' = 'pass'}), 'or not at all');
+like(state_of('log:statements', "SET $_"), qr/^warn /, $_) foreach "log_statement = 'ddl'", 'log_min_duration_statement = 100', 'log_min_duration_sample = 100',
+    'log_transaction_sample_rate = 0.1';
 $node->stop;
 
 # --- the writer that stands still, later
