@@ -541,9 +541,10 @@ property: build/bench/test_kernels ## compare all kernels with each other over 1
 build/bench/test_kernels: test/unit/test_kernels.c $(BENCH_OBJS) $(ALL_HEADERS) $(wildcard test/unit/*.h)
 	$(CC) $(BENCH_CFLAGS) -Itest/unit -o $@ $< $(BENCH_OBJS) $(PURE_LIBS)
 
-bench: ## time kernels and SQL beside the libraries that made the models (needs Python with venv)
+bench: ## time kernels and SQL beside the libraries that made the models, and backups (needs Python with venv)
 	@bench/run
 	@bench/sql
+	@bench/backup
 
 row-cost: build/bench/bench_row_cost ## compare the estimated costs of models with measured times
 	@$< $(wildcard test/data/*/model.* build/bench/m*.json build/bench/m*.onnx)
