@@ -229,6 +229,7 @@ SELECT query, compare(query) FROM (VALUES
 	-- errors behind a limit, of what a nested loop evaluates for each row and of aggregates
 	(80, 'SELECT p.id, predict(''tiny:1'', x), f FROM patient p, LATERAL generate_series(1, 10 / (p.id - 40) + 1) f LIMIT 28'),
 	(81, 'SELECT p.id, predict(''tiny:1'', x), l.v FROM patient p, LATERAL (SELECT (SELECT 10 / (p.id - 40)) AS v OFFSET 0) l LIMIT 39'),
+	(86, 'SELECT p.id, predict(''tiny:1'', p.x), l.id FROM patient p, LATERAL (SELECT id FROM bad LIMIT 10 / (p.id - 20) + 2) l LIMIT 20'),
 	(82, 'SELECT id, predict(''tiny:1'', x) FROM bad WHERE ARRAY[x, ARRAY[1, 2]] IS NOT NULL LIMIT 49'),
 	(83, 'SELECT id, predict(''tiny:1'', ARRAY[max(age), 1]), array_agg(x) FROM (SELECT * FROM patient UNION ALL SELECT * FROM patient ORDER BY id) p GROUP BY id LIMIT 500'),
 	(84, 'SELECT id, predict(''tiny:1'', ARRAY[max(age), 1]), array_agg(x) FROM (SELECT * FROM bad UNION ALL SELECT id, age, weight, ARRAY[1, 2] FROM bad ORDER BY id) p GROUP BY id LIMIT 49')) v (n, query) ORDER BY n;
@@ -266,7 +267,8 @@ SELECT notes('SELECT predict(''tiny:1'', x), note(id) FROM patient LIMIT 30'),
 	notes('SELECT sum(note(id)), sum(predict(''tiny:1'', x)) FROM bad'),
 	notes('SELECT sum(predict(''tiny:1'', x)), sum(note(id)) FROM bad'),
 	notes('SELECT predict(''tiny:1'', x) FROM patient, LATERAL (SELECT * FROM unnest(ARRAY[note(id)]) OFFSET 0) l LIMIT 30'),
-	notes('SELECT predict(''tiny:1'', x) FROM patient, LATERAL unnest(ARRAY[note(id)]) f WHERE f > 0 LIMIT 30');
+	notes('SELECT predict(''tiny:1'', x) FROM patient, LATERAL unnest(ARRAY[note(id)]) f WHERE f > 0 LIMIT 30'),
+	notes('SELECT predict(''tiny:1'', p.x) FROM patient p, LATERAL (SELECT * FROM bad LIMIT note(p.id) - p.id + 1) l LIMIT 30');
 
 -- an aggregate that sorts the node's rows: no more columns than a tuple has
 SELECT format('CREATE TABLE wide AS SELECT id, age, %s FROM patient WHERE id <= 300', string_agg('id % ' || i || ' AS c' || i, ', ')) AS table,

@@ -161,8 +161,9 @@ sp_shared_detach(SpSharedImage *shared)
 	shared->segment = NULL;
 }
 
-bool
-sp_shared_free_slot(SpSharedSlot *slot, dsm_handle *handle)
+/* Under the exclusive lock.  False while the slot is pinned or being filled. */
+static bool
+free_slot(SpSharedSlot *slot, dsm_handle *handle)
 {
 	uint64		use = (uint64) sp_shared_generation_of(slot) << 32;
 
@@ -203,7 +204,7 @@ sp_shared_free_oldest(bool with_image, dsm_handle *handle)
 		}
 		if (oldest < 0)
 			return NULL;
-		if (sp_shared_free_slot(&sp_shared.control->slots[oldest], handle))
+		if (free_slot(&sp_shared.control->slots[oldest], handle))
 			return &sp_shared.control->slots[oldest];
 		passed[oldest] = true;
 	}
@@ -310,7 +311,7 @@ sp_shared_evict(Oid database, const uint8 *program)
 
 	LWLockAcquire(&sp_shared.control->lock, LW_EXCLUSIVE);
 	slot = find_slot(database, program);
-	if (slot != NULL && !sp_shared_free_slot(slot, &freed))
+	if (slot != NULL && !free_slot(slot, &freed))
 		result = SP_SHARED_IN_USE;
 	else if (freed != DSM_HANDLE_INVALID)
 		result = SP_SHARED_EVICTED;
@@ -330,7 +331,7 @@ sp_shared_forget(Oid database)
 		dsm_handle	freed = DSM_HANDLE_INVALID;
 
 		LWLockAcquire(&sp_shared.control->lock, LW_EXCLUSIVE);
-		if (slot->phase != SP_SLOT_FREE && slot->database == database && !sp_shared_free_slot(slot, &freed))
+		if (slot->phase != SP_SLOT_FREE && slot->database == database && !free_slot(slot, &freed))
 			slot->database = InvalidOid;
 		LWLockRelease(&sp_shared.control->lock);
 		if (freed != DSM_HANDLE_INVALID)

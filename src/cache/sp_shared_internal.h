@@ -65,12 +65,10 @@ typedef struct SpSharedProcess
 extern SpSharedProcess sp_shared;
 
 /*
- * Under the exclusive lock.  False while the slot is pinned or being filled.
- * What freed names afterwards, if anything, goes to sp_shared_changed.
+ * Under the exclusive lock: free the least recently used slot of those that
+ * have no pins; NULL if all have.  What freed names afterwards, if anything,
+ * goes to sp_shared_changed.
  */
-extern bool sp_shared_free_slot(SpSharedSlot *slot, dsm_handle *freed);
-
-/* Under the exclusive lock: free the least recently used slot of those that have no pins; NULL if all have. */
 extern SpSharedSlot *sp_shared_free_oldest(bool with_image, dsm_handle *freed);
 
 /* After the lock: give back the segment of a slot that was freed, if any, and tell all sessions. */

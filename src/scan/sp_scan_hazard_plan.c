@@ -45,11 +45,10 @@ sp_scan_children(const Plan *plan)
 	return children;
 }
 
-/* What a node evaluates besides its target list and filter; *known false if we do not know. */
-static List *
-own_expressions(const Plan *plan, bool *known)
+/* Does a node evaluate nothing besides its target list and filter, but operators of sorts and groups? */
+static bool
+has_no_expressions(const Plan *plan)
 {
-	*known = true;
 	switch (nodeTag(plan))
 	{
 		case T_SeqScan:
@@ -68,13 +67,26 @@ own_expressions(const Plan *plan, bool *known)
 		case T_Gather:
 		case T_GatherMerge:
 		case T_Agg:
-		case T_WindowAgg:
 		case T_ProjectSet:
 		case T_SetOp:
 		case T_CteScan:
-			/* evaluated before the first row */
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* What other nodes evaluate besides; *known false if we do not know. */
+static List *
+own_expressions(const Plan *plan, bool *known)
+{
+	*known = true;
+	switch (nodeTag(plan))
+	{
 		case T_Limit:
-			return NIL;
+			return list_make2(((const Limit *) plan)->limitOffset, ((const Limit *) plan)->limitCount);
+		case T_WindowAgg:
+			return list_make2(((const WindowAgg *) plan)->startOffset, ((const WindowAgg *) plan)->endOffset);
 		case T_Result:
 			return list_make1(((const Result *) plan)->resconstantqual);
 		case T_FunctionScan:
@@ -106,7 +118,7 @@ own_expressions(const Plan *plan, bool *known)
 		case T_HashJoin:
 			return list_make2(((const Join *) plan)->joinqual, ((const HashJoin *) plan)->hashclauses);
 		default:
-			*known = false;
+			*known = has_no_expressions(plan);
 			return NIL;
 	}
 }
@@ -155,11 +167,12 @@ asks_all_children(const Plan *plan)
 	}
 }
 
-/* All rows of a function are made at its first one. */
+/* Are the node's own expressions evaluated once, before its first row?  All rows of a function are made then. */
 static bool
-is_made_at_first(const Plan *plan, List *expressions, const Bitmapset *of_row)
+evaluates_once(const Plan *plan, List *expressions, const Bitmapset *of_row)
 {
-	return (IsA(plan, FunctionScan) || IsA(plan, TableFuncScan)) && !sp_scan_depends_on_row((Node *) expressions, of_row);
+	return (IsA(plan, FunctionScan) || IsA(plan, TableFuncScan) || IsA(plan, Limit) || IsA(plan, WindowAgg)) &&
+		!sp_scan_depends_on_row((Node *) expressions, of_row);
 }
 
 /* Subqueries that are evaluated anew for each row of a nested loop above. */
@@ -202,7 +215,7 @@ sp_scan_plan_hazard(Plan *plan, bool sure, const Bitmapset *of_row, const Planne
 	check_stack_depth();
 	if (!known)
 		return SP_HAZARD_EFFECT;
-	if (sure && is_made_at_first(plan, expressions, of_row))
+	if (sure && evaluates_once(plan, expressions, of_row))
 		expressions = NIL;
 	expressions = lappend(lappend(expressions, plan->qual), plan->targetlist);
 	hazard = sp_scan_hazard((Node *) expressions, sure && evaluates_at_first(plan), of_row, stmt);

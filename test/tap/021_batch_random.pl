@@ -127,6 +127,12 @@ sub source
         "good o LEFT JOIN $table $t ON o.id = $t.id * 2",
         "good o LEFT JOIN (SELECT s.*, ARRAY[" . prediction('s') . "] AS v FROM $table s) $t ON $t.id = o.id",
         "$table $t, LATERAL (SELECT " . prediction('s') . " AS v FROM good s WHERE s.id < $t.g OFFSET 0) l",
+        "$table $t, LATERAL (SELECT (SELECT " . scalar_of($t) . ") AS v OFFSET 0) l",
+        "$table $t, LATERAL generate_series(1, " . scalar_of($t) . "::integer % 3 + 1) f",
+        "$table $t, LATERAL (SELECT id FROM good LIMIT abs(" . scalar_of($t) . ") % 3) l",
+        "$table $t JOIN good o ON o.id = 1000 / ($t.id - " . constant() . ") + 100",
+        "(SELECT DISTINCT ON (g, id) * FROM $table s ORDER BY g, id) $t",
+        "good $t TABLESAMPLE BERNOULLI (60) REPEATABLE (3)",
         "(SELECT * FROM good UNION ALL SELECT * FROM rows WHERE g = 2) $t");
 }
 
@@ -147,7 +153,7 @@ sub aggregate
 {
     my $e = prediction('t');
     return one_of("sum($e)", "avg($e)", "count($e)", "min($e)", "sum($e) FILTER (WHERE t.id % 2 = 0)",
-        "count(DISTINCT $e)", "array_agg(t.id ORDER BY $e, t.id)", 'max(' . scalar_of('t') . ')', 'count(*)',
+        "count(DISTINCT $e)", "array_agg(t.id ORDER BY $e, t.id)", 'array_agg(t.x ORDER BY t.id)', "jsonb_object_agg(nullif(t.n, 'n41'), $e)", 'max(' . scalar_of('t') . ')', 'count(*)',
         'sum(' . expression('t', 1) . '::text::numeric)');
 }
 
