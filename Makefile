@@ -248,6 +248,7 @@ API_OBJS = \
 	src/api/sp_api_audit.o \
 	src/api/sp_api_backup.o \
 	src/api/sp_api_cache.o \
+	src/api/sp_api_counts.o \
 	src/api/sp_api_drift.o \
 	src/api/sp_api_evaluate.o \
 	src/api/sp_api_gate.o \

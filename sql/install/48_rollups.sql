@@ -68,16 +68,19 @@ COMMENT ON TABLE smartpouch.rollup_state IS 'how far each level of rollups has c
 SELECT pg_catalog.pg_extension_config_dump('smartpouch.rollup_state', '');
 
 CREATE FUNCTION smartpouch._add(a bigint[], b bigint[])
-	RETURNS bigint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT array_agg(COALESCE(x, 0) + COALESCE(y, 0) ORDER BY n) FROM unnest(a, b) WITH ORDINALITY u (x, y, n) $$;
+	RETURNS bigint[] LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'smartpouch_add_counts';
 COMMENT ON FUNCTION smartpouch._add(bigint[], bigint[]) IS 'sums of elements; a missing array counts as zeros';
 
 CREATE FUNCTION smartpouch._subtract(a bigint[], b bigint[])
-	RETURNS bigint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT array_agg(x - COALESCE(y, 0) ORDER BY n) FROM unnest(a, b) WITH ORDINALITY u (x, y, n) $$;
+	RETURNS bigint[] LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'smartpouch_subtract_counts';
 COMMENT ON FUNCTION smartpouch._subtract(bigint[], bigint[]) IS 'differences of elements; a missing second array counts as zeros';
+
+CREATE FUNCTION smartpouch._total(counts bigint[])
+	RETURNS bigint LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'smartpouch_sum_counts';
+COMMENT ON FUNCTION smartpouch._total(bigint[]) IS 'the sum of an array''s elements';
 
 CREATE AGGREGATE smartpouch._sum(bigint[]) (
 	SFUNC = smartpouch._add,
@@ -85,13 +88,6 @@ CREATE AGGREGATE smartpouch._sum(bigint[]) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE smartpouch._sum(bigint[]) IS 'sums of elements';
-
--- For many rows: the server adds numbers faster than _sum() adds arrays.
-CREATE FUNCTION smartpouch._sums(name text, length integer)
-	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT string_agg(format('sum(%I[%s])', name, i), ', ' ORDER BY i) FROM generate_series(1, length) i $$;
-COMMENT ON FUNCTION smartpouch._sums(text, integer) IS 'sums of an array''s elements, as SQL';
 
 -- Would a partition take a row of that time? Whoever made it, with whatever bounds.
 CREATE FUNCTION smartpouch._partition_takes(partition regclass, bucket timestamptz)
@@ -304,9 +300,8 @@ BEGIN
 	EXECUTE format('DELETE FROM smartpouch.%I WHERE bucket >= $1', target) USING first;
 	EXECUTE format('INSERT INTO smartpouch.%I'
 		' SELECT date_trunc(%L, bucket), model_id, version, stage, max(model), sum(calls), sum(rows), sum(busy_ns), sum(cpu_ns),'
-		' ARRAY[%s], ARRAY[%s], sum(samples), sum(ready)'
-		' FROM smartpouch.%I WHERE bucket >= $1 GROUP BY 1, 2, 3, 4', target, unit, smartpouch._sums('errors', 5),
-		smartpouch._sums('latencies', cardinality(smartpouch._latency_bounds()) + 1), source) USING first;
+		' smartpouch._sum(errors), smartpouch._sum(latencies), sum(samples), sum(ready)'
+		' FROM smartpouch.%I WHERE bucket >= $1 GROUP BY 1, 2, 3, 4', target, unit, source) USING first;
 	GET DIAGNOSTICS written = ROW_COUNT;
 	INSERT INTO smartpouch.rollup_state VALUES (unit, last, clock_timestamp())
 	ON CONFLICT (level) DO UPDATE SET bucket = excluded.bucket, done_at = excluded.done_at;

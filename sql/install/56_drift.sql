@@ -66,32 +66,19 @@ COMMENT ON FUNCTION smartpouch._drift_counts() IS 'bins of what this server has 
 
 -- Distances of two histograms with the same bins.
 CREATE FUNCTION smartpouch.psi(expected bigint[], actual bigint[])
-	RETURNS double precision LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-	-- an empty bin counts as half a case, or its logarithm would be infinite
-	SELECT sum((a.share - e.share) * ln(a.share / e.share))
-	FROM (SELECT sum(x) AS e, sum(y) AS a, count(*) AS bins FROM unnest(expected, actual) u (x, y)) t,
-		LATERAL unnest(expected, actual) u (x, y),
-		LATERAL (SELECT greatest(x, 0.5) / t.e::float8 AS share) e, LATERAL (SELECT greatest(y, 0.5) / t.a::float8 AS share) a
-	WHERE t.e > 0 AND t.a > 0 AND (x > 0 OR y > 0) $$;
+	RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'smartpouch_psi';
 COMMENT ON FUNCTION smartpouch.psi(bigint[], bigint[]) IS 'population stability index of counts in the same bins';
 
 CREATE FUNCTION smartpouch.ks_statistic(expected bigint[], actual bigint[])
-	RETURNS double precision LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT max(abs(d)) FROM (
-		SELECT sum(x) OVER w / NULLIF(sum(x) OVER (), 0)::float8 - sum(y) OVER w / NULLIF(sum(y) OVER (), 0)::float8 AS d
-		FROM unnest(expected, actual) WITH ORDINALITY u (x, y, i) WINDOW w AS (ORDER BY i)) s $$;
+	RETURNS double precision LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'smartpouch_ks_statistic';
 COMMENT ON FUNCTION smartpouch.ks_statistic(bigint[], bigint[]) IS
 	'greatest difference of the cumulative shares of counts in the same ordered bins';
 
 CREATE FUNCTION smartpouch.chi_square(expected bigint[], actual bigint[], OUT statistic double precision, OUT degrees integer)
-	RETURNS record LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-	-- two samples of one distribution: both have their own error
-	SELECT sum((y * sqrt(t.e / t.a) - x * sqrt(t.a / t.e)) ^ 2 / (x + y)), (count(*) - 1)::integer
-	FROM (SELECT sum(x)::float8 AS e, sum(y)::float8 AS a FROM unnest(expected, actual) u (x, y)) t, LATERAL unnest(expected, actual) u (x, y)
-	WHERE t.e > 0 AND t.a > 0 AND x + y > 0 $$;
+	RETURNS record LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'smartpouch_chi_square';
 COMMENT ON FUNCTION smartpouch.chi_square(bigint[], bigint[]) IS
 	'two-sample chi-square statistic of counts in the same bins, and its degrees of freedom';
 

@@ -44,11 +44,8 @@ CREATE FUNCTION smartpouch._report_traffic(level text, width interval, steps int
 	SET search_path = pg_catalog, pg_temp
 	SET timezone = 'UTC' AS $$
 DECLARE
-	errors text := smartpouch._sums('errors', 5);
-	latencies text := smartpouch._sums('latencies', cardinality(smartpouch._latency_bounds()) + 1);
-	sums text := format('sum(calls)::bigint AS calls, sum(rows)::bigint AS rows, sum(failures)::bigint AS failures,'
-		' ARRAY[%s]::bigint[] AS errors, ARRAY[%s]::bigint[] AS latencies, sum(samples)::bigint AS samples, sum(ready)::bigint AS ready',
-		errors, latencies);
+	sums constant text := 'sum(calls)::bigint AS calls, sum(rows)::bigint AS rows, sum(failures)::bigint AS failures,'
+		' smartpouch._sum(errors) AS errors, smartpouch._sum(latencies) AS latencies, sum(samples)::bigint AS samples, sum(ready)::bigint AS ready';
 	found jsonb;
 BEGIN
 	EXECUTE format($sql$

@@ -11,7 +11,8 @@ FROM smartpouch.baseline b JOIN smartpouch.model m ON m.id = b.model_id
 WHERE smartpouch._can_see(m.id, m.owner_oid, m.owner_cluster);
 COMMENT ON VIEW smartpouch.baselines IS 'baselines of versions, by variable';
 
--- Of the last 24 hours, by what was rolled up and what this server has sampled since.
+-- Of the last 24 hours, by what was rolled up and what this server has sampled since. OFFSET 0: once for each row, not
+-- for each place that it is used at.
 CREATE VIEW smartpouch.drift WITH (security_barrier) AS
 WITH sampled AS (
 	SELECT s.model_id, s.version, s.set_at, sum(s.rows) AS rows, smartpouch._sum(s.counts) AS counts
@@ -27,23 +28,25 @@ WITH sampled AS (
 SELECT b.model, b.version, b.variable, a.samples, p.psi, smartpouch.ks_statistic(b.counts, a.counts) AS ks, x.statistic AS chi_square,
 	x.degrees, e.missing AS missing_expected, e.missing_now AS missing,
 	-- while chance alone would give an index of 0.05, it says nothing
-	CASE WHEN p.psi IS NULL OR x.degrees * (1.0 / b.rows + 1.0 / a.samples) > 0.05 THEN 'unknown' WHEN p.psi < 0.1 THEN 'ok' WHEN p.psi < 0.25 THEN 'warn' ELSE 'alert' END AS level,
+	CASE WHEN p.psi IS NULL OR x.degrees * (1.0 / a.expected + 1.0 / a.samples) > 0.05 THEN 'unknown' WHEN p.psi < 0.1 THEN 'ok' WHEN p.psi < 0.25 THEN 'warn' ELSE 'alert' END AS level,
 	b.counts AS expected_counts, a.counts, b.set_at, b.model_id
 FROM smartpouch.baselines b
 	LEFT JOIN sampled s ON s.model_id = b.model_id AND s.version = b.version AND s.set_at = b.set_at
 	CROSS JOIN LATERAL (SELECT s.counts[b.bins_before + 1 : b.bins_before + pg_catalog.cardinality(b.counts)] AS counts) c
-	CROSS JOIN LATERAL (SELECT COALESCE((SELECT sum(n) FROM pg_catalog.unnest(c.counts) n), 0)::bigint AS samples,
-		CASE WHEN pg_catalog.cardinality(c.counts) = pg_catalog.cardinality(b.counts) THEN c.counts END AS counts) a
-	CROSS JOIN LATERAL (SELECT smartpouch.psi(b.counts, a.counts) AS psi) p
+	CROSS JOIN LATERAL (SELECT COALESCE(smartpouch._total(c.counts), 0) AS samples,
+		CASE WHEN pg_catalog.cardinality(c.counts) = pg_catalog.cardinality(b.counts) THEN c.counts END AS counts,
+		smartpouch._total(b.counts)::float8 AS expected OFFSET 0) a
+	CROSS JOIN LATERAL (SELECT smartpouch.psi(b.counts, a.counts) AS psi OFFSET 0) p
 	CROSS JOIN LATERAL smartpouch.chi_square(b.counts, a.counts) x
-	CROSS JOIN LATERAL (SELECT b.counts[pg_catalog.cardinality(b.counts)]::float8 / NULLIF((SELECT sum(n) FROM pg_catalog.unnest(b.counts) n), 0) AS missing,
+	CROSS JOIN LATERAL (SELECT b.counts[pg_catalog.cardinality(b.counts)] / NULLIF(a.expected, 0) AS missing,
 		a.counts[pg_catalog.cardinality(b.counts)]::float8 / NULLIF(a.samples, 0) AS missing_now) e;
 COMMENT ON VIEW smartpouch.drift IS 'how far sampled features and predictions of the last 24 hours are from the baseline';
 
 CREATE VIEW smartpouch.drift_days WITH (security_barrier) AS
-SELECT d.bucket, b.model, b.version, b.variable, (SELECT sum(n) FROM pg_catalog.unnest(c.counts) n)::bigint AS samples,
+SELECT d.bucket, b.model, b.version, b.variable, smartpouch._total(c.counts) AS samples,
 	smartpouch.psi(b.counts, c.counts) AS psi, smartpouch.ks_statistic(b.counts, c.counts) AS ks, c.counts, b.model_id
 FROM smartpouch.baselines b
 	JOIN smartpouch.drift_day d ON d.model_id = b.model_id AND d.version = b.version AND d.set_at = b.set_at
-	CROSS JOIN LATERAL (SELECT d.counts[b.bins_before + 1 : b.bins_before + pg_catalog.cardinality(b.counts)] AS counts) c;
+	CROSS JOIN LATERAL (SELECT d.counts[b.bins_before + 1 : b.bins_before + pg_catalog.cardinality(b.counts)] AS counts) s
+	CROSS JOIN LATERAL (SELECT CASE WHEN pg_catalog.cardinality(s.counts) = pg_catalog.cardinality(b.counts) THEN s.counts END AS counts) c;
 COMMENT ON VIEW smartpouch.drift_days IS 'distance of sampled features and predictions from the baseline by day';

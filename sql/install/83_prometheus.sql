@@ -53,15 +53,14 @@ CREATE FUNCTION smartpouch._metric_labels(VARIADIC pairs text[])
 	FROM generate_series(1, cardinality(pairs), 2) i $$;
 COMMENT ON FUNCTION smartpouch._metric_labels(text[]) IS 'labels of a sample, escaped';
 
--- Lines of a histogram for each of the rows: bucket by bucket, sum and count.
+-- A histogram's lines: bucket by bucket, sum and count.
 CREATE FUNCTION smartpouch._metric_histogram(family text, labels text, latencies bigint[], seconds double precision)
-	RETURNS TABLE (sample text, value text) LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20
+	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT format('%s_bucket{%s,le="%s"}', family, labels, CASE WHEN b.bound = 'Infinity' THEN '+Inf' ELSE b.bound::text END),
-		(sum(latencies[b.i]) OVER (ORDER BY b.i))::text
-	FROM unnest(smartpouch._latency_bounds() || 'Infinity'::float8) WITH ORDINALITY b (bound, i)
-	UNION ALL SELECT format('%s_sum{%s}', family, labels), seconds::text
-	UNION ALL SELECT format('%s_count{%s}', family, labels), (SELECT sum(n)::text FROM unnest(latencies) n) $$;
+	SELECT string_agg(format(E'%s_bucket{%s,le="%s"} %s\n', family, labels, CASE b.bound WHEN 'Infinity' THEN '+Inf' ELSE b.bound::text END, b.n), '' ORDER BY b.i)
+		|| format(E'%s_sum{%s} %s\n%1$s_count{%2$s} %4$s', family, labels, seconds, max(b.n))
+	FROM (SELECT u.bound, u.i, sum(u.n) OVER (ORDER BY u.i) AS n
+		FROM unnest(smartpouch._latency_bounds() || 'Infinity'::float8, latencies) WITH ORDINALITY u (bound, n, i)) b $$;
 COMMENT ON FUNCTION smartpouch._metric_histogram(text, text, bigint[], double precision) IS
 	'samples of a histogram, from counts in buckets';
 
@@ -150,33 +149,32 @@ BEGIN
 			ON b.kind = k.kind AND b.status = 'failed' AND b.database = current_database()
 		GROUP BY k.kind;
 
-	-- of models: those that are gone are left out
-	RETURN QUERY SELECT s.family, s.sample, s.value
+	-- of models: those that are gone are left out; one row holds all of a family's samples of a series
+	RETURN QUERY SELECT s.family, s.lines, NULL::text
 		FROM smartpouch.metrics m, LATERAL (SELECT smartpouch._metric_labels(
 				'database', current_database(),
 				'model', CASE WHEN m.is_other THEN '(other)' ELSE coalesce(m.model, '(none)') END,
-				'version', m.version::text, 'stage', m.stage)) l (labels),
-			LATERAL (
-				SELECT 'predictions_total', format('predictions_total{%s}', l.labels), m.calls::text
-				UNION ALL SELECT 'prediction_rows_total', format('prediction_rows_total{%s}', l.labels), m.rows::text
-				UNION ALL SELECT 'prediction_cpu_seconds_total', format('prediction_cpu_seconds_total{%s}', l.labels), m.cpu_seconds::text
-				UNION ALL SELECT 'prediction_errors_total', format('prediction_errors_total{%s,reason="%s"}', l.labels, r.reason), r.n::text
-					FROM (VALUES ('bad_input', m.bad_input), ('no_model', m.no_model), ('timeout', m.timeout), ('denied', m.denied),
-						('internal', m.internal)) r (reason, n)
-				UNION ALL SELECT 'prediction_duration_seconds', h.sample, h.value
-					FROM smartpouch._metric_histogram('prediction_duration_seconds', l.labels, m.latencies, m.busy_seconds) h
-			) s (family, sample, value)
+				'version', m.version::text, 'stage', m.stage) OFFSET 0) l (labels),
+			LATERAL (VALUES
+				('predictions_total', format('smartpouch_predictions_total{%s} %s', l.labels, m.calls)),
+				('prediction_rows_total', format('smartpouch_prediction_rows_total{%s} %s', l.labels, m.rows)),
+				('prediction_cpu_seconds_total', format('smartpouch_prediction_cpu_seconds_total{%s} %s', l.labels, m.cpu_seconds)),
+				('prediction_errors_total', format(E'smartpouch_prediction_errors_total{%1$s,reason="bad_input"} %2$s\n'
+					'smartpouch_prediction_errors_total{%1$s,reason="no_model"} %3$s\nsmartpouch_prediction_errors_total{%1$s,reason="timeout"} %4$s\n'
+					'smartpouch_prediction_errors_total{%1$s,reason="denied"} %5$s\nsmartpouch_prediction_errors_total{%1$s,reason="internal"} %6$s',
+					l.labels, m.bad_input, m.no_model, m.timeout, m.denied, m.internal)),
+				('prediction_duration_seconds', smartpouch._metric_histogram('smartpouch_prediction_duration_seconds', l.labels, m.latencies, m.busy_seconds))
+			) s (family, lines)
 		WHERE m.model IS NOT NULL OR m.model_id IS NULL;
-	RETURN QUERY SELECT s.family, s.sample, s.value
+	RETURN QUERY SELECT s.family, s.lines, NULL::text
 		FROM smartpouch.model_loads m, LATERAL (SELECT smartpouch._metric_labels(
 				'database', current_database(),
-				'model', CASE WHEN m.is_other THEN '(other)' ELSE m.model END, 'version', m.version::text)) l (labels),
-			LATERAL (
-				SELECT 'model_loads_total', format('model_loads_total{%s}', l.labels), m.loads::text
-				UNION ALL SELECT 'model_load_failures_total', format('model_load_failures_total{%s}', l.labels), m.failures::text
-				UNION ALL SELECT 'model_load_duration_seconds', h.sample, h.value
-					FROM smartpouch._metric_histogram('model_load_duration_seconds', l.labels, m.latencies, m.load_seconds) h
-			) s (family, sample, value)
+				'model', CASE WHEN m.is_other THEN '(other)' ELSE m.model END, 'version', m.version::text) OFFSET 0) l (labels),
+			LATERAL (VALUES
+				('model_loads_total', format('smartpouch_model_loads_total{%s} %s', l.labels, m.loads)),
+				('model_load_failures_total', format('smartpouch_model_load_failures_total{%s} %s', l.labels, m.failures)),
+				('model_load_duration_seconds', smartpouch._metric_histogram('smartpouch_model_load_duration_seconds', l.labels, m.latencies, m.load_seconds))
+			) s (family, lines)
 		WHERE m.model IS NOT NULL OR m.is_other;
 	RETURN QUERY SELECT 'model_memory_bytes', format('model_memory_bytes{%s}', smartpouch._metric_labels('database', c.database::text,
 			'model', v.model, 'version', v.version::text)), c.bytes::text
@@ -191,7 +189,7 @@ BEGIN
 			'sha256_8', left(encode(v.sha256, 'hex'), 8))), '1'
 		FROM smartpouch.deployments d JOIN smartpouch.versions v USING (model, version);
 END $$;
-COMMENT ON FUNCTION smartpouch._metric_samples() IS 'values of metrics, with their names and labels as Prometheus writes them';
+COMMENT ON FUNCTION smartpouch._metric_samples() IS 'values of metrics, with their names and labels as Prometheus writes them, or without a value lines as they are';
 
 CREATE FUNCTION smartpouch.prometheus()
 	RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -203,7 +201,7 @@ BEGIN
 	SELECT string_agg(format(E'# HELP smartpouch_%1$s %2$s\n# TYPE smartpouch_%1$s %3$s\n%4$s\n', f.family, f.help, f.type, s.lines),
 		'' ORDER BY f.ordinality) INTO body
 	FROM smartpouch._metric_families() WITH ORDINALITY f
-		JOIN (SELECT n.family, string_agg(format('smartpouch_%s %s', n.sample, n.value), E'\n' ORDER BY n.ordinality) AS lines
+		JOIN (SELECT n.family, string_agg(COALESCE(format('smartpouch_%s ', n.sample) || n.value, n.sample), E'\n' ORDER BY n.ordinality) AS lines
 			FROM smartpouch._metric_samples() WITH ORDINALITY n GROUP BY n.family) s USING (family);
 	RETURN body || format(E'# HELP smartpouch_%1$s %2$s\n# TYPE smartpouch_%1$s %3$s\nsmartpouch_%1$s %4$s\n', f.family, f.help, f.type,
 			extract(epoch FROM clock_timestamp() - began))

@@ -17,6 +17,7 @@
 
 #define TENTHS 10
 #define FIRST_ROOM 256
+#define MAX_BOUNDS (SP_BASELINE_DISTINCT + 1)
 #define PREDICTION_NAME "(prediction)"
 
 struct SpBaselineMaker
@@ -116,17 +117,36 @@ sorted_values(const SpBaselineMaker *maker, int variable, double *values)
 	return n;
 }
 
-/* Bounds of bins, ascending and different, none at the greatest value; returns how many. */
+/*
+ * A bound at each of few values, and one below the least: so what is less or more than
+ * they were is in a bin of its own, even beside a value that was always the same.
+ * -1 if there are too many.
+ */
 static int
-find_bounds(const double *values, int64 n, double bounds[SP_BASELINE_DISTINCT])
+bounds_of_few(const double *values, int64 n, double bounds[MAX_BOUNDS])
 {
 	int			count = 0;
-	int64		i;
 
-	for (i = 0; i + 1 < n && count < SP_BASELINE_DISTINCT; i++)
-		if (values[i] != values[i + 1])
-			bounds[count++] = values[i];
-	if (count < SP_BASELINE_DISTINCT)
+	if (n > 0 && values[0] > -INFINITY)
+		bounds[count++] = nextafter(values[0], -INFINITY);
+	for (int64 i = 0; i < n; i++)
+	{
+		if (i + 1 < n && values[i] == values[i + 1])
+			continue;
+		if (count == MAX_BOUNDS)
+			return -1;
+		bounds[count++] = values[i];
+	}
+	return count;
+}
+
+/* Bounds of bins, ascending and different; returns how many. */
+static int
+find_bounds(const double *values, int64 n, double bounds[MAX_BOUNDS])
+{
+	int			count = bounds_of_few(values, n, bounds);
+
+	if (count >= 0)
 		return count;
 	count = 0;
 	for (int tenth = 1; tenth < TENTHS; tenth++)
@@ -142,7 +162,7 @@ find_bounds(const double *values, int64 n, double bounds[SP_BASELINE_DISTINCT])
 static void
 count_bins(const SpBaselineMaker *maker, int variable, const double *bounds, int n, Datum *counts)
 {
-	int64		bins[SP_BASELINE_DISTINCT + 2] = {0};
+	int64		bins[MAX_BOUNDS + 2] = {0};
 
 	for (int64 row = 0; row < maker->kept; row++)
 		bins[sp_drift_bin(bounds, n, maker->values[row * maker->n_variables + variable])]++;
@@ -164,8 +184,8 @@ sp_baseline_finish(SpBaselineMaker *maker, SpNewBaseline *baseline)
 	double	   *values = palloc_extended(mul_size(Max(maker->kept, 1), sizeof(double)), MCXT_ALLOC_HUGE);
 	Datum	   *names = palloc(mul_size(n, sizeof(Datum)));
 	Datum	   *n_bounds = palloc(mul_size(n, sizeof(Datum)));
-	Datum	   *bounds = palloc(mul_size(n, SP_BASELINE_DISTINCT * sizeof(Datum)));
-	Datum	   *counts = palloc(mul_size(n, (SP_BASELINE_DISTINCT + 2) * sizeof(Datum)));
+	Datum	   *bounds = palloc(mul_size(n, MAX_BOUNDS * sizeof(Datum)));
+	Datum	   *counts = palloc(mul_size(n, (MAX_BOUNDS + 2) * sizeof(Datum)));
 	int			total_bounds = 0;
 	int			total_bins = 0;
 
@@ -175,7 +195,7 @@ sp_baseline_finish(SpBaselineMaker *maker, SpNewBaseline *baseline)
 				 errmsg("the query gives no rows for a baseline")));
 	for (int i = 0; i < n; i++)
 	{
-		double		found[SP_BASELINE_DISTINCT];
+		double		found[MAX_BOUNDS];
 		int			count;
 
 		CHECK_FOR_INTERRUPTS();

@@ -21,8 +21,8 @@ extern void sp_baseline_add(SpBaselineMaker *maker, Oid argtype, Datum features)
 
 /*
  * Of at most SP_BASELINE_VALUES values a random sample of rows is kept.  A variable
- * with at most SP_BASELINE_DISTINCT values has a bin for each, any other has bins
- * between tenths of its values.  22023 without rows.
+ * with at most SP_BASELINE_DISTINCT values has a bin for each and one on either side,
+ * any other has bins between tenths of its values.  22023 without rows.
  */
 #define SP_BASELINE_VALUES 10000000
 #define SP_BASELINE_DISTINCT 16

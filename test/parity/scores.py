@@ -1,9 +1,10 @@
-"""The aggregates that compare predictions with the truth, and evaluate(), against sklearn.metrics on 20 data sets.
+"""The aggregates that compare predictions with the truth, and evaluate(), against sklearn.metrics on 20 data sets;
+distances of histograms against scipy.stats.
 
 usage: scores.py
 
 Prints a line for each data set; the exit code is nonzero if any number is further than 1e-12 (relative to
-numbers above 1) from scikit-learn's.
+numbers above 1) from theirs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import smartpouch
+from scipy import stats
 from sklearn import datasets, metrics
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -223,6 +225,42 @@ def evaluated(conn: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
         yield name, apart(row[0], expected, FLOAT32)
 
 
+def histograms(rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Pairs of counts in the same bins: name, expected, actual."""
+    for bins in (2, 3, 11, 19, 300):
+        shares = rng.dirichlet(np.ones(bins))
+        yield f"{bins} bins, like", rng.multinomial(5000, shares), rng.multinomial(700, shares)
+        yield f"{bins} bins, unlike", rng.multinomial(5000, shares), rng.multinomial(100000, rng.dirichlet(np.ones(bins)))
+    yield "bins empty in one", np.array([10, 0, 5, 0, 80]), np.array([0, 3, 5, 0, 0])
+    yield "one bin", np.array([7]), np.array([900])
+    yield "one case", np.array([1000, 0, 20]), np.array([0, 1, 0])
+    yield "nothing in common", np.array([1000, 0]), np.array([0, 1000])
+
+
+def distances(expected: np.ndarray, actual: np.ndarray) -> Scores:
+    """What numpy and scipy say: of the bins' numbers as samples, and of a table of two rows."""
+    used = (expected > 0) | (actual > 0)
+    e, a = expected[used], actual[used]
+    e_share, a_share = np.maximum(e, 0.5) / e.sum(), np.maximum(a, 0.5) / a.sum()
+    numbers = np.arange(len(e))
+    table = stats.chi2_contingency([e, a], correction=False)
+    return {
+        "psi": float(np.sum((a_share - e_share) * np.log(a_share / e_share))),
+        "ks": float(stats.ks_2samp(np.repeat(numbers, e), np.repeat(numbers, a)).statistic),
+        "chi_square": float(table.statistic),
+        "degrees": int(table.dof),
+    }
+
+
+def ask_distances(conn: psycopg.Connection[Any], expected: np.ndarray, actual: np.ndarray) -> Scores:
+    row = conn.execute(
+        "SELECT smartpouch.psi(e, a), smartpouch.ks_statistic(e, a), x.statistic, x.degrees"
+        " FROM (SELECT %s::bigint[] AS e, %s::bigint[] AS a) h, smartpouch.chi_square(e, a) x",
+        [expected.tolist(), actual.tolist()]).fetchone()
+    assert row is not None
+    return dict(zip(("psi", "ks", "chi_square", "degrees"), row, strict=True))
+
+
 def main() -> int:
     warnings.simplefilter("ignore")
     conn = server.fresh_database()
@@ -236,6 +274,8 @@ def main() -> int:
         expected = of_numbers(truth, predicted)
         for got in in_parallel(conn, lambda: ask_numbers(conn, truth, predicted)):
             outcomes.append((name, apart(got, expected)))
+    for name, expected_counts, counts in histograms(rng):
+        outcomes.append((name, apart(ask_distances(conn, expected_counts, counts), distances(expected_counts, counts))))
     outcomes.extend(evaluated(conn))
     failed = 0
     for number, (name, difference) in enumerate(outcomes, 1):

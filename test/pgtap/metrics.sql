@@ -24,10 +24,10 @@ SELECT is(cardinality(smartpouch._latency_bounds()), 17, 'bounds of the buckets'
 
 -- text for Prometheus
 SELECT is(smartpouch._metric_labels('a', E'x"y\\z\nend', 'b', NULL), 'a="x\"y\\z\nend",b=""', 'labels are escaped');
-SELECT results_eq($$ SELECT sample, value FROM smartpouch._metric_histogram('f', 'm="x"', '{1,0,0,0,0,0,0,2,0,0,0,0,0,0,0,0,0,4}', 1.5)
-	WHERE sample ~ 'le="(1e-05|0.001|0.0025|10|\+Inf)"' OR sample !~ 'bucket' $$,
-	$$ VALUES ('f_bucket{m="x",le="1e-05"}', '1'), ('f_bucket{m="x",le="0.001"}', '1'), ('f_bucket{m="x",le="0.0025"}', '3'),
-	('f_bucket{m="x",le="10"}', '3'), ('f_bucket{m="x",le="+Inf"}', '7'), ('f_sum{m="x"}', '1.5'), ('f_count{m="x"}', '7') $$,
+SELECT results_eq($$ SELECT line FROM regexp_split_to_table(smartpouch._metric_histogram('f', 'm="x"', '{1,0,0,0,0,0,0,2,0,0,0,0,0,0,0,0,0,4}', 1.5), E'\n') line
+	WHERE line ~ 'le="(1e-05|0.001|0.0025|10|\+Inf)"' OR line !~ 'bucket' $$,
+	$$ VALUES ('f_bucket{m="x",le="1e-05"} 1'), ('f_bucket{m="x",le="0.001"} 1'), ('f_bucket{m="x",le="0.0025"} 3'),
+	('f_bucket{m="x",le="10"} 3'), ('f_bucket{m="x",le="+Inf"} 7'), ('f_sum{m="x"} 1.5'), ('f_count{m="x"} 7') $$,
 	'a histogram is cumulative');
 SELECT is((SELECT count(*) FROM smartpouch._metric_families() WHERE family !~ '^[a-z][a-z0-9_]*$' OR type NOT IN ('counter', 'gauge', 'histogram')
 	OR (type = 'counter') <> (family ~ '_total$') OR help !~ '\.$'), 0::bigint, 'families have names, types and help lines as is custom');
