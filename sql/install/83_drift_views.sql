@@ -27,17 +27,20 @@ WITH sampled AS (
 )
 SELECT b.model, b.version, b.variable, a.samples, p.psi, smartpouch.ks_statistic(b.counts, a.counts) AS ks, x.statistic AS chi_square,
 	x.degrees, e.missing AS missing_expected, e.missing_now AS missing,
-	-- while chance alone would give an index of 0.05, it says nothing
-	CASE WHEN p.psi IS NULL OR x.degrees * (1.0 / a.expected + 1.0 / a.samples) > 0.05 THEN 'unknown' WHEN p.psi < 0.1 THEN 'ok' WHEN p.psi < 0.25 THEN 'warn' ELSE 'alert' END AS level,
+	CASE WHEN p.psi IS NULL OR c.chance > 0.1 THEN 'unknown' WHEN p.psi < 0.1 THEN 'ok' WHEN p.psi < 0.25 THEN 'warn' ELSE 'alert' END AS level,
 	b.counts AS expected_counts, a.counts, b.set_at, b.model_id
 FROM smartpouch.baselines b
 	LEFT JOIN sampled s ON s.model_id = b.model_id AND s.version = b.version AND s.set_at = b.set_at
-	CROSS JOIN LATERAL (SELECT s.counts[b.bins_before + 1 : b.bins_before + pg_catalog.cardinality(b.counts)] AS counts) c
-	CROSS JOIN LATERAL (SELECT COALESCE(smartpouch._total(c.counts), 0) AS samples,
-		CASE WHEN pg_catalog.cardinality(c.counts) = pg_catalog.cardinality(b.counts) THEN c.counts END AS counts,
+	CROSS JOIN LATERAL (SELECT s.counts[b.bins_before + 1 : b.bins_before + pg_catalog.cardinality(b.counts)] AS counts) r
+	CROSS JOIN LATERAL (SELECT COALESCE(smartpouch._total(r.counts), 0) AS samples,
+		CASE WHEN pg_catalog.cardinality(r.counts) = pg_catalog.cardinality(b.counts) THEN r.counts END AS counts,
 		smartpouch._total(b.counts)::float8 AS expected OFFSET 0) a
 	CROSS JOIN LATERAL (SELECT smartpouch.psi(b.counts, a.counts) AS psi OFFSET 0) p
 	CROSS JOIN LATERAL smartpouch.chi_square(b.counts, a.counts) x
+	-- Samples of one distribution have an index that is about 1/E + 1/A times a chi-square variable. This is its
+	-- quantile 0.9999, after Wilson and Hilferty: with so few samples that it is above the first limit, the index says nothing.
+	CROSS JOIN LATERAL (SELECT d.n * (1 - 2 / (9 * d.n) + 3.72 * sqrt(2 / (9 * d.n))) ^ 3 * (1 / a.expected + 1 / NULLIF(a.samples, 0)::float8) AS chance
+		FROM (SELECT greatest(1, x.degrees)::float8 AS n) d) c
 	CROSS JOIN LATERAL (SELECT b.counts[pg_catalog.cardinality(b.counts)] / NULLIF(a.expected, 0) AS missing,
 		a.counts[pg_catalog.cardinality(b.counts)]::float8 / NULLIF(a.samples, 0) AS missing_now) e;
 COMMENT ON VIEW smartpouch.drift IS 'how far sampled features and predictions of the last 24 hours are from the baseline';
