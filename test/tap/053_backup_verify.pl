@@ -71,6 +71,7 @@ my $manifest = slurp_file("$set/manifest.json");
 my @artefacts = grep { index($manifest, (m{([^/]+)$})[0]) >= 0 } glob("$folder/artefacts/*");
 my @files = ((map { "$set/$_" } qw(manifest.json db.dump tables.jsonl sequences.jsonl golden.jsonl)), @artefacts);
 
+my $damaged_marks = 0;
 sub with_content
 {
     my ($file, $content, $code) = @_;
@@ -138,6 +139,22 @@ foreach my $file (@files[ 0 .. 5 ])
 }
 is(status($full), 'failed|' . (status($full) =~ /\|(.*)\|t\|t\|t/)[0] . '|t|t|t', 'the last of which its status tells');
 is(problems($full, 'checksum'), '', 'mended again');
+
+# the mark of a verification counts as it was written, or not at all
+my $mark = slurp_file("$set/verified");
+sub remembered
+{
+    $node->safe_psql('postgres', "DELETE FROM smartpouch.backup WHERE label = '$label'");
+    $node->safe_psql('postgres', 'SELECT * FROM smartpouch.rescan_backups()');
+    return $node->safe_psql('postgres', "SELECT status FROM smartpouch.backups WHERE label = '$label'");
+}
+foreach my $content ('', substr($mark, 0, -1), substr($mark, 1), map { substr($mark, 0, $_) . chr(ord(substr($mark, $_, 1)) ^ 1) . substr($mark, $_ + 1) } map { int rand length $mark } 1 .. 20)
+{
+    $damaged_marks++ if with_content("$set/verified", $content, \&remembered) eq 'complete';
+}
+is($damaged_marks, 23, 'damaged marks are none');
+is(remembered(), 'verified', 'a whole one is');
+$full = $node->safe_psql('postgres', "SELECT id FROM smartpouch.backups WHERE label = '$label'");
 
 # a manifest that is whole, but not the one that was written
 sub rehash { my ($text) = @_; $text =~ s/,\n"sha256": ".*\z//s; return "$text,\n\"sha256\": \"" . sha256_hex($text) . "\"\n}\n" }

@@ -3,6 +3,7 @@
 use strict;
 use warnings FATAL => 'all';
 
+use Digest::SHA qw(sha256_hex);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -100,6 +101,22 @@ rename $artefact, "$artefact.away";
 ($ok, $out, $err) = run_script($fresh, $set, 'broken');
 ok(!$ok && $err =~ /is missing/, 'a missing artefact is refused');
 rename "$artefact.away", $artefact;
+my $manifest = slurp_file("$set/manifest.json");
+foreach my $case ([ qr/"format": 1/, '"format": 2', qr/the set has format 2; this program knows 1/, 'a manifest from a newer format' ],
+    [ qr/"label": "[^"]*"/, '"label": "20260101T000000Z-F-aaaaaa"', qr/the manifest is that of 20260101T000000Z-F-aaaaaa/, 'the manifest of another set' ])
+{
+    my ($from, $to, $error, $name) = @$case;
+    (my $other = $manifest) =~ s/,\n"sha256": ".*\z//s;
+    $other =~ s/$from/$to/;
+    open(my $write, '>', "$set/manifest.json") or die $!;
+    print $write "$other,\n\"sha256\": \"" . sha256_hex($other) . "\"\n}\n";
+    close $write;
+    ($ok, $out, $err) = run_script($fresh, $set, 'broken');
+    ok(!$ok && $err =~ $error, "$name is refused") or diag $err;
+    open($write, '>', "$set/manifest.json") or die $!;
+    print $write $manifest;
+    close $write;
+}
 is($fresh->safe_psql('postgres', q{SELECT count(*) FROM pg_database WHERE datname = 'broken'}), 0, 'and nothing is made');
 # a server without the extension, or with an older one
 my ($bare) = backup_server('bare', own => 1);
