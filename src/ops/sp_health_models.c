@@ -5,6 +5,7 @@
  */
 #include "server/sp_compat.h"
 
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "cache/sp_model_cache.h"
@@ -16,6 +17,7 @@
 /* Of stored forms, as on slow machines. */
 #define READ_BYTES_PER_MS (400 * 1024)	/* and hash */
 #define LOAD_BYTES_PER_MS (100 * 1024)	/* and unpack */
+#define LOAD_LEAST_MS 0.5
 
 typedef struct Look
 {
@@ -34,11 +36,19 @@ look_at(void *arg)
 	look->done = look->function(look->check, look->deployed, look->ms);
 }
 
+static int
+any_of(int count)
+{
+	return count > 0 ? (int) ((uint64) GetCurrentTimestamp() % (uint64) count) : 0;
+}
+
 void
 sp_check_each(SpCheck *check, const SpDeployed *deployed, int count, SpDeployedFunction function)
 {
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "smartpouch look", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(each);
 	double		enough = sp_health_time_left() / 2;
-	int			start = count > 0 ? (int) ((uint64) GetCurrentTimestamp() % (uint64) count) : 0;
+	int			start = any_of(count);
 
 	check->is_sample = true;
 	for (int i = 0; i < count && sp_health_time_left() > enough; i++)
@@ -52,7 +62,16 @@ sp_check_each(SpCheck *check, const SpDeployed *deployed, int count, SpDeployedF
 		if (error != NULL)
 			sp_health_report(check, SP_HEALTH_FAIL, "model \"%s\" version %d: %s", next->model, next->version.version, error->message);
 		check->sampled += look.done;
+		MemoryContextReset(each);
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(each);
+}
+
+static double
+load_ms(const SpVersionRow *version)
+{
+	return LOAD_LEAST_MS + (double) version->program_bytes / LOAD_BYTES_PER_MS;
 }
 
 SpLoadedModel *
@@ -60,7 +79,7 @@ sp_check_pin(const SpVersionRow *version, double ms)
 {
 	SpLoadedModel *model = sp_model_pin_loaded(version->program);
 
-	if (model != NULL || (double) version->program_bytes / LOAD_BYTES_PER_MS > ms)
+	if (model != NULL || load_ms(version) > ms)
 		return model;
 	return sp_model_pin(version, sp_active_snapshot());
 }
@@ -70,12 +89,12 @@ static double
 look_ms(const SpVersionRow *version)
 {
 	SpLoadedModel *model = sp_model_pin_loaded(version->program);
-	double		bytes = (double) version->program_bytes;
+	double		read_ms = (double) version->program_bytes / READ_BYTES_PER_MS;
 
 	if (model == NULL)
-		return bytes / READ_BYTES_PER_MS + bytes / LOAD_BYTES_PER_MS;
+		return read_ms + load_ms(version);
 	sp_model_unpin(model);
-	return bytes / READ_BYTES_PER_MS;
+	return read_ms;
 }
 
 /*
@@ -92,7 +111,7 @@ load(SpCheck *check, const SpDeployed *deployed, double ms)
 	if (look_ms(version) > ms)
 		return false;
 	if (!sp_registry_blob_is_whole(version->program, version->program_bytes, snapshot))
-		return true;			/* that is reported already */
+		return true;			/* which is reported by find_missing */
 	bytes = sp_registry_try_blob(version->program, version->program_bytes, snapshot, CurrentMemoryContext);
 	if (bytes == NULL)
 	{
@@ -105,22 +124,35 @@ load(SpCheck *check, const SpDeployed *deployed, double ms)
 	return true;
 }
 
-/* All that serve a stage have all their bytes; of a sample these are read, and loaded. */
+/* That all bytes are there is known soon: of most registries for every version. */
+static void
+find_missing(SpCheck *check, const SpDeployed *deployed, int count)
+{
+	Snapshot	snapshot = sp_active_snapshot();
+	double		enough = sp_health_time_left() / 2;
+	int			start = any_of(count);
+
+	for (int i = 0; i < count && sp_health_time_left() > enough; i++)
+	{
+		const SpDeployed *next = &deployed[(start + i) % count];
+
+		if (!sp_registry_blob_is_whole(next->version.program, next->version.program_bytes, snapshot))
+			sp_health_report(check, SP_HEALTH_FAIL, "stored bytes of model \"%s\" version %d are missing",
+							 next->model, next->version.version);
+	}
+}
+
 void
 sp_check_models(SpCheck *check)
 {
-	Snapshot	snapshot = sp_active_snapshot();
 	int			count;
 	int			lost;
-	SpDeployed *deployed = sp_registry_deployed(snapshot, &count, &lost);
+	SpDeployed *deployed = sp_registry_deployed(sp_active_snapshot(), &count, &lost);
 
 	check->observed = count;
 	if (lost > 0)
 		sp_health_report(check, SP_HEALTH_FAIL, "%d stages or aliases name versions that are not there", lost);
-	for (int i = 0; i < count; i++)
-		if (!sp_registry_blob_is_whole(deployed[i].version.program, deployed[i].version.program_bytes, snapshot))
-			sp_health_report(check, SP_HEALTH_FAIL, "stored bytes of model \"%s\" version %d are missing",
-							 deployed[i].model, deployed[i].version.version);
+	find_missing(check, deployed, count);
 	sp_check_each(check, deployed, count, load);
 }
 
