@@ -42,27 +42,29 @@ look_at_golden(SpCheck *check, const SpDeployed *deployed, double ms)
 	SpFoundRows found = {.model.id = deployed->version.model_id, .version = deployed->version};
 	int			count;
 	SpGoldenRow *rows = sp_registry_golden(&found, sp_active_snapshot(), &count);
-	SpLoadedModel *model;
+	SpLoadedModel *pinned;
+	const SpImage *image;
 
 	count = Min(count, GOLDEN_ROWS_LOOKED_AT);
 	if (count == 0)
 		return true;
-	model = sp_check_pin(&deployed->version, ms);
-	if (model == NULL)
+	image = sp_check_image(&deployed->version, ms, &pinned);
+	if (image == NULL)
 		return false;
 	check->observed += count;
 	PG_TRY();
 	{
 		char	   *subject = psprintf("model \"%s\" version %d", deployed->model, deployed->version.version);
 		char	   *mismatch;
-		const SpGoldenRow *row = sp_golden_first_mismatch(model->image, subject, rows, count, &mismatch);
+		const SpGoldenRow *row = sp_golden_first_mismatch(image, subject, rows, count, &mismatch);
 
 		if (row != NULL)
 			sp_health_report(check, SP_HEALTH_FAIL, "golden row %d of %s does not match: %s", row->seq, subject, mismatch);
 	}
 	PG_FINALLY();
 	{
-		sp_model_unpin(model);
+		if (pinned != NULL)
+			sp_model_unpin(pinned);
 	}
 	PG_END_TRY();
 	return true;

@@ -164,6 +164,12 @@ load_image(const SpVersionRow *version, Snapshot snapshot, MemoryContext mcx)
 	return image;
 }
 
+const SpImage *
+sp_model_load(const SpVersionRow *version, Snapshot snapshot)
+{
+	return load_image(version, snapshot, CurrentMemoryContext);
+}
+
 /* As load_image, counted with its time. */
 static const SpImage *
 load_counted(const SpVersionRow *version, Snapshot snapshot, MemoryContext mcx)

@@ -48,6 +48,9 @@ extern SpLoadedModel *sp_model_pin(const SpVersionRow *version, Snapshot snapsho
 /* Pin what is in memory, ours or shared, under that hash; else NULL. */
 extern SpLoadedModel *sp_model_pin_loaded(const uint8 *program);
 
+/* An image in the current context that is in no cache and not counted; raises as sp_model_pin. */
+extern const SpImage *sp_model_load(const SpVersionRow *version, Snapshot snapshot);
+
 /*
  * Pin a model that was pinned before and let go.  *model must become NULL when
  * the model's context is reset.  False if the model is no longer to be used:

@@ -106,8 +106,12 @@ typedef bool (*SpDeployedFunction) (SpCheck *check, const SpDeployed *deployed, 
  */
 extern void sp_check_each(SpCheck *check, const SpDeployed *deployed, int count, SpDeployedFunction look);
 
-/* Pin, or NULL if the version is not in memory and would take more than ms to load. */
-extern SpLoadedModel *sp_check_pin(const SpVersionRow *version, double ms);
+/*
+ * An image, or NULL if the version is not in memory and would take more than ms
+ * to load.  *pinned is NULL, or to be unpinned.  What had to be loaded goes with
+ * the current context: looking at a model must not take the place of those that are used.
+ */
+extern const SpImage *sp_check_image(const SpVersionRow *version, double ms, SpLoadedModel **pinned);
 
 extern void sp_check_models(SpCheck *check);
 extern void sp_check_owners(SpCheck *check);

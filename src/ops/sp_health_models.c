@@ -74,53 +74,41 @@ load_ms(const SpVersionRow *version)
 	return LOAD_LEAST_MS + (double) version->program_bytes / LOAD_BYTES_PER_MS;
 }
 
-SpLoadedModel *
-sp_check_pin(const SpVersionRow *version, double ms)
+const SpImage *
+sp_check_image(const SpVersionRow *version, double ms, SpLoadedModel **pinned)
 {
-	SpLoadedModel *model = sp_model_pin_loaded(version->program);
-
-	if (model != NULL || load_ms(version) > ms)
-		return model;
-	return sp_model_pin(version, sp_active_snapshot());
-}
-
-/* Reading, and loading what is not in memory. */
-static double
-look_ms(const SpVersionRow *version)
-{
-	SpLoadedModel *model = sp_model_pin_loaded(version->program);
-	double		read_ms = (double) version->program_bytes / READ_BYTES_PER_MS;
-
-	if (model == NULL)
-		return read_ms + load_ms(version);
-	sp_model_unpin(model);
-	return read_ms;
+	*pinned = sp_model_pin_loaded(version->program);
+	if (*pinned != NULL)
+		return (*pinned)->image;
+	return load_ms(version) > ms ? NULL : sp_model_load(version, sp_active_snapshot());
 }
 
 /*
- * A version that is loaded would go on answering, but not for the next session
- * if its bytes are gone; so the bytes are read even then.
+ * A version that is in memory would go on answering, but not after it has left
+ * it if its bytes are gone; so the bytes are read even then.
  */
 static bool
 load(SpCheck *check, const SpDeployed *deployed, double ms)
 {
 	const SpVersionRow *version = &deployed->version;
 	Snapshot	snapshot = sp_active_snapshot();
-	char	   *bytes;
+	double		read_ms = (double) version->program_bytes / READ_BYTES_PER_MS;
+	SpLoadedModel *pinned;
 
-	if (look_ms(version) > ms)
+	if (read_ms > ms)
 		return false;
 	if (!sp_registry_blob_is_whole(version->program, version->program_bytes, snapshot))
 		return true;			/* which is reported by find_missing */
-	bytes = sp_registry_try_blob(version->program, version->program_bytes, snapshot, CurrentMemoryContext);
-	if (bytes == NULL)
+	if (sp_registry_try_blob(version->program, version->program_bytes, snapshot, CurrentMemoryContext) == NULL)
 	{
 		sp_health_report(check, SP_HEALTH_FAIL, "the stored bytes of model \"%s\" version %d are damaged",
 						 deployed->model, version->version);
 		return true;
 	}
-	pfree(bytes);
-	sp_model_unpin(sp_model_pin(version, snapshot));
+	if (sp_check_image(version, ms - read_ms, &pinned) == NULL)
+		return false;
+	if (pinned != NULL)
+		sp_model_unpin(pinned);
 	return true;
 }
 

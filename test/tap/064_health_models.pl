@@ -43,6 +43,12 @@ my $ms = sql("SET smartpouch.health_timeout = '50ms'; SELECT took(50)");
 note "$ms ms with 100 models";
 cmp_ok($ms, '<', 50, 'at most 50 ms');
 
+# --- it takes nobody's place in memory, and its loads are not counted
+sql(q{SELECT count(smartpouch.evict_model('m' || i || ':1')) FROM generate_series(1, 100) i});
+my $loads = sql('SELECT sum(loads) FROM smartpouch.model_loads');
+is(state_of('models:ready'), 'pass 100', 'models that are not in memory are loaded');
+is(sql('SELECT count(*) FROM smartpouch.model_cache; SELECT sum(loads) FROM smartpouch.model_loads'), "0\n$loads", 'for the check alone');
+
 # --- it writes nothing
 my $mark = q{SELECT pg_current_wal_insert_lsn(), pg_current_xact_id_if_assigned() IS NULL};
 my $quiet = 0;
@@ -134,7 +140,7 @@ SKIP:
     like($session->{err}, qr/out of memory/, 'but an error');
     ask($session, 'SELECT smartpouch.health()') foreach 1 .. 3;
     system_or_bail('prlimit', '--pid', $pid, '--as=unlimited:');
-    is(ask($session, q{SELECT count(*) FROM pg_backend_memory_contexts WHERE name ~ '^smartpouch (load|model|subtransaction)$'}), '0', 'that leaves nothing');
+    is(ask($session, q{SELECT count(*) FROM pg_backend_memory_contexts WHERE name ~ '^smartpouch (load|look|model|subtransaction)$'}), '0', 'that leaves nothing');
     is(ask($session, q{SELECT smartpouch.health() #>> '{checks,models:ready,0,status}'}), 'pass', 'with memory all is well');
     bye($session);
 }
