@@ -295,6 +295,13 @@ EXCEPTION WHEN division_by_zero THEN
 END $$;
 SELECT (SELECT count(*) FROM kept_rows('off')) AS by_rows, (SELECT count(*) FROM kept_rows('on')) AS by_blocks;
 DROP FUNCTION kept_rows;
+-- a client is told of the character that it has no letter for, which comes first
+CREATE TABLE foreign_name AS SELECT id, x, CASE id WHEN 35 THEN U&'\2603' END AS name FROM patient ORDER BY id;
+SET client_encoding = 'LATIN1';
+SELECT id, name, predict('tiny:1', x) FROM foreign_name WHERE 10 / (id - 40) < 100 \g /dev/null
+COPY (SELECT id, name, predict('tiny:1', x) FROM foreign_name WHERE id > 30 AND 10 / (id - 40) < 100) TO STDOUT;
+RESET client_encoding;
+DROP TABLE foreign_name;
 
 -- ---- cursors ----
 BEGIN;

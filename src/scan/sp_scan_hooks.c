@@ -10,6 +10,7 @@
 
 #include "access/parallel.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "storage/proc.h"
@@ -105,19 +106,28 @@ start(QueryDesc *query, int eflags)
 		standard_ExecutorStart(query, eflags);
 }
 
+/*
+ * Is each row done with when the next one is asked for, whatever error that may
+ * raise?  RETURN QUERY keeps the rows before an error that its function catches,
+ * and a client may be told first that a row has a character that its encoding has not.
+ */
+static bool
+needs_rows_in_turn(CommandDest to)
+{
+	return to == DestTuplestore ||
+		((to == DestRemote || to == DestRemoteExecute || to == DestRemoteSimple || to == DestCopyOut) &&
+		 pg_get_client_encoding() != GetDatabaseEncoding());
+}
+
 static void
 run(SP_EXECUTOR_RUN_ARGS)
 {
 	const EState *outer = running;
 	bool		outer_to_end = runs_to_end;
 
-	/*
-	 * Not restored after an error: then the outer run, if it goes on, reads no
-	 * further than it must.  RETURN QUERY keeps the rows before an error that
-	 * its function catches, so those have to be as many.
-	 */
+	/* not restored after an error: then the outer run, if it goes on, reads no further than it must */
 	running = query->estate;
-	runs_to_end = count == 0 && query->dest->mydest != DestTuplestore;
+	runs_to_end = count == 0 && !needs_rows_in_turn(query->dest->mydest);
 	if (previous_run)
 		previous_run(SP_EXECUTOR_RUN_PASS);
 	else
