@@ -6,7 +6,6 @@
 #include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
-#include "utils/lsyscache.h"
 
 #include "api/sp_slot_row.h"
 
@@ -15,7 +14,7 @@ sp_slot_row(const Var *row)
 {
 	Var		   *ctid = makeVar(row->varno, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, row->varlevelsup);
 
-	return (Node *) makeRelabelType((Expr *) ctid, row->vartype, row->vartypmod, InvalidOid, COERCE_EXPLICIT_CAST);
+	return (Node *) makeRelabelType((Expr *) ctid, row->vartype, row->vartypmod, InvalidOid, COERCE_SQL_SYNTAX);
 }
 
 bool
@@ -23,6 +22,6 @@ sp_is_slot_row(const Node *argument)
 {
 	const RelabelType *label = (const RelabelType *) argument;
 
-	return IsA(argument, RelabelType) && IsA(label->arg, Var) &&
-		((const Var *) label->arg)->varattno == SelfItemPointerAttributeNumber && type_is_rowtype(label->resulttype);
+	return IsA(argument, RelabelType) && label->relabelformat == COERCE_SQL_SYNTAX && IsA(label->arg, Var) &&
+		((const Var *) label->arg)->varattno == SelfItemPointerAttributeNumber;
 }

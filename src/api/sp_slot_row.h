@@ -7,8 +7,9 @@
  * In its place stands the table's ctid, relabeled as the row's type.  For ctid
  * the executor gives the address of tts_tid in the slot of the scan
  * (slot_getsysattr), so the slot is found around it.  No query can say this:
- * casts between composite and other types need a function.  EXPLAIN shows
- * (t.ctid)::t for t.*.
+ * casts between composite and other types need a function, and the form that
+ * marks the label is the parser's for functions only.  EXPLAIN shows (t.ctid)::t
+ * for t.*.
  */
 #ifndef SP_SLOT_ROW_H
 #define SP_SLOT_ROW_H
