@@ -238,6 +238,7 @@ OPS_OBJS = \
 	src/ops/sp_health_log.o \
 	src/ops/sp_health_models.o \
 	src/ops/sp_health_server.o \
+	src/ops/sp_restore_guard.o \
 	src/ops/sp_score_errors.o \
 	src/ops/sp_score_labels.o \
 	src/ops/sp_score_ranking.o \

@@ -14,6 +14,7 @@
 #include "auth/sp_limit_counts.h"
 #include "auth/sp_log_mask.h"
 #include "cache/sp_model_cache.h"
+#include "ops/sp_restore_guard.h"
 #include "ops/sp_worker.h"
 #include "registry/sp_registry.h"
 #include "scan/sp_scan.h"
@@ -30,6 +31,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	sp_restore_guard_init();	/* before the prefix of settings is closed */
 	sp_guc_init();
 	sp_log_mask_init();
 	sp_series_init();

@@ -129,6 +129,9 @@ extern void sp_backup_filter_id(char id[SP_FILTER_ID_SIZE]);
 /* Start pg_dump, pg_restore or psql with these arguments, the connection to a database first. */
 extern SpChild *sp_backup_program(const char *program, const char *database, List *arguments);
 
+/* The same, but what users wrote has no rights there: sp_restore_guard.h. */
+extern SpChild *sp_backup_guarded_program(const char *program, const char *database, List *arguments);
+
 /* The same without a connection. */
 extern SpChild *sp_backup_local_program(const char *program, List *arguments);
 
@@ -141,23 +144,32 @@ extern void sp_backup_psql(const char *database, const char *script, SpChildTake
 /* The same, but the reason of a failure is returned, NULL for success. */
 extern char *sp_backup_try_psql(const char *database, const char *script, SpChildTake take, void *arg);
 
+/* The same where the script touches tables of users. */
+extern char *sp_backup_try_guarded_psql(const char *database, const char *script, SpChildTake take, void *arg);
+
+/* Raise 38000 with the reason of a failure, if there is one. */
+extern void sp_backup_require(const char *why);
+
 /* A setting's command as an argument vector; NULL when it is empty. */
 extern char **sp_backup_command(const char *setting);
 extern char **sp_backup_environment(void);
 
 /* ---- sp_backup_proof.c: what a restored database must give again ---- */
 
-/* Lines about rows of tables, constraints and large objects; snapshot NULL: as they are now. */
-extern char *sp_backup_tables_script(bool full, const char *snapshot);
+/* Hands over lines about a database; returns why it cannot.  snapshot NULL: as it is now. */
+typedef char *(*SpProof) (const char *database, bool full, const char *snapshot, SpChildTake take, void *arg);
+
+/* About rows of tables, constraints and large objects. */
+extern char *sp_backup_tables(const char *database, bool full, const char *snapshot, SpChildTake take, void *arg);
+
+/* About predictions. */
+extern char *sp_backup_probes(const char *database, bool full, const char *snapshot, SpChildTake take, void *arg);
 
 /* Lines about sequences, as they are now. */
 extern char *sp_backup_sequences_script(bool full);
 
 /* What is wrong with the sequences, by the lines from before and after the dump. */
 extern char *sp_backup_sequences_compare_script(bool full, const char *lines);
-
-/* Lines about predictions. */
-extern char *sp_backup_probes_script(const char *snapshot);
 
 /* ---- sp_backup_manifest.c ---- */
 

@@ -14,6 +14,7 @@
 #include "utils/varlena.h"
 
 #include "ops/sp_backup.h"
+#include "ops/sp_restore_guard.h"
 #include "server/sp_guc.h"
 
 /*
@@ -79,8 +80,8 @@ connection_to(const char *database)
 	return info.data;
 }
 
-char **
-sp_backup_environment(void)
+static char **
+environment_with(const char *more_options)
 {
 	char	  **environment = palloc0(sizeof(char *) * (lengthof(kept_variables) + 5));
 	int			count = 0;
@@ -95,8 +96,14 @@ sp_backup_environment(void)
 	environment[count++] = "LC_ALL=C";
 	environment[count++] = "PGCONNECT_TIMEOUT=30";
 	environment[count++] = psprintf("PGCLIENTENCODING=%s", GetDatabaseEncodingName());
-	environment[count++] = psprintf("PGOPTIONS=%s -c lock_timeout=%d", SESSION_SETTINGS, sp_backup_lock_timeout);
+	environment[count++] = psprintf("PGOPTIONS=%s -c lock_timeout=%d%s", SESSION_SETTINGS, sp_backup_lock_timeout, more_options);
 	return environment;
+}
+
+char **
+sp_backup_environment(void)
+{
+	return environment_with("");
 }
 
 char **
@@ -125,8 +132,8 @@ program_path(const char *program)
 	return path;
 }
 
-SpChild *
-sp_backup_local_program(const char *program, List *arguments)
+static SpChild *
+start(const char *program, List *arguments, char **environment)
 {
 	char	  **argv = palloc0(sizeof(char *) * (list_length(arguments) + 2));
 	int			count = 0;
@@ -135,15 +142,31 @@ sp_backup_local_program(const char *program, List *arguments)
 	argv[count++] = program_path(program);
 	foreach(cell, arguments)
 		argv[count++] = lfirst(cell);
-	return sp_child_start(program, argv, sp_backup_environment());
+	return sp_child_start(program, argv, environment);
+}
+
+SpChild *
+sp_backup_local_program(const char *program, List *arguments)
+{
+	return start(program, arguments, sp_backup_environment());
+}
+
+static List *
+with_connection(const char *database, List *arguments)
+{
+	return list_concat(list_make2(psprintf("--dbname=%s", connection_to(database)), "--no-password"), arguments);
 }
 
 SpChild *
 sp_backup_program(const char *program, const char *database, List *arguments)
 {
-	List	   *all = list_make2(psprintf("--dbname=%s", connection_to(database)), "--no-password");
+	return start(program, with_connection(database, arguments), sp_backup_environment());
+}
 
-	return sp_backup_local_program(program, list_concat(all, arguments));
+SpChild *
+sp_backup_guarded_program(const char *program, const char *database, List *arguments)
+{
+	return start(program, with_connection(database, arguments), environment_with(SP_RESTORE_GUARD_OPTIONS));
 }
 
 static void
@@ -166,25 +189,46 @@ sp_backup_program_version(const char *program)
 	return output.data;
 }
 
-char *
-sp_backup_try_psql(const char *database, const char *script, SpChildTake take, void *arg)
+static List *
+psql_arguments(void)
 {
 	List	   *arguments = list_make5("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--file=-");
-	SpChild    *child = sp_backup_program("psql", database, lappend(arguments, "--set=ON_ERROR_STOP=1"));
 
+	return lappend(arguments, "--set=ON_ERROR_STOP=1");
+}
+
+static char *
+run_script(SpChild *child, const char *script, SpChildTake take, void *arg)
+{
 	sp_child_write(child, script, strlen(script), take, arg);
 	sp_child_drain(child, take, arg);
 	return sp_child_end(child);
 }
 
-void
-sp_backup_psql(const char *database, const char *script, SpChildTake take, void *arg)
+char *
+sp_backup_try_psql(const char *database, const char *script, SpChildTake take, void *arg)
 {
-	char	   *why = sp_backup_try_psql(database, script, take, arg);
+	return run_script(sp_backup_program("psql", database, psql_arguments()), script, take, arg);
+}
 
+char *
+sp_backup_try_guarded_psql(const char *database, const char *script, SpChildTake take, void *arg)
+{
+	return run_script(sp_backup_guarded_program("psql", database, psql_arguments()), script, take, arg);
+}
+
+void
+sp_backup_require(const char *why)
+{
 	if (why != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 				 errmsg("psql failed"),
 				 errdetail_internal("%s", why)));
+}
+
+void
+sp_backup_psql(const char *database, const char *script, SpChildTake take, void *arg)
+{
+	sp_backup_require(sp_backup_try_psql(database, script, take, arg));
 }

@@ -6,6 +6,8 @@
  */
 #include "server/sp_compat.h"
 
+#include "lib/stringinfo.h"
+
 #include "ops/sp_backup.h"
 
 static char *
@@ -16,10 +18,26 @@ under(const char *snapshot, const char *query)
 					query);
 }
 
-char *
-sp_backup_tables_script(bool full, const char *snapshot)
+static void
+append_text(void *arg, const char *bytes, Size size)
 {
-	return under(snapshot, psprintf("SELECT smartpouch._backup_queries(%s) \\gexec", full ? "true" : "false"));
+	appendBinaryStringInfo(arg, bytes, (int) size);
+}
+
+/*
+ * In a session without a guard the registry says what to ask; to plan a query of a
+ * user's table can call functions of that user.
+ */
+char *
+sp_backup_tables(const char *database, bool full, const char *snapshot, SpChildTake take, void *arg)
+{
+	StringInfoData queries;
+	char	   *why;
+
+	initStringInfo(&queries);
+	why = sp_backup_try_psql(database, under(snapshot, psprintf("SELECT query || ';' FROM smartpouch._backup_queries(%s) query;",
+																full ? "true" : "false")), append_text, &queries);
+	return why != NULL ? why : sp_backup_try_guarded_psql(database, under(snapshot, queries.data), take, arg);
 }
 
 char *
@@ -40,7 +58,8 @@ sp_backup_sequences_compare_script(bool full, const char *lines)
 }
 
 char *
-sp_backup_probes_script(const char *snapshot)
+sp_backup_probes(const char *database, bool full, const char *snapshot, SpChildTake take, void *arg)
 {
-	return under(snapshot, "SELECT smartpouch._backup_probes();");
+	(void) full;
+	return sp_backup_try_psql(database, under(snapshot, "SELECT smartpouch._backup_probes();"), take, arg);
 }

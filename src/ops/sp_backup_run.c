@@ -309,12 +309,12 @@ dump(Run *run)
 }
 
 static void
-prove(Run *run, const char *name, const char *script)
+prove(Run *run, const char *name, SpProof proof)
 {
 	SpFileWriter *writer = sp_file_create(run->set, name, *run->manifest.filter != '\0');
 
 	sp_progress_phase(SP_PHASE_PROOFS);
-	sp_backup_psql(run->manifest.database, script, append, writer);
+	sp_backup_require(proof(run->manifest.database, run->manifest.full, run->manifest.snapshot, append, writer));
 	end_file(run, writer);
 }
 
@@ -361,7 +361,6 @@ make_set(void *arg)
 {
 	Run		   *run = arg;
 	bool		full = run->manifest.full;
-	const char *snapshot = run->manifest.snapshot;
 	SpFileWriter *sequences;
 	int64		dump_bytes;
 
@@ -384,8 +383,8 @@ make_set(void *arg)
 	dump(run);
 	sp_backup_psql(run->manifest.database, sp_backup_sequences_script(full), append, sequences);
 	end_file(run, sequences);
-	prove(run, SP_BACKUP_TABLES, sp_backup_tables_script(full, snapshot));
-	prove(run, SP_BACKUP_PROBES, sp_backup_probes_script(snapshot));
+	prove(run, SP_BACKUP_TABLES, sp_backup_tables);
+	prove(run, SP_BACKUP_PROBES, sp_backup_probes);
 	finish_set(run);
 	sp_progress_end();
 }

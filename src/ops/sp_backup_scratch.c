@@ -135,7 +135,7 @@ restore_dump(const SpFolder *set, const SpManifest *manifest, List *arguments, c
 	if (dump == NULL)
 		return "the manifest names no dump";
 	to.child = database == NULL ? sp_backup_local_program("pg_restore", arguments) :
-		sp_backup_program("pg_restore", database, arguments);
+		sp_backup_guarded_program("pg_restore", database, arguments);
 	if (!sp_file_read_plain(set, SP_BACKUP_DUMP, *manifest->filter != '\0', feed, &to, &found))
 		return "the dump is missing";
 	sp_child_drain(to.child, output ? append_text : NULL, output);

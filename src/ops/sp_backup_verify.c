@@ -163,7 +163,7 @@ file_of(const SpManifest *manifest, const char *name)
 }
 
 static void
-compare_answer(Verify *verify, const char *item, const char *name, const char *script)
+compare_answer(Verify *verify, const char *item, const char *name, SpProof proof)
 {
 	const SpBackupFile *file = file_of(verify->manifest, name);
 	Answer		answer = {.hash = sp_sha256_begin()};
@@ -174,7 +174,7 @@ compare_answer(Verify *verify, const char *item, const char *name, const char *s
 
 	initStringInfo(&answer.text);
 	initStringInfo(&expected.text);
-	why = sp_backup_try_psql(SP_SCRATCH, script, take_answer, &answer);
+	why = proof(SP_SCRATCH, verify->manifest->full, NULL, take_answer, &answer);
 	sp_sha256_end(answer.hash, hash);
 	if (why != NULL)
 	{
@@ -262,9 +262,9 @@ restore(void *arg)
 	if (why != NULL)
 		return;
 	sp_progress_phase(SP_PHASE_COMPARING);
-	compare_answer(verify, "tables", SP_BACKUP_TABLES, sp_backup_tables_script(verify->manifest->full, NULL));
+	compare_answer(verify, "tables", SP_BACKUP_TABLES, sp_backup_tables);
 	compare_sequences(verify);
-	compare_answer(verify, "predictions", SP_BACKUP_PROBES, sp_backup_probes_script(NULL));
+	compare_answer(verify, "predictions", SP_BACKUP_PROBES, sp_backup_probes);
 	check_golden(verify);
 }
 

@@ -60,6 +60,13 @@ named_segment_compat(const char *name, Size size, void (*init) (void *segment))
 #define SP_EXPORT __attribute__((visibility("default")))
 #endif
 
+/* 16 made one function of those that check rights */
+#if PG_VERSION_NUM >= 160000
+#define function_aclcheck_compat(function, role, mode) object_aclcheck(ProcedureRelationId, (function), (role), (mode))
+#else
+#define function_aclcheck_compat(function, role, mode) pg_proc_aclcheck((function), (role), (mode))
+#endif
+
 /* 16 tells membership from the right to SET ROLE */
 #if PG_VERSION_NUM >= 160000
 #define check_can_set_role_compat(member, role) check_can_set_role(member, role)
