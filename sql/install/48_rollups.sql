@@ -353,10 +353,13 @@ BEGIN
 			USING ERRCODE = '25006', DETAIL = 'What it answers is counted in its own memory.',
 				HINT = 'Run rollup() on the primary; the view metrics and prometheus() show what a standby has counted.';
 	END IF;
-	IF NOT pg_try_advisory_xact_lock('smartpouch.rollup_state'::regclass::oid::bigint) THEN
+	-- an advisory lock could be held by any role, by accident as well; of a partitioned table autovacuum holds none
+	BEGIN
+		LOCK TABLE ONLY smartpouch.rollup_minute IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
+	EXCEPTION WHEN lock_not_available THEN
 		RAISE NOTICE 'another session is at work on rollups';
 		RETURN 0;
-	END IF;
+	END;
 	IF level IS NULL OR level = 'minute' THEN
 		written := written + smartpouch._rollup_minute() + smartpouch._rollup_drift();
 	END IF;

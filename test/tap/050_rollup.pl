@@ -88,6 +88,11 @@ $holder->query_safe('ROLLBACK');
 $holder->quit;
 sql('SELECT smartpouch.rollup()');
 is(sql($counted . 'day'), $calls, 'what was rolled back is counted by the next one');
+sql('CREATE ROLE stranger LOGIN');
+my $stranger = $node->background_psql('postgres', extra_params => [ '-U', 'stranger' ]);
+$stranger->query_safe(q{SELECT pg_advisory_lock(c.oid::bigint) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'smartpouch'});
+cmp_ok(sql('SELECT smartpouch.rollup()'), '>', 0, 'no role without rights can keep rollups from their work');
+$stranger->quit;
 
 # a scheduler that slept: hours and days are caught up with, and retention waits for them
 my $history = q{
