@@ -36,6 +36,16 @@ look_at(void *arg)
 	look->done = look->function(look->check, look->deployed, look->ms);
 }
 
+static void
+report_error(SpCheck *check, const SpDeployed *deployed, const ErrorData *error)
+{
+	char	   *subject = psprintf("model \"%s\" version %d", deployed->model, deployed->version.version);
+	bool		is_named = strstr(error->message, subject) != NULL;
+
+	sp_health_report(check, SP_HEALTH_FAIL, "%s%s%s%s%s", is_named ? "" : subject, is_named ? "" : ": ", error->message,
+					 error->detail ? ": " : "", error->detail ? error->detail : "");
+}
+
 static int
 any_of(int count)
 {
@@ -60,7 +70,7 @@ sp_check_each(SpCheck *check, const SpDeployed *deployed, int count, SpDeployedF
 		if (error != NULL && !sp_health_is_finding(error->sqlerrcode))
 			ReThrowError(error);
 		if (error != NULL)
-			sp_health_report(check, SP_HEALTH_FAIL, "model \"%s\" version %d: %s", next->model, next->version.version, error->message);
+			report_error(check, next, error);
 		check->sampled += look.done;
 		MemoryContextReset(each);
 	}

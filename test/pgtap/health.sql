@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(43);
+SELECT plan(44);
 \i tiny.inc
 SET smartpouch.health_timeout = '1min';
 
@@ -82,7 +82,9 @@ SELECT is(state('models:golden'), 'fail', 'a golden row that does not match is a
 SELECT is(output('models:golden'), 'golden row 1 of model "m" version 1 does not match: value is 1.75, expected 2', 'that says which');
 UPDATE smartpouch.golden SET features = '{"age": 40}';
 SELECT is(state('models:golden'), 'fail', 'so is one that cannot be evaluated');
-SELECT alike(output('models:golden'), 'model "m" version 1: %', 'and says of which model');
+SELECT is(output('models:golden'), 'the object has no key for 1 of the 2 features of model "m" version 1: Missing: "weight".', 'and says of which model, and why');
+UPDATE smartpouch.golden SET features = '"x"';
+SELECT is(output('models:golden'), 'model "m" version 1: features must be a jsonb object or array', 'whatever the error says');
 SELECT is(misshapen(), NULL, 'a failed check has its shape');
 SELECT ok(summed_up()::boolean, 'and is the worst');
 SELECT is(state('models:ready'), 'pass', 'the other checks go on');
