@@ -84,6 +84,17 @@ is(join(' ', map { $_->[0] } @buckets), '1e-05 2.5e-05 5e-05 0.0001 0.00025 0.00
 is(scalar(grep { my $fell = $_->[1] < $sum; $sum = $_->[1]; $fell } @buckets), 0, 'buckets add up');
 
 # --- who asks, and what about is bounded
+sql("CREATE ROLE $_") foreach qw(nobody app deployer);
+sql("SELECT smartpouch.grant_access('app', 'predictor'), smartpouch.grant_access('deployer', 'deployer')");
+like(($node->psql($name, "\\set VERBOSITY verbose\nSET ROLE $_; SELECT smartpouch.prometheus()"))[2], qr/ERROR:  42501: permission denied/, "not for $_") foreach qw(nobody app deployer);
+is(join(',', sort map { /^# TYPE (\S+)/ ? $1 : () } split /\n/, $text), join(',', sort map { /^# TYPE (\S+)/ ? $1 : () } split /\n/, sql('SELECT smartpouch.prometheus()')), 'a monitor sees the metrics that a superuser sees');
+# counters do not fall, whatever is asked in between
+sub counters { my %c = map { /^(smartpouch_\S*_(?:total|count|bucket|sum)(?:\{.*\})?) (\S+)$/ && $1 !~ /backup_failures/ ? ($1 => $2) : () } split /\n/, sql('SELECT smartpouch.prometheus()'); return \%c }
+my $then = counters();
+sql("SELECT smartpouch.predict('m', r), smartpouch.predict('m:2', r) FROM \"$fixture->{name}\" r; SELECT smartpouch.rollup() IS NULL; SELECT smartpouch.promote('m', 2, 'production') IS NULL");
+my $now = counters();
+is(join(' ', grep { !exists $now->{$_} || $now->{$_} < $then->{$_} } keys %$then), '', 'no counter falls');
+cmp_ok(scalar(keys %$then), '>', 60, 'of those that there are');
 unlike($text, qr/watcher|role=|owner=/, 'users are no labels');
 is(scalar(grep { !/^# |^smartpouch_[a-z0-9_]+(\{.+\})? [-+0-9.e]+$/ } @lines), 0, 'nothing else is in the text');
 sql("SELECT smartpouch.import_model('s' || i, smartpouch.model_artifact('m:1')) FROM generate_series(1, 15) i");
@@ -121,8 +132,64 @@ foreach my $file ('alerts.yml', 'dashboard.json')
     cmp_ok(scalar(@asked), '>', 5, "$file asks for metrics");
     is(join(' ', grep { !$families{$_} } @asked), '', 'that there are');
 }
+
+# --- what the manual says there is: names, types and labels
+my %manual;
+foreach my $row (slurp_file(source_dir() . '/doc/monitoring.md') =~ /^(\| `smartpouch_.*)$/mg)
+{
+    my (undef, $names, $type, $words) = split / *\| */, $row;
+    # after a colon or a semicolon are the values
+    my @of = $words =~ /`(\w+)`/g;
+    $manual{$_} = { type => $type, of => { map { $_ => 1 } @of } } foreach $names =~ /`(\w+)`/g;
+}
+is(sql("SELECT string_agg('smartpouch_' || family || ' ' || type, ',' ORDER BY family COLLATE \"C\") FROM smartpouch._metric_families()"),
+    join(',', map { "$_ $manual{$_}{type}" } sort keys %manual), 'the manual has every metric, with its type');
+my %of_server = map { $_ => 1 } grep { !/^smartpouch_(drift_psi|cron_jobs)$/ && $text !~ /^${_}(?:_bucket)?\{database=/m && $text =~ /^$_[ {]/m } keys %manual;
+is(join(' ', sort keys %of_server), join(' ', map { "smartpouch_$_" } qw(build_info health_status scrape_duration_seconds series series_dropped_total series_max start_time_seconds up)),
+    'what has no database is of the server');
+$of_server{smartpouch_replay_lag_seconds} = 1;
+sub labels_of { my ($metric) = @_; my $family = exists $manual{$metric} ? $metric : $metric =~ s/_(bucket|sum|count)$//r; return { instance => 1, %{ $manual{$family}{of} // {} }, ($of_server{$family} ? () : (database => 1)), ($metric =~ /_bucket$/ ? (le => 1) : ()) } }
+my %strange;
+foreach my $line (split /\n/, $text)
+{
+    my ($metric, $labels) = $line =~ /^(smartpouch_\w+)\{(.*)\} \S+$/ or next;
+    my $known = labels_of($metric);
+    $strange{"$metric $_"} = 1 foreach grep { !$known->{$_} } $labels =~ /(?:^|",)(\w+)="/g;
+}
+is(join(', ', sort keys %strange), '', 'and every label');
+
+# --- which is what alerts and panels ask for
 my $dashboard = decode_json(slurp_file(source_dir() . '/contrib/monitoring/dashboard.json'));
-cmp_ok(scalar(@{ $dashboard->{panels} }), '>', 8, 'the dashboard has panels');
+my $alerts    = slurp_file(source_dir() . '/contrib/monitoring/alerts.yml');
+my @asked     = map { [ $_->{expr}, $_->{legendFormat} // '' ] } map { @{ $_->{targets} } } @{ $dashboard->{panels} };
+push @asked, [ $_->{query}{query}, '' ] foreach grep { ref $_->{query} } @{ $dashboard->{templating}{list} };
+foreach my $rule (split /^      - alert: /m, $alerts)
+{
+    my ($expression, $rest) = $rule =~ /^        expr: (.*?)^        (?:for|labels):(.*)/ms or next;
+    push @asked, [ $expression, join(' ', map { "{{$_}}" } $rest =~ /\$labels\.(\w+)/g) ];
+}
+cmp_ok(scalar @asked, '>', 35, 'alerts and panels ask');
+%strange = ();
+foreach my $question (@asked)
+{
+    my ($expression, $legend) = @$question;
+    my @metrics = $expression =~ /\b(smartpouch_\w+)/g;
+    while ($expression =~ /\b(smartpouch_\w+)\{([^}]*)\}/g)
+    {
+        my ($metric, $matchers) = ($1, $2);
+        my $known = labels_of($metric);
+        $strange{"$metric\{$_}"} = 1 foreach grep { !$known->{$_} } $matchers =~ /(?:^|,)\s*(\w+)\s*[=!]/g;
+    }
+    my @by = map { split /\s*,\s*/ } $expression =~ /\bby \(([^)]*)\)/g;
+    my %shown = @by ? map { $_ => 1 } @by : map { %{ labels_of($_) } } @metrics;
+    $strange{"{{$_}} of $expression"} = 1 foreach grep { @metrics && !$shown{$_} } $legend =~ /\{\{(\w+)\}\}/g;
+    foreach my $metric (@metrics)
+    {
+        my $known = labels_of($metric);
+        $strange{"by ($_) of $metric"} = 1 foreach grep { !$known->{$_} } @by;
+    }
+}
+is(join("\n", sort keys %strange), '', 'for labels that there are');
 is(join(' ', grep { !defined $_->{title} || !@{ $_->{targets} // [] } } @{ $dashboard->{panels} }), '', 'each with a title and a question');
 
 $node->stop;
