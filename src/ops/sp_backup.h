@@ -147,6 +147,9 @@ extern char *sp_backup_try_psql(const char *database, const char *script, SpChil
 /* The same where the script touches tables of users. */
 extern char *sp_backup_try_guarded_psql(const char *database, const char *script, SpChildTake take, void *arg);
 
+/* A statement that fails where the connection leads to another server than this one. */
+extern char *sp_backup_same_server_sql(void);
+
 /* Raise 38000 with the reason of a failure, if there is one. */
 extern void sp_backup_require(const char *why);
 

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "port.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 #include "ops/sp_backup.h"
@@ -167,6 +168,15 @@ SpChild *
 sp_backup_guarded_program(const char *program, const char *database, List *arguments)
 {
 	return start(program, with_connection(database, arguments), environment_with(SP_RESTORE_GUARD_OPTIONS));
+}
+
+char *
+sp_backup_same_server_sql(void)
+{
+	int64		started = PgStartTime + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+
+	return psprintf("DO $do$ BEGIN IF extract(epoch FROM pg_postmaster_start_time()) * 1000000 <> " INT64_FORMAT " THEN"
+					" RAISE EXCEPTION 'smartpouch.backup_connection leads to another server'; END IF; END $do$;", started);
 }
 
 static void

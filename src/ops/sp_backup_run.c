@@ -365,6 +365,7 @@ make_set(void *arg)
 	int64		dump_bytes;
 
 	describe(run);
+	sp_backup_psql(run->manifest.database, sp_backup_same_server_sql(), NULL, NULL);
 	sp_backup_sweep(run->folder);
 	sp_folder_make(run->folder, SP_BACKUP_ARTEFACTS, true);
 	run->artefacts = sp_folder_open(run->folder, SP_BACKUP_ARTEFACTS, false);

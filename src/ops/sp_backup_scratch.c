@@ -71,6 +71,7 @@ sp_with_scratch(void (*code) (void *arg), void *arg)
 	ErrorData  *error;
 	ErrorData  *drop_error;
 
+	sp_backup_psql(get_database_name(MyDatabaseId), sp_backup_same_server_sql(), NULL, NULL);
 	sp_scratch_drop();
 	error = sp_subtransaction(code, arg);
 	drop_error = sp_subtransaction(drop, NULL);

@@ -29,8 +29,9 @@ sp_check_backup_connection(SpCheck *check)
 	if (check->is_absent)
 		return;
 	sp_folder_close(sp_backup_folder());
-	child = sp_backup_program("psql", get_database_name(MyDatabaseId), list_make4("--no-psqlrc", "--quiet", "--output=/dev/null",
-															 "--command=SELECT 1"));
+	child = sp_backup_program("psql", get_database_name(MyDatabaseId),
+							  list_make4("--no-psqlrc", "--quiet", "--output=/dev/null",
+										 psprintf("--command=%s", sp_backup_same_server_sql())));
 	if (!sp_child_ends_within(child, sp_health_time_left() - LEAVE_MS))
 	{
 		check->is_absent = true;

@@ -148,6 +148,18 @@ $node->safe_psql('postgres', "CREATE TABLE noise AS SELECT md5(i::text) || md5((
 like(fails_with($node, "SET smartpouch.backup_filter = '$early'; SELECT smartpouch.backup()"),
     qr/smartpouch.backup_filter ended before it had read everything/, 'a filter that calls the beginning a success');
 
+# ---- a connection to another server ----
+
+my ($other) = backup_server('other');
+my $elsewhere = "SET smartpouch.backup_connection = 'host=" . $other->host . ' port=' . $other->port . "'; ";
+my $to_other  = qr/smartpouch.backup_connection leads to another server/;
+like(fails_with($node, $elsewhere . 'SELECT smartpouch.backup()'), $to_other, 'backup() over a connection to another server');
+like(fails_with($node, $elsewhere . "SELECT * FROM smartpouch.verify_backup($id)"), $to_other, 'verify_backup()');
+like(fails_with($node, $elsewhere . "SELECT * FROM smartpouch.restore_models($id)"), $to_other, 'restore_models()');
+like($node->safe_psql('postgres', $elsewhere . "SET smartpouch.health_timeout = '30s'; SELECT smartpouch.health() -> 'checks' -> 'backup:connection'"), $to_other, 'health()');
+is($node->safe_psql('postgres', "SELECT status FROM smartpouch.backups WHERE id = $id"), 'verified', 'says nothing of a set');
+$other->stop;
+
 # ---- defaults of a database ----
 
 $node->safe_psql('postgres', q{CREATE ROLE clerk; CREATE TABLE names (t regclass); INSERT INTO names VALUES ('parent')});
