@@ -288,7 +288,7 @@ DECLARE
 	written bigint;
 BEGIN
 	SELECT date_trunc(unit, s.bucket) INTO last FROM smartpouch.rollup_state s WHERE s.level = finer;
-	SELECT s.bucket INTO first FROM smartpouch.rollup_state s WHERE s.level = unit;
+	SELECT date_trunc(unit, s.bucket) INTO first FROM smartpouch.rollup_state s WHERE s.level = unit;
 	IF first IS NULL THEN
 		EXECUTE format('SELECT date_trunc(%L, min(bucket)) FROM smartpouch.%I', unit, source) INTO first;
 	END IF;
