@@ -21,11 +21,12 @@ import_fixture($node, $fixture, 'm') foreach 1 .. 2;
 sql(qq{SELECT smartpouch.promote('m', 1, 'production'), smartpouch.grant_access('app', 'predictor'), smartpouch.grant_model('m', 'app', 'predict');
     GRANT SELECT ON $table TO app; CREATE TABLE key AS SELECT smartpouch.create_api_key('shop', ARRAY['predict:model/m']) AS token;
     SELECT smartpouch.reset_metrics()});
+my $rows    = sql("SELECT count(*) FROM $table");
 my $columns = join ', ', map { qq("$_") } @{ $fixture->{feature_names} };
 
 # what each script asks for: version, owner, calls, rows, errors
 my %scripts = (
-    single  => { sql => "\\set id random(1, 400)\nSELECT smartpouch.predict('m', r) FROM $table r WHERE id = :id;", of => [ 1, 'self', 1, 1, 0 ] },
+    single  => { sql => "\\set id random(1, $rows)\nSELECT smartpouch.predict('m', r) FROM $table r WHERE id = :id;", of => [ 1, 'self', 1, 1, 0 ] },
     gather  => { sql => "SELECT count(smartpouch.predict('m', r)) FROM $table r WHERE id <= 70;", of => [ 1, 'self', 1, 70, 0 ] },
     batch   => { sql => "SELECT count(*) FROM smartpouch.predict_batch('m:2', (SELECT array_agg(ARRAY[$columns]) FROM $table WHERE id <= 30));", of => [ 2, 'self', 1, 30, 0 ] },
     json    => { sql => "BEGIN;\nSELECT smartpouch.predict_json('m:2', to_jsonb(r)) FROM $table r WHERE id = 3;\nROLLBACK;", of => [ 2, 'self', 1, 1, 0 ] },
