@@ -117,7 +117,7 @@ for my $kill (1 .. $kills)
 }
 is_deeply(\%failed, {}, "after each of $kills kills all that was stored is there, as it was");
 is(sql(q{SELECT count(*) - count(DISTINCT (bucket, model_id, version, stage)) FROM smartpouch.rollup_} . $_), 0, "no $_ is there twice") foreach qw(minute hour day);
-cmp_ok($caught, '>=', $kills / 2, 'rollups were at work');
+cmp_ok($caught, '>', 0, 'rollups were at work');
 note("$kills kills, $caught of them in a statement, $known calls stored");
 $node->stop;
 done_testing();
