@@ -235,47 +235,55 @@ begin_call(MemoryContext execution, instr_time *began)
 		INSTR_TIME_SET_CURRENT(*began);
 }
 
-/* The call has answered; began is NULL if it was not timed. */
+/* The call is over, for calls that are like it as well; began is NULL if it was not timed. */
 static void
-end_call(uint64 rows, const instr_time *began, uint64 weight)
+add_time(SpObservation *seen, const instr_time *began, uint64 calls)
 {
-	SpObservation *seen = &current.site->tally->count.seen;
 	instr_time	ended;
 	uint64		busy;
 
 	current.execution = NULL;
-	seen->rows += rows;
 	if (began == NULL)
 		return;
 	INSTR_TIME_SET_CURRENT(ended);
 	INSTR_TIME_SUBTRACT(ended, *began);
 	busy = (uint64) sp_instr_time_ns_compat(ended);
-	seen->busy += busy * weight;
-	seen->cpu += (busy - Min(busy, current.measured) + current.cpu) * weight;
+	seen->busy += busy * calls;
+	seen->cpu += (busy - Min(busy, current.measured) + current.cpu) * calls;
+}
+
+static void
+end_call(uint64 rows, const instr_time *began, uint64 calls)
+{
+	SpObservation *seen = &current.site->tally->count.seen;
+
+	seen->rows += rows;
+	add_time(seen, began, calls);
 }
 
 /* An error of a call that has found no version is counted at once: there is nothing to gather. */
 static void
-count_error(int sqlerrcode)
+count_error(int sqlerrcode, const instr_time *began)
 {
 	SpErrorReason reason = sp_error_reason(sqlerrcode);
 	SpWorkerCount failed;
+	SpObservation *seen = &failed.seen;
+	bool		is_gathered = current.site != NULL && current.site->tally != NULL;
 
-	current.execution = NULL;
-	if (current.site != NULL && current.site->tally != NULL)
-	{
-		current.site->tally->count.seen.errors[reason]++;
-		return;
-	}
 	memset(&failed, 0, sizeof(failed));
-	failed.seen.errors[reason] = 1;
+	if (is_gathered)
+		seen = &current.site->tally->count.seen;
+	seen->errors[reason]++;
+	add_time(seen, began, 1);
+	if (is_gathered)
+		return;
 	sp_pair_set_version(&failed.counted, NULL, 0, NULL);
 	sp_pair_set_owner(&failed.counted, NULL, GetUserId(), current.owner);
 	count_call(&failed);
 }
 
 static pg_noinline Datum
-call(FunctionCallInfo fcinfo, PGFunction body)
+call(FunctionCallInfo fcinfo, PGFunction body, const instr_time *began)
 {
 	Datum		result = (Datum) 0;
 
@@ -285,7 +293,7 @@ call(FunctionCallInfo fcinfo, PGFunction body)
 	}
 	PG_CATCH();
 	{
-		count_error(geterrcode());
+		count_error(geterrcode(), began);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -305,7 +313,7 @@ sp_counted(FunctionCallInfo fcinfo, PGFunction body)
 	calls = sp_call_site_calls(fcinfo);
 	is_timed = calls < TIMED_CALLS || calls % TIMED_CALLS == 0;
 	begin_call(fcinfo->flinfo->fn_mcxt, is_timed ? &began : NULL);
-	result = call(fcinfo, body);
+	result = call(fcinfo, body, is_timed ? &began : NULL);
 	end_call(1, is_timed ? &began : NULL, calls < TIMED_CALLS ? 1 : TIMED_CALLS);
 	sp_drift_sample(current.site, 1, NULL);
 	return result;
@@ -320,13 +328,13 @@ sp_counted_batch(FunctionCallInfo fcinfo, PGFunction body)
 	if (!sp_metrics_on())
 		return body(fcinfo);
 	begin_call(fcinfo->flinfo->fn_mcxt, &began);
-	result = call(fcinfo, body);
+	result = call(fcinfo, body, &began);
 	end_call(current.rows, &began, 1);
 	return result;
 }
 
 static pg_noinline void
-run(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing)
+run(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing, const instr_time *began)
 {
 	PG_TRY();
 	{
@@ -334,7 +342,7 @@ run(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing)
 	}
 	PG_CATCH();
 	{
-		count_error(geterrcode());
+		count_error(geterrcode(), began);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -353,6 +361,6 @@ sp_counted_run(SpCallSite *site, uint32 rows, uint32 wanted, bool has_missing)
 	}
 	begin_call(MemoryContextGetParent(site->mcx), &began);
 	sp_count_site(site);
-	run(site, rows, wanted, has_missing);
+	run(site, rows, wanted, has_missing, &began);
 	end_call(0, &began, 1);
 }

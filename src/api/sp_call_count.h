@@ -14,7 +14,7 @@
  * A parallel worker gives its rows, errors and times to its leader, whose call
  * they belong to.
  *
- * Time is that of the prediction functions: finding the model, reading features,
+ * Time is that of the prediction functions, also of those that raise: finding the model, reading features,
  * evaluating, making the result.  Where a plan gathers rows into blocks it is
  * that of evaluating the blocks.  Of functions that are called row by row the
  * first 16 calls are timed, and then every 16th for 16.  CPU time is measured of

@@ -1,0 +1,63 @@
+# The time that calls are said to have taken: of those that fail, and that wait. And uses that are no calls.
+use strict;
+use warnings FATAL => 'all';
+
+use File::Temp qw(tempdir);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+use BigForest qw(write_forest);
+use Smartpouch;
+
+my $node = new_server('time', conf => "shared_preload_libraries = 'smartpouch'\nmax_worker_processes = 12");
+sub sql { return $node->safe_psql('postgres', $_[0]) }
+
+my $file = tempdir(CLEANUP => 1) . '/forest';
+chmod 0755, $file =~ s{/forest$}{}r;
+write_forest('xgboost_json', 64 * 1024 * 1024, $file);
+sql("SELECT smartpouch.import_model('slow', pg_read_binary_file('$file')), smartpouch.promote('slow', 1, 'production')");
+sql('CREATE TABLE a_row AS SELECT array_agg(x / 20.0) AS f FROM generate_series(1, 20) x');
+my $batch = q{SELECT count(*) FROM smartpouch.predict_batch('slow', (SELECT array_agg(f) FROM a_row, generate_series(1, 300000)))};
+sub counted { return split(/\|/, sql("SELECT calls, errors, timeout, busy_seconds, cpu_seconds, p50_seconds FROM smartpouch.metrics WHERE model = 'slow'")) }
+sub begin_anew { sql(q{SELECT smartpouch.warm_model('slow'), smartpouch.reset_metrics()}); return }
+
+# what is cancelled took as long as it took
+begin_anew();
+my ($rc, $out, $err) = $node->psql('postgres', "SET statement_timeout = '2s'; $batch");
+like($err, qr/statement timeout/, 'a batch is cancelled');
+my ($calls, $errors, $timeouts, $busy, $cpu, $p50) = counted();
+is("$calls $errors $timeouts", '1 1 1', 'which is an error of one call');
+cmp_ok($busy, '>', 0.3, 'that took its time');
+cmp_ok($busy, '<', 4, 'and no more');
+cmp_ok($p50, '>=', 0.25, 'and was none of the fast ones');
+
+# a process that does not run uses no CPU
+begin_anew();
+my $session = $node->background_psql('postgres');
+my $pid     = $session->query_safe('SELECT pg_backend_pid()');
+$session->{stdin} .= "$batch;\n";
+$session->{run}->pump_nb for 1 .. 5;
+my $until = time + 30;
+usleep(50_000) until time > $until || sql("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND state = 'active' AND clock_timestamp() - query_start > '1s'");
+kill 'STOP', $pid;
+usleep(2_000_000);
+kill 'CONT', $pid;
+$session->query_safe('SELECT 1');
+$session->quit;
+($calls, $errors, $timeouts, $busy, $cpu) = counted();
+is("$calls $errors", '1 0', 'a call that was stopped for a while');
+cmp_ok($busy, '>', 2, 'took so long');
+cmp_ok($cpu, '<', $busy - 1, 'but not the processor');
+cmp_ok($cpu, '>', 0, 'which it used the rest of the time');
+
+# what is in memory may be used without a prediction
+sub hits { return sql(q{SELECT value FROM smartpouch._database_counts() WHERE counter = 'cache_hits'}) }
+begin_anew();
+my $before = hits();
+sql(q{SELECT smartpouch.ready('slow')});
+is(hits(), $before + 1, 'a use of a model that is no prediction');
+
+$node->stop;
+done_testing();
