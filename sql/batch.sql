@@ -241,6 +241,17 @@ SELECT compare('SELECT p.id, predict(''tiny:1'', p.x), o.id FROM patient p JOIN 
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 RESET enable_material;
+-- which a sort in parts compares
+CREATE TABLE tens AS SELECT id, id / 10 AS ten, x, name FROM patient WHERE id <= 500;
+CREATE INDEX ON tens (ten);
+ANALYZE tens;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SELECT compare('SELECT id, predict(''tiny:1'', x) FROM (SELECT * FROM tens ORDER BY ten, CASE WHEN id = 45 THEN ROW(name) ELSE ROW(id) END OFFSET 0) s WHERE id > 0 LIMIT 38');
+SELECT compare('SELECT id, predict(''tiny:1'', x) FROM (SELECT * FROM tens ORDER BY ten, CASE WHEN id = 45 THEN ROW(name) ELSE ROW(id) END OFFSET 0) s');
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+DROP TABLE tens;
 -- as often as rows were given, and the row that raises stops them where it did
 CREATE FUNCTION notes(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

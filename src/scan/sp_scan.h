@@ -92,6 +92,9 @@ typedef enum SpHazard
  */
 extern SpHazard sp_scan_hazard(Node *expression, bool sure, const Bitmapset *of_row, const PlannedStmt *stmt);
 
+/* Is it one of the server's own comparisons, which raise nothing? */
+extern bool sp_scan_is_server_comparison(Oid operator);
+
 /* Does it depend on columns, or on one of the parameters? */
 extern bool sp_scan_depends_on_row(Node *expression, const Bitmapset *of_row);
 
@@ -99,6 +102,9 @@ extern bool sp_scan_depends_on_row(Node *expression, const Bitmapset *of_row);
 
 /* Of reading rows of a plan; sure as above for the filters of its nodes. */
 extern SpHazard sp_scan_plan_hazard(Plan *plan, bool sure, const Bitmapset *of_row, const PlannedStmt *stmt);
+
+/* Does a node that sorts or groups as it gives rows compare them by such? */
+extern bool sp_scan_compares_quietly(const Plan *plan);
 
 /* Children of a plan node, in a new list. */
 extern List *sp_scan_children(const Plan *plan);

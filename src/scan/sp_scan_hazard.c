@@ -44,8 +44,8 @@ worsen(Look *look, SpHazard hazard)
 	look->hazard = Max(look->hazard, hazard);
 }
 
-static bool
-is_server_comparison(Oid operator)
+bool
+sp_scan_is_server_comparison(Oid operator)
 {
 	Oid			left;
 	Oid			right;
@@ -72,7 +72,7 @@ static bool
 is_quiet_operator(OpExpr *operator)
 {
 	set_opfuncid(operator);
-	return is_quiet_function(operator->opfuncid) || is_server_comparison(operator->opno);
+	return is_quiet_function(operator->opfuncid) || sp_scan_is_server_comparison(operator->opno);
 }
 
 /* Of the server's own types those whose values are compared, added and printed without an error. */
@@ -170,7 +170,7 @@ is_quiet(Node *node)
 			return is_quiet_operator((OpExpr *) node);
 		case T_ScalarArrayOpExpr:
 			return is_quiet_function(((ScalarArrayOpExpr *) node)->opfuncid) ||
-				is_server_comparison(((ScalarArrayOpExpr *) node)->opno);
+				sp_scan_is_server_comparison(((ScalarArrayOpExpr *) node)->opno);
 		case T_SubscriptingRef:
 			{
 				const SubscriptingRef *ref = (const SubscriptingRef *) node;

@@ -45,6 +45,48 @@ sp_scan_children(const Plan *plan)
 	return children;
 }
 
+static bool
+are_server_comparisons(const Oid *operators, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!sp_scan_is_server_comparison(operators[i]))
+			return false;
+	return true;
+}
+
+bool
+sp_scan_compares_quietly(const Plan *plan)
+{
+	const Agg  *agg = (const Agg *) plan;
+	const Group *group = (const Group *) plan;
+	const Unique *unique = (const Unique *) plan;
+	const SetOp *set = (const SetOp *) plan;
+	const Sort *sort = &((const IncrementalSort *) plan)->sort;
+	const MergeAppend *merge = (const MergeAppend *) plan;
+	const WindowAgg *window = (const WindowAgg *) plan;
+
+	switch (nodeTag(plan))
+	{
+		case T_Agg:
+			return agg->aggstrategy == AGG_HASHED || are_server_comparisons(agg->grpOperators, agg->numCols);
+		case T_Group:
+			return are_server_comparisons(group->grpOperators, group->numCols);
+		case T_Unique:
+			return are_server_comparisons(unique->uniqOperators, unique->numCols);
+		case T_SetOp:
+			return are_server_comparisons(set_operators_compat(set), set->numCols);
+		case T_IncrementalSort:
+			return are_server_comparisons(sort->sortOperators, sort->numCols);
+		case T_MergeAppend:
+			return are_server_comparisons(merge->sortOperators, merge->numCols);
+		case T_WindowAgg:
+			return are_server_comparisons(window->partOperators, window->partNumCols) &&
+				are_server_comparisons(window->ordOperators, window->ordNumCols);
+		default:
+			return true;
+	}
+}
+
 /* Does a node evaluate nothing besides its target list and filter, but operators of sorts and groups? */
 static bool
 has_no_expressions(const Plan *plan)
@@ -220,6 +262,8 @@ sp_scan_plan_hazard(Plan *plan, bool sure, const Bitmapset *of_row, const Planne
 	expressions = lappend(lappend(expressions, plan->qual), plan->targetlist);
 	hazard = sp_scan_hazard((Node *) expressions, sure && evaluates_at_first(plan), of_row, stmt);
 	hazard = Max(hazard, subqueries_hazard(plan, of_row, stmt));
+	if (!sp_scan_compares_quietly(plan))
+		hazard = Max(hazard, SP_HAZARD_ERROR);
 	if (IsA(plan, CteScan))
 		hazard = Max(hazard, sp_scan_plan_hazard(list_nth(stmt->subplans, ((CteScan *) plan)->ctePlanId - 1),
 										 false, NULL, stmt));

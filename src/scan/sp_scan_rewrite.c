@@ -52,6 +52,8 @@ hazard_of_node(const Plan *plan, const Rewrite *rewrite)
 	SpHazard	hazard = Max(sp_scan_hazard((Node *) plan->targetlist, true, NULL, rewrite->stmt),
 							 sp_scan_hazard((Node *) plan->qual, true, NULL, rewrite->stmt));
 
+	if (!sp_scan_compares_quietly(plan))
+		hazard = Max(hazard, SP_HAZARD_ERROR);
 	if (IsA(plan, NestLoop))
 	{
 		hazard = Max(hazard, sp_scan_hazard((Node *) ((const Join *) plan)->joinqual, true, NULL, rewrite->stmt));

@@ -109,6 +109,13 @@ named_segment_compat(const char *name, Size size, void (*init) (void *segment))
 #define operator_meanings_compat(operator) get_op_btree_interpretation(operator)
 #endif
 
+/* 18 sorts the inputs of a set operation apart */
+#if PG_VERSION_NUM >= 180000
+#define set_operators_compat(plan) ((plan)->cmpOperators)
+#else
+#define set_operators_compat(plan) ((plan)->dupOperators)
+#endif
+
 /* 18 took execute_once from ExecutorRun() */
 #if PG_VERSION_NUM >= 180000
 #define SP_EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count
