@@ -168,8 +168,8 @@ extern char *sp_backup_tables(const char *database, bool full, const char *snaps
 /* About predictions. */
 extern char *sp_backup_probes(const char *database, bool full, const char *snapshot, SpChildTake take, void *arg);
 
-/* Lines about sequences, as they are now. */
-extern char *sp_backup_sequences_script(bool full);
+/* Lines about the sequences that the snapshot has, with the values that they have now. */
+extern char *sp_backup_sequences_script(bool full, const char *snapshot);
 
 /* What is wrong with the sequences, by the lines from before and after the dump. */
 extern char *sp_backup_sequences_compare_script(bool full, const char *lines);

@@ -41,9 +41,9 @@ sp_backup_tables(const char *database, bool full, const char *snapshot, SpChildT
 }
 
 char *
-sp_backup_sequences_script(bool full)
+sp_backup_sequences_script(bool full, const char *snapshot)
 {
-	return psprintf("SELECT smartpouch._backup_sequences(%s);\n", full ? "true" : "false");
+	return under(snapshot, psprintf("SELECT smartpouch._backup_sequences(%s);", full ? "true" : "false"));
 }
 
 /* The lines as data of COPY, which takes them as they are: JSON has no such characters. */

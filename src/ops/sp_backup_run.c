@@ -361,6 +361,7 @@ make_set(void *arg)
 {
 	Run		   *run = arg;
 	bool		full = run->manifest.full;
+	const char *snapshot = run->manifest.snapshot;
 	SpFileWriter *sequences;
 	int64		dump_bytes;
 
@@ -380,9 +381,9 @@ make_set(void *arg)
 	run->set = sp_folder_open(run->folder, run->partial, false);
 	keep_artefacts(run);
 	sequences = sp_file_create(run->set, SP_BACKUP_SEQUENCES, *run->manifest.filter != '\0');
-	sp_backup_psql(run->manifest.database, sp_backup_sequences_script(full), append, sequences);
+	sp_backup_psql(run->manifest.database, sp_backup_sequences_script(full, snapshot), append, sequences);
 	dump(run);
-	sp_backup_psql(run->manifest.database, sp_backup_sequences_script(full), append, sequences);
+	sp_backup_psql(run->manifest.database, sp_backup_sequences_script(full, snapshot), append, sequences);
 	end_file(run, sequences);
 	prove(run, SP_BACKUP_TABLES, sp_backup_tables);
 	prove(run, SP_BACKUP_PROBES, sp_backup_probes);

@@ -95,7 +95,7 @@ my $change = sub {
     my ($sql) = @_;
     return $real . qq{\$real "\$@" || exit 1; env -u PGOPTIONS psql -XAtq -d '@{[ $node->connstr('postgres') ]}' -c "SET lock_timeout = '1s'" -c "$sql" >/dev/null 2>&1; exit 0};
 };
-foreach my $sql ('DROP TABLE loose', 'TRUNCATE child', 'ALTER TABLE child ALTER id TYPE bigint', 'DROP SEQUENCE circle')
+foreach my $sql ('CREATE TABLE born (id serial)', 'DROP TABLE loose', 'TRUNCATE child', 'ALTER TABLE child ALTER id TYPE bigint', 'DROP SEQUENCE circle')
 {
     my $busy = backup_with($change->($sql));
     like(status($busy), qr/^complete/, "$sql while a backup is made");
