@@ -168,7 +168,7 @@ foreach my $setting ('quote_all_identifiers = on', 'role = clerk', 'default_tran
     'default_transaction_isolation = serializable')
 {
     $node->safe_psql('template1', "ALTER DATABASE postgres SET $setting");
-    local $ENV{PGOPTIONS} = '-c role=none -c statement_timeout=0 -c client_encoding=utf8';
+    local $ENV{PGOPTIONS} = '-c role=none -c statement_timeout=0 -c idle_session_timeout=0 -c client_encoding=utf8';
     is($node->safe_psql('postgres', 'SELECT smartpouch.backup() > 0'), 't', "$setting: a backup");
     is($node->safe_psql('postgres', 'SELECT string_agg(detail, E\'\n\') FROM smartpouch.verify_backup((SELECT max(id) FROM smartpouch.backups)) WHERE NOT passed'),
         '', "$setting: it restores");
@@ -191,6 +191,24 @@ is($node->safe_psql('postgres', "SELECT string_agg(detail, '') FROM smartpouch.v
     is($node->safe_psql('whole', 'SELECT count(p) FROM scored'), 5, 'with what they hold');
     my ($out, $err) = run_command([ @program, '-h' ]);
     like($out, qr/^smartpouch-restore - .*It ends with 0 when [^\n]*\Z/s, 'its help is its text, and no more');
+}
+
+# ---- other encodings ----
+
+foreach my $case ([ 'LATIN1', "\xe9" ], [ 'SQL_ASCII', "\xff\xfe" ], [ 'EUC_JP', "\xc9\xbd" ])
+{
+    my ($encoding, $word) = @$case;
+    my $database = lc $encoding;
+    local $ENV{PGCLIENTENCODING} = $encoding;
+    $node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0 ENCODING '$encoding' LC_COLLATE 'C' LC_CTYPE 'C'");
+    $node->safe_psql($database, qq{CREATE EXTENSION smartpouch; CREATE TABLE "t$word" ("c$word" text); INSERT INTO "t$word" VALUES ('$word')});
+    $node->safe_psql($database, 'SELECT smartpouch.backup()');
+    my $label = $node->safe_psql($database, 'SELECT max(label) FROM smartpouch.backups');
+    is($node->safe_psql($database, "SELECT string_agg(detail, '') FROM smartpouch.verify_backup((SELECT max(id) FROM smartpouch.backups)) WHERE NOT passed"), '',
+        "$encoding: verified");
+    local $ENV{PGHOST} = $node->host;
+    local $ENV{PGPORT} = $node->port;
+    ok(run_log([ 'bash', source_dir() . '/scripts/smartpouch-restore', "$folder/$label", "${database}_back" ]), "$encoding: restored by the program");
 }
 
 done_testing();
