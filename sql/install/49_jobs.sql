@@ -95,9 +95,10 @@ BEGIN
 		statement := NULL;
 		IF is_here THEN
 			-- one of another role, which superusers see, would do the same once more; with another schedule it
-			-- is another job, so that it is not late by the last run of the old one
-			EXECUTE 'SELECT count(cron.unschedule(c.jobid)) FROM cron.job c'
-				' WHERE c.jobname = $1 AND NOT ($2 AND c.username = current_user AND c.schedule = $3)'
+			-- is another job, so that it is not late by the last run of the old one; and pg_cron would let one go on
+			-- being inactive, or of the other database that somebody has given it
+			EXECUTE 'SELECT count(cron.unschedule(c.jobid)) FROM cron.job c WHERE c.jobname = $1'
+				' AND NOT ($2 AND c.username = current_user AND c.schedule = $3 AND c.database = current_database() AND c.active)'
 				USING smartpouch._job_name(job), scheduled, schedule;
 		END IF;
 		IF scheduled THEN

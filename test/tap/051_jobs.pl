@@ -43,6 +43,7 @@ SKIP:
     $node->init(extra => \@initdb_options);
     $node->append_conf('postgresql.conf', qq{
         shared_preload_libraries = 'smartpouch,pg_cron'
+        restart_after_crash = on
         cron.database_name = 'postgres'
         cron.use_background_workers = on
         max_worker_processes = 20});
@@ -70,6 +71,23 @@ SKIP:
     is($node->safe_psql('postgres', q{SELECT schedule FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'}), '*/2 * * * *', 'a schedule is changed');
     $node->safe_psql('postgres', q{SELECT smartpouch.schedule_jobs()});
 
+    # what was changed by hand is as it should be, and what others have is left alone
+    $node->safe_psql('postgres', q{SELECT cron.schedule('smartpouch', '5 5 * * *', 'SELECT 1'), cron.schedule('smartpouch rollup in postgres, by hand', '5 5 * * *', 'SELECT 1'),
+        cron.schedule('nightly', '5 5 * * *', 'SELECT smartpouch.rollup()')});
+    my $job = q{SELECT concat_ws('|', database, active, command, schedule) FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'};
+    my $good = $node->safe_psql('postgres', $job);
+    foreach my $change (q{active := false}, q{database := 'template1'}, q{command := 'SELECT 1'}, q{schedule := '9 9 * * *'})
+    {
+        $node->safe_psql('postgres', qq{SELECT cron.alter_job(jobid, $change) FROM cron.job WHERE jobname = 'smartpouch rollup in postgres'});
+        isnt($node->safe_psql('postgres', $job), $good, "changed by hand: $change");
+        $node->safe_psql('postgres', 'SELECT smartpouch.schedule_jobs()');
+        is($node->safe_psql('postgres', $job), $good, 'is mended');
+    }
+    $node->safe_psql('postgres', 'SELECT smartpouch.unschedule_jobs()');
+    is($node->safe_psql('postgres', q{SELECT string_agg(jobname, '; ' ORDER BY jobname) FROM cron.job WHERE database = 'postgres'}),
+        'nightly; smartpouch; smartpouch rollup in postgres, by hand', 'jobs of others stay');
+    $node->safe_psql('postgres', q{SELECT count(cron.unschedule(jobid)) FROM cron.job WHERE database = 'postgres'; SELECT smartpouch.schedule_jobs()});
+
     # of another role: superusers see it, and replace it
     $node->safe_psql('postgres', q{CREATE ROLE second SUPERUSER; CREATE ROLE plain; GRANT USAGE ON SCHEMA cron TO plain;
         SELECT smartpouch.grant_access('plain', 'monitor')});
@@ -92,6 +110,24 @@ SKIP:
     is($node->safe_psql('postgres', sprintf($runs, $_)), 't', "two runs in $_") foreach qw(postgres other);
     is($node->safe_psql($_, q{SELECT count(*) >= 1, min(samples) > 0 FROM smartpouch.rollup_minute}), 't|t', "minutes are there in $_") foreach qw(postgres other);
     is($node->safe_psql('postgres', q{SELECT smartpouch.health() #>> '{checks,jobs:scheduled,0,status}'}), 'pass', 'health() sees jobs that work');
+
+    # the scheduler is killed, and with it the server: it starts again, and counts are those of the new start
+    my $scheduler = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_cron launcher'});
+    kill 'KILL', $scheduler;
+    # while the server recovers, psql may be gone before it is written to
+    my $comes = sub {
+        my ($query) = @_;
+        for (1 .. 110)
+        {
+            return 1 if (eval { $node->safe_psql('postgres', $query) } // '') eq 't';
+            sleep 1;
+        }
+        return 0;
+    };
+    ok($comes->(qq{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'pg_cron launcher' AND pid <> $scheduler}), 'a killed scheduler starts again');
+    my $crashed = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+    ok($comes->(qq{SELECT max(done_at) > '$crashed' FROM smartpouch.rollup_state}), 'and goes on');
+    is($node->safe_psql('postgres', q{SELECT count(*) - count(DISTINCT (bucket, model_id, version, stage)) FROM smartpouch.rollup_minute}), 0, 'no minute is there twice');
 
     # who owns smartpouch may not read pg_cron's tables
     $node->safe_psql('postgres', 'CREATE ROLE keeper; GRANT USAGE ON SCHEMA smartpouch TO keeper; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smartpouch TO keeper;
