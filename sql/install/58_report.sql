@@ -192,9 +192,11 @@ CREATE FUNCTION smartpouch._text_models(models jsonb)
 		WHERE j.n <= 30) m $$;
 COMMENT ON FUNCTION smartpouch._text_models(jsonb) IS 'models and stages for a terminal';
 
+-- Without JIT, which for many small queries takes longer than they do.
 CREATE FUNCTION smartpouch.report(period interval DEFAULT '24 hours')
 	RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp AS $$
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off AS $$
 DECLARE
 	facts jsonb := smartpouch._report_facts(period);
 	health jsonb := facts -> 'health';

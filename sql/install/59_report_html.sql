@@ -282,9 +282,11 @@ CREATE FUNCTION smartpouch._page_health(health jsonb)
 	FROM jsonb_each(health -> 'checks') c $$;
 COMMENT ON FUNCTION smartpouch._page_health(jsonb) IS 'checks of a page';
 
+-- Without JIT, which for many small queries takes longer than they do.
 CREATE FUNCTION smartpouch.report_html(period interval DEFAULT '24 hours')
 	RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp AS $$
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off AS $$
 DECLARE
 	facts jsonb := smartpouch._report_facts(period);
 	width interval := facts ->> 'width';
