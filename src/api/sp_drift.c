@@ -104,19 +104,19 @@ sp_drift_value(const SpCallSite *site, int variable, uint32 row)
 int
 sp_drift_bin(const double *bounds, int n, double value)
 {
-	int			below = 0;
+	Size		below = 0;
 
 	if (isnan(value))
 		return n + 1;
-	for (int left = n; left > 0;)
+	for (Size left = (Size) n; left > 0;)
 	{
-		int			half = (left + 1) / 2;
+		Size		half = (left + 1) / 2;
 
 		/* the first half of those that are left is below if its last one is */
-		below += half & -(int) (value > bounds[below + half - 1]);
+		below += half & -(Size) (value > bounds[below + half - 1]);
 		left -= half;
 	}
-	return below;
+	return (int) below;
 }
 
 static struct SpSampler *
