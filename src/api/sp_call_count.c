@@ -208,6 +208,13 @@ sp_count_site(SpCallSite *site)
 }
 
 void
+sp_count_found(SpCallSite *site)
+{
+	if (current.execution != NULL && current.site == NULL)
+		sp_count_site(site);
+}
+
+void
 sp_count_owner(const char *owner)
 {
 	current.owner = owner;

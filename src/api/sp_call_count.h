@@ -51,6 +51,9 @@ extern Datum sp_counted(FunctionCallInfo fcinfo, PGFunction body);
 extern Datum sp_counted_batch(FunctionCallInfo fcinfo, PGFunction body);
 extern void sp_count_site(struct SpCallSite *site);
 
+/* As sp_count_site, before the version that the site has found is loaded: only for the first site of a call. */
+extern void sp_count_found(struct SpCallSite *site);
+
 /* Before the site: the call is for this owner of an API key, not for the role.  The text must outlive the call. */
 extern void sp_count_owner(const char *owner);
 extern void sp_count_rows(uint64 rows);

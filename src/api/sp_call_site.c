@@ -236,8 +236,10 @@ move_to(SpCallSite *site, const SpResolved *resolved)
 	site->resolved = *resolved;
 	site->tally = NULL;
 	site->is_counted = false;
-	if (!same)
-		serve(site);
+	if (same)
+		return;
+	sp_count_found(site);
+	serve(site);
 }
 
 static bool
@@ -264,9 +266,9 @@ resolve(SpCallSite *site, bool by_program, const struct varlena *ref)
 		sp_model_by_program((const uint8 *) VARDATA_ANY(ref), &resolved);
 	else
 		sp_model_ref(ref, SP_MAY_PREDICT, &resolved);
+	site->user = GetUserId();
 	move_to(site, &resolved);
 	Assert(size <= sizeof(site->ref));
-	site->user = GetUserId();
 	site->by_program = by_program;
 	site->ref_size = size;
 	memcpy(site->ref, VARDATA_ANY(ref), size);

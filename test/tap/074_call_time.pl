@@ -19,7 +19,7 @@ chmod 0755, $file =~ s{/forest$}{}r;
 write_forest('xgboost_json', 64 * 1024 * 1024, $file);
 sql("SELECT smartpouch.import_model('slow', pg_read_binary_file('$file')), smartpouch.promote('slow', 1, 'production')");
 sql('CREATE TABLE a_row AS SELECT array_agg(x / 20.0) AS f FROM generate_series(1, 20) x');
-my $batch = q{SELECT count(*) FROM smartpouch.predict_batch('slow', (SELECT array_agg(f) FROM a_row, generate_series(1, 300000)))};
+my $batch = q{SELECT count(*) FROM smartpouch.predict_batch('slow', (SELECT array_agg(f) FROM a_row, generate_series(1, 800000)))};
 sub counted { return split(/\|/, sql("SELECT calls, errors, timeout, busy_seconds, cpu_seconds, p50_seconds FROM smartpouch.metrics WHERE model = 'slow'")) }
 sub begin_anew { sql(q{SELECT smartpouch.warm_model('slow'), smartpouch.reset_metrics()}); return }
 
@@ -32,6 +32,23 @@ is("$calls $errors $timeouts", '1 1 1', 'which is an error of one call');
 cmp_ok($busy, '>', 0.3, 'that took its time');
 cmp_ok($busy, '<', 4, 'and no more');
 cmp_ok($p50, '>=', 0.25, 'and was none of the fast ones');
+
+# a call is in the bucket of the time that it took
+my $bounds = 'unnest(smartpouch._latency_bounds()) b';
+foreach my $rows (1, 10, 100, 1000, 10000)
+{
+    begin_anew();
+    sql("SELECT count(*) FROM smartpouch.predict_batch('slow', (SELECT array_agg(f) FROM a_row, generate_series(1, $rows)))");
+    is(sql("SELECT calls, p50_seconds - (SELECT min(b) FROM $bounds WHERE b >= busy_seconds) FROM smartpouch.metrics WHERE model = 'slow'"), '1|0', "$rows rows");
+}
+
+# of many rows some are timed for all
+begin_anew();
+my $took = sql(q{SET smartpouch.enable_batch = off; CREATE TABLE began AS SELECT clock_timestamp() AS at; SELECT sum(smartpouch.predict('slow', f)) > 0 FROM a_row, generate_series(1, 30000);
+    SELECT extract(epoch FROM clock_timestamp() - at) FROM began}) =~ s/.*\n//r;
+$busy = (counted())[3];
+cmp_ok($busy, '>', 0.4 * $took, 'rows one by one');
+cmp_ok($busy, '<', 1.8 * $took, 'and not more');
 
 # a process that does not run uses no CPU
 begin_anew();
