@@ -546,7 +546,10 @@ build/bench/test_kernels: test/unit/test_kernels.c $(BENCH_OBJS) $(ALL_HEADERS) 
 bench: ## time kernels and SQL beside the libraries that made the models, and backups (needs Python with venv)
 	@bench/run
 	@bench/sql
+	@bench/parallel
 	@bench/backup
+	@echo
+	@bench/bars.py build/bench/bench.json build/bench/sql.json build/bench/parallel.json
 
 row-cost: build/bench/bench_row_cost ## compare the estimated costs of models with measured times
 	@$< $(wildcard test/data/*/model.* build/bench/m*.json build/bench/m*.onnx)

@@ -7,14 +7,16 @@ A sample is one JSON object a line: round, model, way, block, median, min, max i
 microseconds a row.  The table has the median over the rounds of the medians,
 the smallest and largest of everything, and how many times faster that median
 is than the library that the model is measured by: with one row a call than its single
-rows, else than its fastest way and size of blocks.  Then come the bars that the
-kernels have to reach.
+rows, else than its fastest way and size of blocks.  The JSON has the bars too that
+the kernels have to reach.
 """
 import json
 import os
 import platform
 import statistics
 import sys
+
+from columns import print_rows
 
 # by what the names of its ways begin with
 PEERS = {
@@ -67,15 +69,6 @@ def summarize(samples):
     return results
 
 
-def print_rows(lines, left):
-    """The first columns are aligned at their left, the others at their right."""
-    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
-    for line in lines:
-        cells = [cell.ljust(width) if at < left else cell.rjust(width)
-                 for at, (cell, width) in enumerate(zip(line, widths))]
-        print("  ".join(cells).rstrip())
-
-
 def print_table(results):
     lines = [HEADINGS]
     for (model, way, block), result in results.items():
@@ -98,19 +91,11 @@ def check_bars(results):
         result = results[(model, f"kernel {level}", block)]
         measured = result["times_as_fast"] if times else result["median"]
         checked.append({
-            "model": model, "level": level, "block": block,
+            "what": f"{model} kernel, {level}, {block} {'row' if block == 1 else 'rows'} a call",
             "bar": f">= {times}x {PEERS[model]}" if times else f"<= {most} us/row",
             "measured": measured, "met": measured >= times if times else measured <= most,
         })
     return checked
-
-
-def print_bars(bars):
-    lines = [("kernel", "level", "bar", "rows a call", "measured", "")]
-    for bar in bars:
-        lines.append((bar["model"], bar["level"], bar["bar"], str(bar["block"]), f"{bar['measured']:.2f}",
-                      "met" if bar["met"] else "MISSED"))
-    print_rows(lines, 3)
 
 
 def processor():
@@ -125,9 +110,6 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as lines:
         results = summarize([json.loads(line) for line in lines])
     print_table(results)
-    bars = check_bars(results)
-    print()
-    print_bars(bars)
     facts = {
         "processor": processor(),
         "load": os.getloadavg()[0],
@@ -136,7 +118,7 @@ def main():
             {"model": model, "way": way, "block": block, **result}
             for (model, way, block), result in results.items()
         ],
-        "bars": bars,
+        "bars": check_bars(results),
     }
     with open(sys.argv[2], "w", encoding="utf-8") as out:
         json.dump(facts, out, indent=2)
