@@ -1,4 +1,4 @@
--- Distances of histograms; baselines and samples are in test/tap/057_drift.pl.
+-- Distances of histograms; baselines and samples are in test/tap/080_drift.pl.
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;

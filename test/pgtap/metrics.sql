@@ -1,5 +1,5 @@
 -- Metrics: quantiles, the pieces of Prometheus' text, who may look, and what is said
--- without preload. What is counted is in test/tap/046_metrics.pl and 047_prometheus.pl.
+-- without preload. What is counted is in test/tap/060_metrics.pl and 061_prometheus.pl.
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;

@@ -1,4 +1,4 @@
--- Snapshots: taken, exported, imported, restored, dropped; damaged files. (Signatures: test/tap/020_snapshot.pl.)
+-- Snapshots: taken, exported, imported, restored, dropped; damaged files. (Signatures: test/tap/024_snapshot.pl.)
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
