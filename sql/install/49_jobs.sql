@@ -52,6 +52,14 @@ CREATE FUNCTION smartpouch._shell_word(word text)
 	SELECT replace('''' || replace(word, '''', $q$'\''$q$) || '''', '%', $q$\%$q$) $$;
 COMMENT ON FUNCTION smartpouch._shell_word(text) IS 'a quoted word for a line of a crontab';
 
+-- What psql connects to by -d: a name that looks like a connection string would be read as one.
+CREATE FUNCTION smartpouch._psql_database(name text)
+	RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN name ~ '=|^postgres(ql)?://'
+		THEN format('dbname=''%s''', replace(replace(name, $q$\$q$, $q$\\$q$), '''', $q$\'$q$)) ELSE name END $$;
+COMMENT ON FUNCTION smartpouch._psql_database(text) IS 'a name of a database for psql';
+
 CREATE FUNCTION smartpouch.schedule_jobs(options jsonb DEFAULT '{}', OUT job text, OUT schedule text, OUT command text,
 	OUT scheduled boolean, OUT statement text)
 	RETURNS SETOF record LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 5
@@ -111,7 +119,7 @@ BEGIN
 			statement := format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
 				smartpouch._job_name(job), schedule, command, current_database());
 		ELSIF schedule IS NOT NULL THEN
-			statement := format('%s psql -XqAt -d %s -c %s', schedule, smartpouch._shell_word(current_database()),
+			statement := format('%s psql -XqAt -d %s -c %s', schedule, smartpouch._shell_word(smartpouch._psql_database(current_database())),
 				smartpouch._shell_word(command));
 		END IF;
 		RETURN NEXT;

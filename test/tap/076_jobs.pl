@@ -22,6 +22,16 @@ like(answer($plain, 'postgres', 'SELECT job, schedule, scheduled, statement FROM
 $plain->safe_psql("it's 100%", 'CREATE EXTENSION smartpouch');
 like(answer($plain, "it's 100%", 'SELECT statement FROM smartpouch.schedule_jobs() WHERE job = $$rollup$$'),
     qr/\Q-d 'it'\''s 100\%' -c\E/, 'with names quoted for it');
+foreach my $name ("a=b'c\\d", "host=elsewhere", "postgres://elsewhere/x")
+{
+    $plain->safe_psql('postgres', 'CREATE DATABASE "' . $name . '"');
+    my $there = $plain->connstr . " dbname='" . $name =~ s/(['\\])/\\$1/gr . "'";
+    $plain->safe_psql('postgres', 'CREATE EXTENSION smartpouch', connstr => $there);
+    my $line = $plain->safe_psql('postgres', 'SELECT statement FROM smartpouch.schedule_jobs() WHERE job = $$rollup$$', connstr => $there);
+    $line =~ s/^(\S+ ){5}//;
+    local @ENV{ 'PGHOST', 'PGPORT' } = ($plain->host, $plain->port);
+    like(`$line 2>&1`, qr/metrics are not available/, "a crontab's line reaches database $name");
+}
 like(answer($plain, 'postgres', q{SELECT schedule FROM smartpouch.schedule_jobs('{"rollup": "*/5 * * * *"}') WHERE job = 'rollup'}), qr{^\*/5 \* }, 'options change schedules');
 is($plain->safe_psql('postgres', q{SELECT count(*) FROM smartpouch.schedule_jobs('{"rollup": null}') WHERE job = 'rollup' AND statement IS NULL}), 1, 'or leave a job out');
 like(answer($plain, 'postgres', q{SELECT smartpouch.schedule_jobs('{"make tea": "* * * * *"}')}), qr/there is no job "make tea".*The jobs are .*rollup/s, 'a job that there is not');
