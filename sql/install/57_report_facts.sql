@@ -15,7 +15,8 @@ DECLARE
 BEGIN
 	PERFORM smartpouch.version();	-- loads the library, which has the settings
 	IF seconds IS NULL OR seconds < 60 OR seconds > 100 * 366 * 86400::float8 THEN
-		RAISE EXCEPTION 'the period of a report must be between a minute and 100 years' USING ERRCODE = '22023';
+		RAISE EXCEPTION 'the period of a report must be between a minute and 100 years' USING ERRCODE = '22023',
+			HINT = 'It is an interval with a unit, such as ''6 hours'' or ''7 days''.';
 	END IF;
 	IF seconds < 86400 AND period <= current_setting('smartpouch.rollup_minute_retention')::interval THEN
 		level := 'minute';

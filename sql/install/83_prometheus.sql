@@ -200,6 +200,7 @@ DECLARE
 	began timestamptz := clock_timestamp();
 	body text;
 BEGIN
+	PERFORM smartpouch.metrics_info();	-- without preload: its error, not buried under the context of what follows
 	SELECT string_agg(format(E'# HELP smartpouch_%1$s %2$s\n# TYPE smartpouch_%1$s %3$s\n%4$s\n', f.family, f.help, f.type, s.lines),
 		'' ORDER BY f.ordinality) INTO body
 	FROM smartpouch._metric_families() WITH ORDINALITY f

@@ -130,7 +130,9 @@ sp_key_forbid(const SpApiKeyRow *row, SpRefusalReason reason, const char *action
 			 errmsg("permission denied for API key \"%s\"", row->id),
 			 reason == SP_REFUSED_STAGE ? errdetail("It is a key for the stage %s.", sp_key_stage_name(row->stage)) :
 			 reason == SP_REFUSED_CREATOR ? errdetail("The role that made it may not do this.") :
-			 errdetail("None of its scopes covers this.")));
+			 errdetail("None of its scopes covers this."),
+			 reason != SP_REFUSED_SCOPE ? 0 :
+			 errhint("smartpouch.verify_api_key() returns its scopes; one for a model is written like predict:model/motion.")));
 }
 
 void

@@ -241,7 +241,7 @@ sp_detect_format(SpContext *cx, const void *bytes, size_t size, SpFormat *format
 	if (sp_is_old_xgboost(data, size))
 		return sp_refuse_format(cx, "an XGBoost model in the deprecated binary format", SP_HINT_XGBOOST);
 	sp_fail(cx, SP_ERR_FORMAT, "the format of the model file is not recognized");
-	return sp_fail_hint(cx, SP_HINT_NETWORK);
+	return sp_fail_hint(cx, SP_HINT_NETWORK " What is imported are the bytes of the file, not its path.");
 }
 
 SpStatus
