@@ -84,6 +84,6 @@ SELECT item, passed, left(detail, 60) AS detail FROM smartpouch.verify_backup(:b
 
 \echo '6. Health.'
 \echo
-\pset tuples_only on
-\pset format unaligned
-SELECT jsonb_pretty(smartpouch.health());
+SELECT key AS check, value -> 0 ->> 'status' AS status,
+	concat_ws(' ', value -> 0 ->> 'observedValue', value -> 0 ->> 'observedUnit') AS observed
+FROM jsonb_each(smartpouch.health() -> 'checks') ORDER BY 1;

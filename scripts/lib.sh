@@ -167,7 +167,10 @@ pg_build() {
     flock "$BUILD/build.lock" make -C "$ROOT" --no-print-directory PG_CONFIG="$PG_CONFIG" WERROR="${WERROR:-0}" "$@"
 }
 
-build_extension() { logged build pg_build "$(jobs_flag)" all; }
+build_extension() {
+    [ -e "$ROOT/smartpouch.so" ] || say "building smartpouch, which takes a minute or more; log: build/log/build.log"
+    logged build pg_build "$(jobs_flag)" all
+}
 
 # Copies the server's programs, libraries and shared files below build/pg, in the
 # same relative layout: PostgreSQL finds the rest relative to its own executable,
