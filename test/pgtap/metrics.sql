@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(35);
+SELECT plan(36);
 
 -- quantiles are bounds of buckets
 SELECT is(smartpouch.latency_quantile(h, q), expected, why) FROM (VALUES
@@ -36,6 +36,17 @@ SELECT is((SELECT count(*) FROM smartpouch._metric_families() WHERE family !~ '^
 SELECT throws_ok('SELECT ' || what, '55000', 'metrics are not available', 'without preload: ' || what) FROM (VALUES
 	('* FROM smartpouch.metrics'), ('* FROM smartpouch.usage'), ('* FROM smartpouch.model_loads'), ('smartpouch.prometheus()'),
 	('smartpouch.metrics_info()'), ('smartpouch.reset_metrics()'), ('smartpouch._database_counts()'), ('smartpouch._call_counts(''usage'')')) t (what);
+CREATE FUNCTION pg_temp.context_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	context text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+	RETURN context;
+END $$;
+SELECT unalike(pg_temp.context_of('SELECT smartpouch.prometheus()'), '%UNION%', 'prometheus() does not print its own queries for that');
 SELECT throws_ok('SELECT smartpouch._call_counts(''other'')', '22023', '"other" is no kind of calls', 'kinds are known');
 
 -- who may look

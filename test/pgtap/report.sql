@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(87);
+SELECT plan(88);
 \i tiny.inc
 SET timezone = 'UTC';
 SET smartpouch.health_timeout = '1min';
@@ -16,6 +16,17 @@ FROM (VALUES ('Traffic', 'The rollups hold nothing'), ('Latency of calls', 'Ther
 	unnest('{1 minute,10 years}'::interval[]) p;
 SELECT throws_ok(format('SELECT smartpouch.report(%L)', p), '22023', 'the period of a report must be between a minute and 100 years', 'period ' || coalesce(p, 'NULL'))
 FROM unnest(ARRAY['1 second', '-1 day', '101 years', NULL]) p;
+CREATE FUNCTION pg_temp.hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN hint;
+END $$;
+SELECT alike(pg_temp.hint_of($$ SELECT smartpouch.report('7') $$), '%7 days%', 'who forgets the unit is told of it');
 
 -- the time axis: at least a day of buckets of the coarsest level, in at most 61 steps of whole buckets
 SELECT is((s.level, s.width)::text, a.expected, 'axis of ' || a.period)
