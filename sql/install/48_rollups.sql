@@ -109,7 +109,7 @@ CREATE FUNCTION smartpouch._rollup_partition(parent text, bucket timestamptz)
 	SET search_path = pg_catalog, pg_temp
 	SET timezone = 'UTC' AS $$
 DECLARE
-	unit text := CASE WHEN parent = 'rollup_minute' THEN 'day' WHEN parent LIKE '%\_day' THEN 'year' ELSE 'month' END;
+	unit text := CASE WHEN parent = 'rollup_minute' THEN 'day' WHEN right(parent, 4) = '_day' THEN 'year' ELSE 'month' END;
 	lower timestamptz := date_trunc(unit, bucket);
 	base text := parent || '_' || to_char(lower, 'YYYYMMDD');
 	name text := base;

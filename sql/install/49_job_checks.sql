@@ -6,7 +6,7 @@ CREATE FUNCTION smartpouch._cron_numbers(field text, lowest integer, highest int
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT array_agg(DISTINCT n ORDER BY n)
 	FROM regexp_split_to_table(field, ',') item,
-		regexp_match(item, '^(?:\*|(\d{1,4})(?:-(\d{1,4}))?)(?:/(\d{1,4}))?$') part,
+		regexp_match(item, '^(?:[*]|([0-9]{1,4})(?:-([0-9]{1,4}))?)(?:/([0-9]{1,4}))?$') part,
 		generate_series(COALESCE(part[1]::integer, lowest), CASE WHEN part[1] IS NULL THEN highest ELSE COALESCE(part[2], part[1])::integer END,
 			greatest(1, COALESCE(part[3]::integer, 1))) n
 	WHERE part IS NOT NULL AND n BETWEEN lowest AND highest $$;

@@ -162,7 +162,7 @@ CREATE FUNCTION smartpouch._text_traffic(facts jsonb)
 			to_char((facts ->> 'made')::timestamptz, CASE facts ->> 'level' WHEN 'day' THEN 'YYYY-MM-DD' ELSE 'MM-DD HH24:MI' END) AS ended
 	)
 	SELECT string_agg(format(E'  %s |%s| %s\n', lpad(smartpouch._si(t.most), 6), CASE a.wide WHEN 2
-			THEN regexp_replace(smartpouch._sparkline(l.series), '(.)', '\1\1', 'g') ELSE smartpouch._sparkline(l.series) END, l.words), '' ORDER BY l.position)
+			THEN regexp_replace(smartpouch._sparkline(l.series), '(.)', $re$\1\1$re$, 'g') ELSE smartpouch._sparkline(l.series) END, l.words), '' ORDER BY l.position)
 		|| repeat(' ', 10) || min(a.began) || repeat(' ', greatest(2, max(a.wide * cardinality(l.series)) - length(min(a.began) || min(a.ended)))) || min(a.ended) || E'\n'
 	FROM line l CROSS JOIN axis a, LATERAL (SELECT max(v) AS most FROM unnest(l.series) v) t WHERE t.most > 0 $$;
 COMMENT ON FUNCTION smartpouch._text_traffic(jsonb) IS 'calls and failures over time for a terminal';
