@@ -172,6 +172,8 @@ sql("SELECT smartpouch.predict('s' || i || ':1', $one) FROM generate_series(1, 1
 is(sql('SELECT count(*), sum(calls), sum(rows), count(*) FILTER (WHERE is_other), sum(calls) FILTER (WHERE is_other) FROM smartpouch.metrics'),
     '10|15|15|1|6', 'what has no place is counted together');
 is(sql('SELECT series, max_series, dropped > 0 FROM smartpouch.metrics_info()'), '19|27|t', 'which the facts tell: they have one load in common');
+is(sql(q{SELECT string_agg(l, ' ' ORDER BY l) = (SELECT format('smartpouch_series %s smartpouch_series_dropped_total %s smartpouch_series_max %s', series, dropped, max_series)
+    FROM smartpouch.metrics_info()) FROM string_to_table(smartpouch.prometheus(), E'\n') l WHERE l ~ '^smartpouch_series'}), 't', 'as does prometheus()');
 sql('SELECT smartpouch.reset_metrics()');
 sql("SELECT smartpouch.predict('s15:1', $one)");
 is(sql('SELECT model, calls FROM smartpouch.metrics WHERE NOT is_other'), 's15|1', 'a reset makes room');
