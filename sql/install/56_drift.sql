@@ -35,7 +35,7 @@ COMMENT ON TABLE smartpouch.drift_hour IS 'bins of sampled predictions by hour; 
 CREATE TABLE smartpouch.drift_day (LIKE smartpouch.drift_hour) PARTITION BY RANGE (bucket);
 COMMENT ON TABLE smartpouch.drift_day IS 'bins of sampled predictions by day; partitions are years';
 
--- Counters as rollup() saw them last.
+-- Counters as rollup() saw them last; dumped, as a database that is restored in its place goes on from there.
 CREATE TABLE smartpouch.drift_mark (
 	model_id uuid NOT NULL,
 	version integer NOT NULL,
@@ -46,6 +46,7 @@ CREATE TABLE smartpouch.drift_mark (
 	CONSTRAINT drift_mark_pkey PRIMARY KEY (model_id, version)
 ) USING heap;
 COMMENT ON TABLE smartpouch.drift_mark IS 'counters of samples as rollup() saw them last';
+SELECT pg_catalog.pg_extension_config_dump('smartpouch.drift_mark', '');
 
 CREATE FUNCTION smartpouch.set_baseline(ref text, query text)
 	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE

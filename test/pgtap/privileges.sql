@@ -47,7 +47,7 @@ SELECT is_empty(
 SELECT is_empty(
 	$$ SELECT c.oid::regclass FROM pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'e'
 	   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'smartpouch'
-	   WHERE c.relkind = 'r' AND c.relname NOT LIKE 'upload%' AND c.relname NOT IN ('cluster', 'backup', 'rollup_mark', 'drift_mark') AND NOT c.oid = ANY (e.extconfig) $$,
+	   WHERE c.relkind = 'r' AND c.relname NOT LIKE 'upload%' AND c.relname NOT IN ('cluster', 'backup') AND NOT c.oid = ANY (e.extconfig) $$,
 	'every table but those of uploads, of backups, of counters and of the cluster''s name is marked for pg_dump');
 SELECT is_empty(
 	$$ SELECT tgrelid::regclass, tgname FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid

@@ -129,6 +129,17 @@ sql('SELECT smartpouch.rollup()');
 is(sql($samples), 60 * $rows . '|' . 60 * $rows, 'after which counts begin at 0');
 is(sql("SELECT DISTINCT samples, psi < 0.01 FROM smartpouch.drift_days WHERE model = 'm'"), 60 * $rows . '|t', 'days have the same');
 
+# --- a database that is brought back in its place goes on from there
+$node->safe_psql('postgres', 'CREATE DATABASE again TEMPLATE postgres');
+my $predict_again = "$all SELECT count(smartpouch.predict('m', r)) FROM many r";
+$node->safe_psql('again', "$predict_again; SELECT smartpouch.rollup()");
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/again.dump';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $node->connstr('again') ], 'pg_dump');
+$node->command_ok([ 'pg_restore', '--clean', '--if-exists', '--exit-on-error', '-d', $node->connstr('again'), $dump ], 'pg_restore in its place');
+$node->safe_psql('again', 'SELECT smartpouch.rollup()');
+is($node->safe_psql('again', $samples), 80 * $rows . '|' . 80 * $rows, 'what was rolled up before is not added again');
+$node->safe_psql('postgres', 'DROP DATABASE again');
+
 # --- who may look
 is(sql("SET ROLE watcher; SELECT count(*) FROM smartpouch.drift WHERE model = 'm'; SELECT count(*) FROM smartpouch.drift_days; SELECT count(*) > 0 FROM smartpouch.baselines"), "$variables\n$variables\nt", 'who monitors');
 is(sql("SET ROLE deployer; SELECT DISTINCT model FROM smartpouch.drift"), 'm', 'who deploys sees his models');

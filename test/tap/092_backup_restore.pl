@@ -69,6 +69,16 @@ ok(!$ok, 'a role of the old cluster is missing');
 like($err, qr/role "keeper" does not exist.*pg_dumpall --globals-only/s, 'what to do about it');
 ($ok, $out, $err) = run_script($fresh, $set, 'back');
 like($err, qr/database back is not empty/, 'a database that is not empty is refused');
+$fresh->safe_psql('postgres', 'CREATE DATABASE busy');
+foreach my $made ([ 'CREATE FUNCTION public.f() RETURNS integer LANGUAGE sql RETURN 1', 'DROP FUNCTION public.f()' ], [ "CREATE TYPE public.t AS ENUM ('a')", 'DROP TYPE public.t' ],
+    [ "SELECT lo_from_bytea(20000, 'x')", 'SELECT lo_unlink(20000)' ])
+{
+    $fresh->safe_psql('busy', $made->[0]);
+    ($ok, $out, $err) = run_script($fresh, $set, 'busy');
+    like($err, qr/database busy is not empty/, "nor one after $made->[0]");
+    $fresh->safe_psql('busy', $made->[1]);
+}
+$fresh->safe_psql('postgres', 'DROP DATABASE busy');
 $fresh->safe_psql('postgres', 'DROP DATABASE back; ');
 $fresh->safe_psql('postgres', 'CREATE ROLE keeper');
 ($ok, $out, $err) = run_script($fresh, $set, 'back');
