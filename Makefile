@@ -152,6 +152,7 @@ SERVER_OBJS = \
 	src/server/sp_hash.o \
 	src/server/sp_jsonb.o \
 	src/server/sp_key_file.o \
+	src/server/sp_lock.o \
 	src/server/sp_memory.o \
 	src/server/sp_metrics.o \
 	src/server/sp_role.o \

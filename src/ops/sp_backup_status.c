@@ -12,15 +12,12 @@
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/acl.h"
 
 #include "ops/sp_backup.h"
 #include "registry/sp_registry.h"
 #include "server/sp_background_statement.h"
-
-/* The functions for advisory locks use classes 1 and 2: no role can take ours. */
-#define LOCK_CLASS 0x5350
+#include "server/sp_lock.h"
 
 void
 sp_backup_check_caller(const char *what)
@@ -46,7 +43,7 @@ sp_backup_lock(const SpFolder *folder, SpBackupLock lock)
 	LOCKTAG		tag;
 	LockAcquireResult result;
 
-	SET_LOCKTAG_ADVISORY(tag, InvalidOid, 0, (uint32) lock, LOCK_CLASS);
+	sp_lock_tag(&tag, InvalidOid, SP_LOCK_BACKUPS, (uint32) lock);
 	result = LockAcquire(&tag, ExclusiveLock, false, true);
 	if (result == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,

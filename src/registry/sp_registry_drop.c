@@ -17,20 +17,30 @@
 #include "utils/builtins.h"
 
 #include "registry/sp_registry_internal.h"
+#include "server/sp_lock.h"
 
-/* The group of hash h; groups are locked in this order, so that two who lock several do not wait for each other. */
-#define LOCK_GROUPS(function, hashes) \
-	"SELECT " function "('smartpouch.blob'::regclass::oid::integer, g)" \
-	" FROM (SELECT DISTINCT get_byte(h, 0) & 63 AS g FROM " hashes " ORDER BY g) locks"
+#define N_GROUPS 64
+
+/* The bit of the group that a hash is in. */
+static uint64
+group_of(const uint8 *hash)
+{
+	return UINT64CONST(1) << (hash[0] % N_GROUPS);
+}
+
+/* In one order, so that two who lock several do not wait for each other. */
+static void
+lock_groups(uint64 groups, LOCKMODE mode)
+{
+	for (uint32 group = 0; group < N_GROUPS; group++)
+		if (groups & (UINT64CONST(1) << group))
+			sp_lock(SP_LOCK_BLOBS, group, mode);
+}
 
 void
 sp_write_keep_blobs(const uint8 *program, const uint8 *artifact)
 {
-	Oid			types[] = {BYTEAOID, BYTEAOID};
-	Datum		values[] = {sp_hash_datum(program), sp_hash_datum(artifact)};
-
-	sp_write_sql(LOCK_GROUPS("pg_advisory_xact_lock_shared", "unnest(ARRAY[$1, $2]) h"),
-				 2, types, values, NULL);
+	lock_groups(group_of(program) | group_of(artifact), ShareLock);
 }
 
 /* The versions to take away: one, or all of a model. Arguments of the statements below: model_id, version or NULL. */
@@ -120,10 +130,7 @@ free_blobs(const uint8 *hashes, uint64 count)
 void
 sp_write_free_blobs(const uint8 *program, const uint8 *artifact)
 {
-	Oid			types[] = {BYTEAOID, BYTEAOID};
-	Datum		values[] = {sp_hash_datum(program), sp_hash_datum(artifact)};
-
-	sp_write_sql(LOCK_GROUPS("pg_advisory_xact_lock", "unnest(ARRAY[$1, $2]) h"), 2, types, values, NULL);
+	lock_groups(group_of(program) | group_of(artifact), ExclusiveLock);
 	free_blobs(program, 1);
 	free_blobs(artifact, 1);
 }
@@ -134,10 +141,11 @@ drop_versions(Target *target)
 {
 	uint64		count;
 	uint8	   *hashes = hashes_of(target, &count);
+	uint64		groups = 0;
 
-	run(LOCK_GROUPS("pg_advisory_xact_lock",
-					"(SELECT program_sha256" THESE " UNION ALL SELECT artifact_sha256" THESE ") v (h)"),
-		target);
+	for (uint64 i = 0; i < count; i++)
+		groups |= group_of(hashes + i * SP_SHA256_SIZE);
+	lock_groups(groups, ExclusiveLock);
 	run("DELETE FROM smartpouch.golden WHERE model_id = $1 AND version = coalesce($2, version)", target);
 	run("DELETE FROM smartpouch.baseline WHERE model_id = $1 AND version = coalesce($2, version)", target);
 	run("DELETE FROM smartpouch.evaluation WHERE model_id = $1 AND version = coalesce($2, version)", target);

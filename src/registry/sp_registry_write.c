@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -18,6 +19,7 @@
 
 #include "registry/sp_registry.h"
 #include "registry/sp_registry_internal.h"
+#include "server/sp_lock.h"
 #include "server/sp_role.h"
 
 #define PIECE (1024 * 1024)		/* the CHECK constraint of table blob */
@@ -236,11 +238,7 @@ add_blob(const uint8 *sha256, const char *bytes, Size size)
 static void
 lock_name(const char *name)
 {
-	Oid			types[] = {TEXTOID};
-	Datum		values[] = {CStringGetTextDatum(name)};
-
-	sp_write_sql("SELECT pg_advisory_xact_lock('smartpouch.model'::regclass::oid::integer, hashtext($1))",
-				 1, types, values, NULL);
+	sp_lock(SP_LOCK_NAMES, hash_bytes((const unsigned char *) name, (int) strlen(name)), ExclusiveLock);
 }
 
 /* Lock the model, making it if it is new. */
