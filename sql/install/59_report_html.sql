@@ -309,7 +309,7 @@ BEGIN
 		|| smartpouch._tile('of the calls failed', smartpouch._share(total.failures, total.calls))
 		|| smartpouch._tile('median latency', smartpouch._html_seconds(smartpouch.latency_quantile(total.latencies, 0.5)))
 		|| smartpouch._tile('99th percentile', smartpouch._html_seconds(smartpouch.latency_quantile(total.latencies, 0.99)))
-		|| smartpouch._tile('of the time ready', smartpouch._share(total.server_ready, total.server_samples)) || E'</dl>\n';
+		|| smartpouch._tile('server was ready', smartpouch._share(total.server_ready, total.server_samples)) || E'</dl>\n';
 	page := page || COALESCE((
 		SELECT format(E'<section><h2>What needs a look</h2><ul class="look">%s</ul></section>\n', string_agg(format('<li>%s<div><b>%s</b> %s</div></li>', smartpouch._html_state(c.value -> 0 ->> 'status'),
 			smartpouch._html(c.key), smartpouch._html(c.value -> 0 ->> 'output')), '' ORDER BY array_position('{fail,warn,unknown}', c.value -> 0 ->> 'status'), c.key))
