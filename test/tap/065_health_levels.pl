@@ -1,4 +1,5 @@
 # Each check of health() at the levels that need a server of their own, whoever calls it and from wherever.
+# Waits for minutes: a worker that is late.
 use strict;
 use warnings FATAL => 'all';
 

@@ -1,4 +1,5 @@
 # Jobs of a real pg_cron, for real minutes.
+# Waits for minutes: pg_cron.
 use strict;
 use warnings FATAL => 'all';
 

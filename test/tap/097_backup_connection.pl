@@ -1,4 +1,5 @@
 # health() tries the connection that backups are made by, and a scheduler makes them.
+# Waits for minutes: pg_cron.
 use strict;
 use warnings FATAL => 'all';
 
