@@ -200,7 +200,8 @@ is(ask($app, $who), 'nobody', 'a row that a superuser took away');
 ask($app, 'ROLLBACK');
 
 # a revocation that rolls back leaves the key, one that commits ends it, both at once
-my $admin = open_session('postgres');
+my $super = $node->safe_psql('postgres', 'SELECT current_user');
+my $admin = open_session($super);
 my $kept = new_key('alice');
 ask($admin, 'BEGIN'); ask($admin, "SELECT smartpouch.revoke_api_key('" . id_of($kept) . "')");
 is(ask($admin, "SELECT code FROM smartpouch.verify_api_key('$kept')") . ' ' . ask($app, "SELECT code FROM smartpouch.verify_api_key('$kept')"),
@@ -225,7 +226,7 @@ is(code_of($first) . ' ' . code_of($second), 'expired valid', 'replay after the 
 # two sessions rotate one key: one of them does
 my $raced = new_key('alice');
 ask($admin, 'BEGIN'); ask($admin, "SELECT length(smartpouch.rotate_api_key('" . id_of($raced) . "'))");
-my $other = open_session('postgres');
+my $other = open_session($super);
 $other->{in} .= "SELECT smartpouch.rotate_api_key('" . id_of($raced) . "');\n\\echo done\n";
 IPC::Run::pump_nb($other->{psql});
 $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'}) or die 'nobody waits';
