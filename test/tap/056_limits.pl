@@ -104,8 +104,9 @@ $node->poll_query_until('postgres', q{SELECT (refused ->> 'rate')::integer >= 15
 is(sql(q{SELECT q.used = u.uses AND u.last_used_at > now() - interval '5 minutes' FROM smartpouch.key_use u JOIN token USING (key_id)
     JOIN smartpouch.quota_use q ON q.name = key_id WHERE token.name = 'one'}), 't', 'what is refused does not count against the quota');
 is(sql("SELECT quota_used IS NULL AND burst = 4 FROM smartpouch.owner_limits"), 't', 'the view of limits');
-is(sql(q{SELECT concat_ws(' ', k.uses, k.quota_used, k.last_used_at > k.created_at, (k.refused ->> 'rate')::integer >= 15)
-    FROM smartpouch.api_keys k JOIN token USING (key_id) WHERE name = 'one'}), '4 4 t t', 'the view of keys');
+# on a busy machine another second's call has passed meanwhile
+like(sql(q{SELECT concat_ws(' ', k.uses, k.quota_used, k.last_used_at > k.created_at, (k.refused ->> 'rate')::integer >= 15)
+    FROM smartpouch.api_keys k JOIN token USING (key_id) WHERE name = 'one'}), qr/^([4-9]) \1 t t$/, 'the view of keys');
 sql("SELECT smartpouch.set_owner_limit('carol', quota => 1000000)");
 is((split /\|/, sql("SELECT * FROM tries('two', 20)"))[0], 20, 'a changed limit holds at the next statement');
 sql("SELECT smartpouch.drop_owner_limit('carol')");
