@@ -50,6 +50,13 @@ was_counted_in(const SpSeries *series)
 	return series->cells[SP_SERIES_LAST_AT] != 0;
 }
 
+/* Series that stand for others of several databases are nobody's, so they have none. */
+static bool
+has_totals(const SpSeries *series)
+{
+	return series->number > 0;
+}
+
 #define COUNTED_COLUMNS 11
 
 /* What both functions have in common. */
@@ -113,9 +120,10 @@ kind_of(const char *name)
 			 errdetail("The kinds are prediction, load and usage.")));
 }
 
-/* Series that stand for others of several databases are nobody's, so they have no totals. */
-Datum
-smartpouch_call_totals(PG_FUNCTION_ARGS)
+/* Rows of the database's series of the kind in the first argument. */
+static Datum
+put_series(FunctionCallInfo fcinfo, bool (*has_row) (const SpSeries *series),
+		   void (*put) (const ReturnSetInfo *result, const SpSeries *series))
 {
 	SpSeriesKind kind = kind_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	SpSeries   *series;
@@ -125,25 +133,21 @@ smartpouch_call_totals(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	series = sp_series_read(kind, MyDatabaseId, &count);
 	for (int i = 0; i < count; i++)
-		if (series[i].number > 0)
-			put_totals((ReturnSetInfo *) fcinfo->resultinfo, &series[i]);
+		if (has_row(&series[i]))
+			put((ReturnSetInfo *) fcinfo->resultinfo, &series[i]);
 	return (Datum) 0;
+}
+
+Datum
+smartpouch_call_totals(PG_FUNCTION_ARGS)
+{
+	return put_series(fcinfo, has_totals, put_totals);
 }
 
 Datum
 smartpouch_call_counts(PG_FUNCTION_ARGS)
 {
-	SpSeriesKind kind = kind_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	SpSeries   *series;
-	int			count;
-
-	require_counters();
-	InitMaterializedSRF(fcinfo, 0);
-	series = sp_series_read(kind, MyDatabaseId, &count);
-	for (int i = 0; i < count; i++)
-		if (was_counted_in(&series[i]))
-			put_counts((ReturnSetInfo *) fcinfo->resultinfo, &series[i]);
-	return (Datum) 0;
+	return put_series(fcinfo, was_counted_in, put_counts);
 }
 
 static void

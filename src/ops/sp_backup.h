@@ -215,6 +215,9 @@ extern char *sp_manifest_write(const SpManifest *manifest);
 extern SpManifest *sp_manifest_read(const SpFolder *set, const char *label, uint8 hash[SP_SHA256_SIZE],
 									char **why);
 
+/* The file of the set with that name; NULL if the manifest has none. */
+extern const SpBackupFile *sp_manifest_file(const SpManifest *manifest, const char *name);
+
 /* Bytes of these files as they are stored. */
 extern int64 sp_stored_bytes(const List *files);
 

@@ -355,3 +355,14 @@ sp_stored_bytes(const List *files)
 		bytes += ((const SpBackupFile *) lfirst(cell))->stored_bytes;
 	return bytes;
 }
+
+const SpBackupFile *
+sp_manifest_file(const SpManifest *manifest, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, manifest->files)
+		if (strcmp(((SpBackupFile *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	return NULL;
+}

@@ -113,22 +113,11 @@ difference(const SpBackupFile *expected, const SpBackupFile *found)
 	return psprintf("what \"%s\" holds is not what was backed up", expected->name);
 }
 
-static const SpBackupFile *
-file_of(const SpManifest *manifest, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, manifest->files)
-		if (strcmp(((SpBackupFile *) lfirst(cell))->name, name) == 0)
-			return lfirst(cell);
-	return NULL;
-}
-
 /* Give the dump to pg_restore; why it failed, or NULL. */
 static char *
 restore_dump(const SpFolder *set, const SpManifest *manifest, List *arguments, const char *database, StringInfo output)
 {
-	const SpBackupFile *dump = file_of(manifest, SP_BACKUP_DUMP);
+	const SpBackupFile *dump = sp_manifest_file(manifest, SP_BACKUP_DUMP);
 	Feed		to = {NULL, output};
 	SpBackupFile found;
 	char	   *why;

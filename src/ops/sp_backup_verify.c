@@ -151,21 +151,10 @@ first_difference(const char *expected, const char *found)
 	return psprintf("expected %.*s, found %.*s", expected_size, expected_line, found_size, found_line);
 }
 
-static const SpBackupFile *
-file_of(const SpManifest *manifest, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, manifest->files)
-		if (strcmp(((SpBackupFile *) lfirst(cell))->name, name) == 0)
-			return lfirst(cell);
-	return NULL;
-}
-
 static void
 compare_answer(Verify *verify, const char *item, const char *name, SpProof proof)
 {
-	const SpBackupFile *file = file_of(verify->manifest, name);
+	const SpBackupFile *file = sp_manifest_file(verify->manifest, name);
 	Answer		answer = {.hash = sp_sha256_begin()};
 	Answer		expected = {.hash = NULL};
 	SpBackupFile found;
@@ -195,7 +184,7 @@ compare_answer(Verify *verify, const char *item, const char *name, SpProof proof
 static void
 compare_sequences(Verify *verify)
 {
-	const SpBackupFile *file = file_of(verify->manifest, SP_BACKUP_SEQUENCES);
+	const SpBackupFile *file = sp_manifest_file(verify->manifest, SP_BACKUP_SEQUENCES);
 	StringInfoData lines;
 	Answer		answer = {.hash = NULL};
 	SpBackupFile found;

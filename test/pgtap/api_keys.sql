@@ -299,16 +299,7 @@ SELECT is((SELECT string_agg(r::text, ' ' ORDER BY o) FROM (SELECT o, smartpouch
 	(7, 'read', 'metrics'), (8, 'predict', 'model/nobody'), (9, '', ''), (10, 'predict', 'model/m@staging'), (11, 'predict', 'model/m:2'), (12, 'predict', repeat('model/m', 2000))) v (o, action, resource)) x),
 	'true true false true false false true false false false true false', 'has_permission() by scopes, models that there are, and the form of requests');
 SELECT throws_ok($$ SELECT smartpouch.authorize('see', 'customers/7') $$, '42501', format('permission denied for API key "%s"', id_of('wide')), 'authorize() raises, and repeats nothing');
-CREATE FUNCTION pg_temp.hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN hint;
-END $$;
+\i hint_of.inc
 SELECT alike(pg_temp.hint_of($$ SELECT smartpouch.authorize('see', 'customers/7') $$), '%predict:model/motion%', 'and says how a scope is written');
 SELECT throws_ok($$ SELECT smartpouch.authorize(NULL, 'x') $$, '22004', NULL, 'NULL is no action');
 SELECT is(smartpouch.has_permission(NULL, 'x'), NULL, 'nor is it for has_permission()');

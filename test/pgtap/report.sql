@@ -16,16 +16,7 @@ FROM (VALUES ('Traffic', 'The rollups hold nothing'), ('Latency of calls', 'Ther
 	unnest('{1 minute,10 years}'::interval[]) p;
 SELECT throws_ok(format('SELECT smartpouch.report(%L)', p), '22023', 'the period of a report must be between a minute and 100 years', 'period ' || coalesce(p, 'NULL'))
 FROM unnest(ARRAY['1 second', '-1 day', '101 years', NULL]) p;
-CREATE FUNCTION pg_temp.hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN hint;
-END $$;
+\i hint_of.inc
 SELECT alike(pg_temp.hint_of($$ SELECT smartpouch.report('7') $$), '%7 days%', 'who forgets the unit is told of it');
 
 -- the time axis: at least a day of buckets of the coarsest level, in at most 61 steps of whole buckets
