@@ -34,36 +34,40 @@ my $wrong = q{SELECT
     (SELECT count(*) FROM smartpouch.version v
         WHERE artifact_bytes IS DISTINCT FROM (SELECT sum(octet_length(bytes)) FROM smartpouch.blob WHERE sha256 = artifact_sha256)
         OR program_bytes IS DISTINCT FROM (SELECT sum(octet_length(bytes)) FROM smartpouch.blob WHERE sha256 = program_sha256)),
-    (SELECT count(*) FROM smartpouch.blob b WHERE NOT EXISTS (
-        SELECT FROM smartpouch.version v WHERE b.sha256 IN (v.artifact_sha256, v.program_sha256))),
+    (SELECT count(*) FROM smartpouch.blob b WHERE b.sha256 NOT IN (
+        SELECT unnest(ARRAY[artifact_sha256, program_sha256]) FROM smartpouch.version
+        UNION SELECT unnest(ARRAY[artifact_sha256, program_sha256]) FROM smartpouch.snapshot)),
     (SELECT count(*) FROM smartpouch.versions WHERE smartpouch.predict(model || ':' || version, ARRAY[40, 60]) IS NULL),
     smartpouch.health() ->> 'status' = 'fail'};
 my $right = '0|0|0|0|0|0|0|0|f';
 is($node->safe_psql('postgres', $wrong), $right, 'all is whole before');
 
 my $events = 0;
+my $kinds  = 0;
 my $kills  = 0;
-while ($kills < 8 || $events < 200 && $kills < 40)
+my $at_work = "FROM pg_stat_activity WHERE query ~ '^CALL churn'";
+while ($kills < 8 || ($events < 200 || $kinds < 6) && $kills < 40)
 {
     my @sessions = map {
         IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL churn('$_')" ],
             '<', \undef, '>', '/dev/null', '2>', '/dev/null')
     } qw(a b c a);
-    usleep(100_000 + int(rand(300_000)));
+    $node->poll_query_until('postgres', "SELECT count(*) = 4 $at_work") or die 'not all sessions are at work: see the server log';
+    usleep(int(rand(300_000)));
     # any of them dies; the server ends the others and recovers
-    my $pid = $node->safe_psql('postgres',
-        "SELECT pid FROM pg_stat_activity WHERE query ~ '^CALL churn' ORDER BY random() LIMIT 1");
-    die 'no session is at work' unless $pid;
+    my $pid = $node->safe_psql('postgres', "SELECT pid $at_work ORDER BY random() LIMIT 1");
     kill 'KILL', $pid;
     $kills++;
     IPC::Run::finish($_) foreach @sessions;
     $node->poll_query_until('postgres', 'SELECT true') or die 'no recovery';
-    $events = $node->safe_psql('postgres', 'SELECT count(*) FROM smartpouch.event');
+    ($events, $kinds) = split /\|/, $node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT action) FROM smartpouch.event');
     my $found = $node->safe_psql('postgres', $wrong);
     is($found, $right, "all is whole after kill number $kills, $events events") or last;
 }
 cmp_ok($events, '>=', 200, 'changes were made meanwhile');
-is($node->safe_psql('postgres', q{SELECT count(DISTINCT action) FROM smartpouch.event}), 6, 'of every kind');
+my $made = $node->safe_psql('postgres', q{SELECT action, count(*) FROM smartpouch.event GROUP BY 1 ORDER BY 1});
+is($kinds, 6, 'of every kind') or diag $made;
+note $made;
 
 $node->stop;
 done_testing();
