@@ -44,9 +44,8 @@ is(import_fixture($node, $fixture), 2, 'its number is free');
 # A backend killed while it imports: the postmaster restarts the others, nothing is lost.
 my ($killed, $killed_in, $killed_out) = open_import($node, $file);
 $$killed_out =~ /pid (\d+)/ or die 'no pid';
-kill 'KILL', $1;
+kill_backend($node, $1);
 eval { IPC::Run::finish($killed) };
-$node->poll_query_until('postgres', 'SELECT true') or die 'no recovery';
 is($node->safe_psql('postgres', 'SELECT max(version) FROM smartpouch.versions'), 2, 'nothing of it is there');
 is(all_predictions($node, $fixture), $answers, 'equal after a killed backend');
 
@@ -56,7 +55,7 @@ my ($code, $stdout, $stderr) = $node->psql('postgres',
     qq{SET statement_timeout = '300ms';
        SELECT count(smartpouch.predict_label('$fixture->{name}:1', r)) FROM "$fixture->{name}" r, generate_series(1, 10000000)});
 like($stderr, qr/statement timeout/, 'a timeout ends a query of predictions');
-cmp_ok(time - $started, '<', 5, 'soon');
+cmp_ok(time - $started, '<', 30, 'soon');
 
 # Before CREATE EXTENSION and after DROP EXTENSION.
 $node->safe_psql('postgres', 'CREATE DATABASE other');

@@ -56,10 +56,9 @@ while ($kills < 8 || ($events < 200 || $kinds < 6) && $kills < 40)
     usleep(int(rand(300_000)));
     # any of them dies; the server ends the others and recovers
     my $pid = $node->safe_psql('postgres', "SELECT pid $at_work ORDER BY random() LIMIT 1");
-    kill 'KILL', $pid;
+    kill_backend($node, $pid);
     $kills++;
     IPC::Run::finish($_) foreach @sessions;
-    $node->poll_query_until('postgres', 'SELECT true') or die 'no recovery';
     ($events, $kinds) = split /\|/, $node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT action) FROM smartpouch.event');
     my $found = $node->safe_psql('postgres', $wrong);
     is($found, $right, "all is whole after kill number $kills, $events events") or last;

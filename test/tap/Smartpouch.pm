@@ -9,13 +9,33 @@ use IPC::Run ();
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(@initdb_options source_dir new_server fixtures read_fixture load_fixture import_fixture
-  fixture_arrays mismatches all_predictions prepare_changes);
+  fixture_arrays mismatches all_predictions prepare_changes kill_backend);
 our @EXPORT_OK = qw(session ask bye);
 
 # whatever the environment says, which may be nothing
 our @initdb_options = ('--encoding=UTF8', '--locale=C');
+
+# A psql that is refused, as by a server that recovers, can end before it has been given
+# its statement, and IPC::Run dies of that. Who polls tries again.
+{
+    no warnings 'redefine';
+    my $poll = \&PostgreSQL::Test::Cluster::poll_query_until;
+    *PostgreSQL::Test::Cluster::poll_query_until = sub {
+        my ($node, @arguments) = @_;
+        my $result;
+        foreach my $attempt (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+        {
+            $result = eval { $poll->($node, @arguments) } // 'died';
+            last if $result ne 'died';
+            die $@ unless $@ =~ /Broken pipe/;
+            usleep(100_000);
+        }
+        return $result ne 'died' && $result;
+    };
+}
 
 sub source_dir { return $ENV{SMARTPOUCH_SOURCE} // die "SMARTPOUCH_SOURCE is not set\n" }
 
@@ -151,6 +171,16 @@ sub mismatches
     return $node->safe_psql('postgres',
         "SELECT count(*) FILTER (WHERE $condition) || ' of ' || count(*)\n"
           . "FROM $table r JOIN $expected e USING (id)");
+}
+
+# Kill one process of the server and wait until the server has recovered: connections
+# are taken for a moment before it learns of the death, and until then the dead is shown.
+sub kill_backend
+{
+    my ($node, $pid) = @_;
+    kill 'KILL', $pid;
+    $node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid") or die 'no recovery';
+    return;
 }
 
 # Every output for every row as text, for comparing two servers bit by bit.
