@@ -7,11 +7,11 @@
 
 #include <math.h>
 
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 
 #include "api/sp_arguments.h"
 #include "api/sp_gate.h"
@@ -147,8 +147,8 @@ put_sample(const ReturnSetInfo *result, const SpShadowSample *sample)
 	values[0] = TimestampTzGetDatum(sample->at);
 	if (numbers)
 	{
-		values[1] = CStringGetTextDatum(float8out_internal(sample->served));
-		values[2] = CStringGetTextDatum(float8out_internal(sample->shadow));
+		values[1] = CStringGetTextDatum(double_to_shortest_decimal(sample->served));
+		values[2] = CStringGetTextDatum(double_to_shortest_decimal(sample->shadow));
 	}
 	else
 	{

@@ -5,10 +5,10 @@
 
 #include <math.h>
 
+#include "common/shortest_dec.h"
 #include "datatype/timestamp.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/timestamp.h"
 
 #include "api/sp_features_internal.h"
@@ -294,12 +294,12 @@ pass_bound(Passage *passage, const Bound *bound)
 	}
 	if (number < bound->min)
 		fail(passage, "evaluations: %s on data set \"%s\" is %s, %s below the %s that is asked.", name,
-			 bound->dataset, float8out_internal(number), float8out_internal(bound->min - number),
-			 float8out_internal(bound->min));
+			 bound->dataset, double_to_shortest_decimal(number), double_to_shortest_decimal(bound->min - number),
+			 double_to_shortest_decimal(bound->min));
 	if (number > bound->max)
 		fail(passage, "evaluations: %s on data set \"%s\" is %s, %s above the %s that is allowed.", name,
-			 bound->dataset, float8out_internal(number), float8out_internal(number - bound->max),
-			 float8out_internal(bound->max));
+			 bound->dataset, double_to_shortest_decimal(number), double_to_shortest_decimal(number - bound->max),
+			 double_to_shortest_decimal(bound->max));
 	(void) pushJsonbValue(&passage->evidence, WJB_BEGIN_OBJECT, NULL);
 	sp_json_key(&passage->evidence, "dataset");
 	sp_json_server_string(&passage->evidence, WJB_VALUE, bound->dataset);

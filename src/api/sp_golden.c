@@ -5,9 +5,9 @@
 
 #include <math.h>
 
+#include "common/shortest_dec.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/numeric.h"
 
 #include "api/sp_features_internal.h"
@@ -38,7 +38,7 @@ agree(double got, double expected, double tolerance)
 static char *
 difference(const char *what, double got, double expected)
 {
-	return psprintf("%s is %s, expected %s", what, float8out_internal(got), float8out_internal(expected));
+	return psprintf("%s is %s, expected %s", what, double_to_shortest_decimal(got), double_to_shortest_decimal(expected));
 }
 
 /* One element of an output against one JSON value. */

@@ -6,10 +6,10 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
@@ -135,7 +135,7 @@ sp_json_number(JsonbParseState **state, JsonbIteratorToken token, double number)
 {
 	/* by the shortest text that reads back the same: float8_numeric keeps 15 digits only */
 	if (isfinite(number))
-		sp_json_numeric(state, token, float8out_internal(number));
+		sp_json_numeric(state, token, double_to_shortest_decimal(number));
 	else
 		sp_json_null(state, token);
 }

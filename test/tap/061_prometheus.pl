@@ -79,8 +79,11 @@ like($text, qr/^smartpouch_model_memory_bytes\{\Q$labels\E,model="m",version="1"
 like($text, qr/^smartpouch_build_info\{version="[\d.]+",pg_major="\d+",simd="\w+"\} 1$/m, 'build_info');
 like($text, qr/^smartpouch_scrape_duration_seconds [\d.]+$/m, 'scrape_duration_seconds');
 my $sum = 0;
-my @buckets = map { /^smartpouch_prediction_duration_seconds_bucket.*version="1".*le="([^"]+)"\} (\d+)$/ ? [ $1, $2 ] : () } @lines;
-is(join(' ', map { $_->[0] } @buckets), '1e-05 2.5e-05 5e-05 0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 1 2.5 10 +Inf', 'bounds of buckets');
+sub buckets { return map { /^smartpouch_prediction_duration_seconds_bucket.*version="1".*le="([^"]+)"\} (\d+)$/ ? [ $1, $2 ] : () } @_ }
+my @buckets = buckets(@lines);
+my $bounds  = '1e-05 2.5e-05 5e-05 0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 1 2.5 10 +Inf';
+is(join(' ', map { $_->[0] } @buckets), $bounds, 'bounds of buckets');
+is(join(' ', map { $_->[0] } buckets(split /\n/, sql('SET extra_float_digits = -15; SELECT smartpouch.prometheus()'))), $bounds, 'whatever digits the session shows');
 is(scalar(grep { my $fell = $_->[1] < $sum; $sum = $_->[1]; $fell } @buckets), 0, 'buckets add up');
 
 # --- who asks, and what about is bounded
