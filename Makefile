@@ -144,6 +144,7 @@ KERNEL_OBJS = \
 
 SERVER_OBJS = \
 	src/server/sp_background_statement.o \
+	src/server/sp_cancel.o \
 	src/server/sp_canonical.o \
 	src/server/sp_child_process.o \
 	src/server/sp_drift_counts.o \

@@ -12,6 +12,7 @@
 #include "utils/timeout.h"
 
 #include "ops/sp_health.h"
+#include "server/sp_cancel.h"
 #include "server/sp_guc.h"
 #include "server/sp_subtransaction.h"
 
@@ -108,27 +109,21 @@ sp_check_sql(SpCheck *check)
 	SPI_finish();
 }
 
-/*
- * As a cancellation, which waits for locks and all loops of the server heed.
- * One that is pending already is somebody's own, and ends the statement; one
- * that comes after ours and before the next look at interrupts is taken for ours.
- */
+/* As a cancellation, which waits for locks and all loops of the server heed. */
 static void
 stop_check(void)
 {
-	if (QueryCancelPending)
-		return;
 	timed_out = true;
 	InterruptPending = true;
 	QueryCancelPending = true;
 	SetLatch(MyLatch);
 }
 
-/* Both timers can go off before anybody looks at interrupts. */
+/* Somebody's own cancellation, which can come together with the check's, before anybody looks at interrupts. */
 static bool
-statement_timed_out(void)
+statement_is_cancelled(void)
 {
-	return statement_had_timeout && !get_timeout_active(STATEMENT_TIMEOUT);
+	return sp_cancel_seen() || (statement_had_timeout && !get_timeout_active(STATEMENT_TIMEOUT));
 }
 
 /* An error of these kinds is the caller's. */
@@ -136,7 +131,7 @@ static bool
 ends_statement(int sqlerrcode)
 {
 	if (sqlerrcode == ERRCODE_QUERY_CANCELED)
-		return !timed_out || statement_timed_out();
+		return !timed_out || statement_is_cancelled();
 	return sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_ADMIN_SHUTDOWN);
 }
@@ -156,15 +151,19 @@ sp_health_is_finding(int sqlerrcode)
 }
 
 /*
- * The timer can go off after the check's last look at interrupts; that one
- * must not cancel the statement.
+ * The timer can go off after the check's last look at interrupts; that one must
+ * not cancel the statement.  Somebody's must: one that comes before the flag is
+ * lowered is seen after it, and one that comes later raises it again.
  */
 static void
 end_timer(void)
 {
 	disable_timeout(check_timeout, false);
-	if (timed_out && !statement_timed_out())
-		QueryCancelPending = false;
+	if (!timed_out || !QueryCancelPending)
+		return;
+	QueryCancelPending = false;
+	if (statement_is_cancelled())
+		InterruptPending = QueryCancelPending = true;
 }
 
 typedef struct Attempt
@@ -194,6 +193,27 @@ report_error(SpCheck *check, const ErrorData *error)
 		sp_health_report(check, SP_HEALTH_UNKNOWN, "it could not be looked at: %s", error->message);
 }
 
+/*
+ * Raises what is not the check's.  Of a cancellation that nobody has looked at
+ * yet the server tells the reason; one that came together with something else,
+ * as lock_timeout, was looked at and not raised.
+ */
+static void
+raise_callers(ErrorData *error)
+{
+	bool		is_cancelled = statement_is_cancelled();
+
+	sp_cancel_unwatch();
+	if (is_cancelled)
+	{
+		if (error == NULL || error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+			InterruptPending = QueryCancelPending = true;
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (error != NULL && ends_statement(error->sqlerrcode))
+		ReThrowError(error);
+}
+
 SpHealth
 sp_health_try(SpCheckFunction function, SpCheck *check, double budget_ms)
 {
@@ -207,10 +227,10 @@ sp_health_try(SpCheckFunction function, SpCheck *check, double budget_ms)
 	statement_had_timeout = get_timeout_active(STATEMENT_TIMEOUT);
 	INSTR_TIME_SET_CURRENT(deadline_from);
 	deadline_ms = budget_ms > 0 ? budget_ms : get_float8_infinity();
+	sp_cancel_watch();
 	error = sp_subtransaction(attempt, &this);
 	end_timer();
-	if (error != NULL && ends_statement(error->sqlerrcode))
-		ReThrowError(error);
+	raise_callers(error);
 	if (error != NULL)
 		report_error(check, error);
 	if (timed_out)

@@ -3,10 +3,11 @@ use strict;
 use warnings FATAL => 'all';
 
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils qw(slurp_file);
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
-use Smartpouch;
+use Smartpouch qw(:DEFAULT session ask bye);
 
 my $node = new_server('primary', allows_streaming => 1, conf => "shared_preload_libraries = 'smartpouch'");
 my $fixture = read_fixture('xgb_diabetes_squarederror');
@@ -41,6 +42,63 @@ like($err, qr/canceling statement due to statement timeout/, 'statement_timeout 
 is($out, 'unknown', 'a lock that cannot be had in time leaves it unknown');
 ($rc, $out, $err) = $node->psql('postgres', q{SET statement_timeout = '300ms'; SELECT smartpouch.ready('m')});
 like($err, qr/canceling statement due to statement timeout/, 'and ready()');
+
+# Two cancellations before the server looks at either: it is stopped while a check waits for the lock, until its one timer
+# has gone off.  Other than that of the check and those that a test sets there is none.
+sub is_pending
+{
+    my ($pid, $signal) = @_;
+    my ($mask) = slurp_file("/proc/$pid/status") =~ /^ShdPnd:\s*([0-9a-f]+)$/m;
+    return (hex(substr($mask, -8)) >> ($signal - 1)) & 1;
+}
+sub run_stopped
+{
+    my ($session, $sql, $settings, $while_stopped) = @_;
+    my $pid = ask($session, 'SELECT pg_backend_pid()');
+    my $waits = "SELECT wait_event_type = 'Lock' OR state = 'idle' AND query ~ 'health\\(' FROM pg_stat_activity WHERE pid = $pid";
+    foreach my $ms (map { 1000 * 2**$_ } 0 .. 4)    # on a slow machine it may be stopped too late
+    {
+        ask($session, "SET deadlock_timeout = '1h'; SET smartpouch.health_timeout = '10min'; " . $settings->($ms));
+        ($session->{out}, $session->{err}) = ('', '');
+        $session->{in} .= "$sql;\n\\echo done\n";
+        IPC::Run::pump_nb($session->{psql});
+        $node->poll_query_until('postgres', $waits);
+        kill 'STOP', $pid;
+        sleep $ms / 1000 + 0.1;    # since before it was stopped
+        my $in_time = is_pending($pid, 14) && $node->safe_psql('postgres', "SELECT state = 'active' FROM pg_stat_activity WHERE pid = $pid") eq 't';
+        $while_stopped->($pid) if $in_time;
+        kill 'CONT', $pid;
+        IPC::Run::pump($session->{psql}) until $session->{out} =~ /done/;
+        return if $in_time;
+    }
+    die 'never stopped in time';
+}
+my $session = session($node);
+my $cancel = sub { my ($pid) = @_; $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)"); is_pending($pid, 2) or die 'no signal' };
+my $check_ms = sub { my ($ms) = @_; return sprintf(q{SET smartpouch.health_timeout = '%dms'}, $ms / 0.4) };
+my $lock_ms = sub { my ($ms) = @_; return "SET lock_timeout = '${ms}ms'" };
+my $both_ms = sub { my ($ms) = @_; return $check_ms->($ms * 0.9) . "; SET statement_timeout = '${ms}ms'" };
+SKIP:
+{
+    skip 'no /proc', 6 if !-r "/proc/$$/status";
+    run_stopped($session, 'SELECT smartpouch.health() IS NULL', $check_ms, $cancel);
+    is($session->{out} . $session->{err}, "done\nERROR:  canceling statement due to user request\n",
+        'a cancellation that comes together with the timer of a check ends the statement');
+    run_stopped($session, q{DO $$ BEGIN PERFORM smartpouch.health(); EXCEPTION WHEN query_canceled THEN RAISE WARNING 'caught'; PERFORM pg_sleep(0); END $$},
+        $check_ms, $cancel);
+    is($session->{err}, "WARNING:  caught\n", 'once');
+    run_stopped($session, 'SELECT smartpouch.health() IS NULL', $check_ms, sub { });
+    is($session->{out} . $session->{err}, "f\ndone\n", 'the timer alone does not');
+    run_stopped($session, 'SELECT smartpouch.health() IS NULL', $lock_ms, $cancel);
+    is($session->{out} . $session->{err}, "done\nERROR:  canceling statement due to user request\n",
+        'one that comes together with lock_timeout does');
+    ask($session, 'SET lock_timeout = 0');
+    run_stopped($session, 'SELECT smartpouch.health() IS NULL', $both_ms, sub { });
+    is($session->{out} . $session->{err}, "done\nERROR:  canceling statement due to statement timeout\n", 'and statement_timeout');
+    ask($session, 'SET statement_timeout = 0');
+    is(ask($session, 'SELECT 1'), '1', 'and the session goes on');
+}
+bye($session);
 $locker->query_safe('COMMIT');
 $locker->quit;
 like(state_of($node, 'models:ready', q{SET smartpouch.health_timeout = '1min'; }), qr/^pass pass$/, 'after that all is well');

@@ -102,23 +102,6 @@ foreach my $signal (qw(pg_cancel_backend pg_terminate_backend))
     $signal =~ /cancel/ ? $session->quit : eval { $session->{run}->finish };
     ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid"), 'and nothing is left');
 }
-
-# both timers at once: the one of the statement is not taken for the one of the check
-my $session = session($node);
-my $pid = ask($session, 'SELECT pg_backend_pid()');
-ask($session, q{SET smartpouch.health_timeout = '2s'; SET statement_timeout = '900ms'});
-$session->{out} = '';
-$session->{in} .= "SELECT smartpouch.health() IS NULL;\n\\echo done\n";
-IPC::Run::pump_nb($session->{psql});
-$node->poll_query_until('postgres', "SELECT ($pids) = '$pid'");
-kill 'STOP', $pid;
-sleep 2;
-kill 'CONT', $pid;
-IPC::Run::pump($session->{psql}) until $session->{out} =~ /done/;
-like($session->{err}, qr/canceling statement due to statement timeout/, 'a timeout of the statement that comes together with the one of a check');
-ask($session, 'SET statement_timeout = 0');
-is(ask($session, 'SELECT 1'), '1', 'and the session goes on');
-bye($session);
 $locker->query_safe('COMMIT');
 $locker->quit;
 
@@ -129,8 +112,8 @@ sql(qq{SELECT smartpouch.import_model('big', pg_read_binary_file('$path')); SELE
 SKIP:
 {
     skip 'no prlimit', 4 if system('prlimit --version >/dev/null 2>&1') != 0;
-    $session = session($node);
-    $pid = ask($session, 'SELECT pg_backend_pid()');
+    my $session = session($node);
+    my $pid = ask($session, 'SELECT pg_backend_pid()');
     ask($session, q{SET smartpouch.health_timeout = '10min'; SET client_min_messages = 'error'});
     my ($now) = slurp_file("/proc/$pid/status") =~ /^VmSize:\s+(\d+) kB/m;
     system_or_bail('prlimit', '--pid', $pid, '--as=' . ($now + 3000) * 1024 . ':');
