@@ -96,9 +96,14 @@ foreach my $signal (qw(pg_cancel_backend pg_terminate_backend))
     my $pid = sql($pids);
     my $from = -s $node->logfile;
     sql("SELECT $signal($pid)");
-    $node->poll_query_until('postgres', "SELECT ($pids) IS NULL");
-    like(slurp_file($node->logfile, $from), $signal =~ /cancel/ ? qr/ERROR:  canceling statement due to user request/
-        : qr/FATAL:  terminating connection due to administrator command/, "$signal ends it");
+    # it no longer waits a moment before it says so
+    my $said = $signal =~ /cancel/ ? qr/ERROR:  canceling statement due to user request/ : qr/FATAL:  terminating connection due to administrator command/;
+    for (1 .. 600)
+    {
+        last if slurp_file($node->logfile, $from) =~ $said;
+        sleep 0.1;
+    }
+    like(slurp_file($node->logfile, $from), $said, "$signal ends it");
     $signal =~ /cancel/ ? $session->quit : eval { $session->{run}->finish };
     ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid"), 'and nothing is left');
 }
@@ -128,10 +133,17 @@ SKIP:
     bye($session);
 }
 
-# a model that there is no time to read is left out, and that is said
-like(state_of('models:ready', q{SET smartpouch.health_timeout = '50ms'}), qr/^pass (\d+)$/, 'nothing is stopped by a big model');
+# a model that there is no time to read is left out, and that is said. A machine that has no time for 20 ms stops a check
+# now and then, so three calls in a row have to be well; were the big one read, each call would be stopped.
+my @looks;
+for (1 .. 500)
+{
+    push @looks, sql(q{SET smartpouch.health_timeout = '50ms'; SELECT concat_ws(' ', c ->> 'status', c ->> 'observedValue', c ->> 'sampled', c ->> 'output')
+        FROM (SELECT smartpouch.health() #> '{checks,models:ready,0}' AS c) h});
+    last if @looks > 2 && !grep { !/^pass / } @looks[ -3 .. -1 ];
+}
+like($looks[-1], qr/^pass 101 \d+$/, 'nothing is stopped by a big model, of those that are deployed') or diag("@looks[-3 .. -1]");
 like(state_of('models:ready', q{SET smartpouch.health_timeout = '1min'}), qr/^pass 101$/, 'and with time all are read');
-is(sql("SET smartpouch.health_timeout = '50ms'; SELECT smartpouch.health() #>> '{checks,models:ready,0,observedValue}'"), '101', 'of those that are deployed');
 
 # --- broken models are named, each call looking at a sample
 sql(q{
@@ -142,21 +154,25 @@ sql(q{
     ALTER TABLE smartpouch.blob ENABLE ALWAYS TRIGGER refuse_change;
     UPDATE smartpouch.golden SET expected = '{"value": 1e6}' WHERE model_id = (SELECT id FROM smartpouch.model WHERE name = 'm99');
     UPDATE smartpouch.golden SET features = '[40]' WHERE model_id = (SELECT id FROM smartpouch.model WHERE name = 'm50')});
-my ($ready, $golden);
-for (1 .. 200)
+# a call that was stopped, or out of time, may have seen none of them
+my %wanted = (
+    'one that lacks its bytes' => qr/stored bytes of model "m33" version 1 are missing/,
+    'one with other bytes' => qr/the stored bytes of model "m7" version 1 are damaged/,
+    'one whose golden row does not match' => qr/golden row 1 of model "m99" version 1 does not match: value is \S+, expected 1000000/,
+    'one whose golden row is no longer of its features' => qr/model "m50" version 1 needs 2 features, the array has 1/);
+my (%found, @wrong);
+my ($calls, $answer) = (0, '');
+while ($calls < 1000 && keys %found < keys %wanted)
 {
-    my $answer = sql(q{SET smartpouch.health_timeout = '50ms'; SELECT h ->> 'status', h #>> '{checks,models:ready,0,output}', h #>> '{checks,models:golden,0,output}' FROM smartpouch.health() h});
-    my ($whole, @outputs) = split /\|/, $answer, -1;
-    fail("the whole is $whole") unless $whole eq 'fail';
-    fail("a model that is whole is named: $answer") if grep { !/^(7|33|50|99)$/ } $answer =~ /"m(\d+)"/g;
-    $ready = $outputs[0] if !defined $ready || length $outputs[0] > length $ready;
-    $golden = $outputs[1] if !defined $golden || length $outputs[1] > length $golden;
-    last if $ready =~ /"m7"/ && $golden =~ /"m99"/ && $golden =~ /"m50"/;
+    $calls++;
+    $answer = sql(q{SET smartpouch.health_timeout = '50ms'; SELECT concat_ws('|', h ->> 'status', h #>> '{checks,models:ready,0,output}', h #>> '{checks,models:golden,0,output}') FROM smartpouch.health() h});
+    $found{$_} = 1 foreach grep { $answer =~ $wanted{$_} } keys %wanted;
+    my @named = $answer =~ /"m(\d+)"/g;
+    push @wrong, $answer if grep({ !/^(7|33|50|99)$/ } @named) || (@named && $answer !~ /^fail\|/);
 }
-like($ready, qr/stored bytes of model "m33" version 1 are missing/, 'one that lacks its bytes is found by each call');
-like($ready, qr/the stored bytes of model "m7" version 1 are damaged/, 'one with other bytes by one of a few');
-like($golden, qr/golden row 1 of model "m99" version 1 does not match: value is \S+, expected 1000000/, 'one whose golden row does not match');
-like($golden, qr/model "m50" version 1 needs 2 features, the array has 1/, 'and one whose golden row is no longer of its features');
+note "$calls calls";
+ok($found{$_}, "$_ is found by one of some calls") or diag("the last of $calls: $answer") foreach sort keys %wanted;
+is(join("\n", @wrong), '', 'models that are whole are not named, and a broken one is a failed check');
 is(sql("SELECT smartpouch.health() #>> '{checks,models:golden,0,status}'; SELECT count(*) FROM smartpouch.model_cache WHERE pins > 0"), "fail\n0", 'a failed golden row keeps no model in memory');
 $ms = sql("SET smartpouch.health_timeout = '50ms'; SELECT took(50)");
 note "$ms ms with broken ones";
