@@ -149,7 +149,7 @@ counted("SET smartpouch.track = off; SELECT smartpouch.predict('m', $one); SELEC
 
 # --- time, in the buckets
 counted("SELECT smartpouch.predict('m', $one)", 'm:1@production|1|1|0', 'one call');
-is(sql('SELECT (SELECT sum(n) FROM unnest(latencies) n), busy_seconds BETWEEN 1e-7 AND 1, cpu_seconds BETWEEN 1e-7 AND 1, p50_seconds >= busy_seconds, p50_seconds = p99_seconds FROM smartpouch.metrics'),
+is(sql('SELECT (SELECT sum(n) FROM unnest(latencies) n), busy_seconds BETWEEN 1e-7 AND 10, cpu_seconds BETWEEN 1e-7 AND 10, p50_seconds >= busy_seconds, p50_seconds = p99_seconds FROM smartpouch.metrics'),
     '1|t|t|t|t', 'has its time, in one bucket');
 
 # --- databases do not see each other
@@ -186,9 +186,8 @@ $node->restart;
 isnt(sql('SELECT boot_id FROM smartpouch.metrics_info()'), $boot, 'a start has another id');
 sql("SELECT smartpouch.predict('m', $one)");
 $boot = sql('SELECT boot_id FROM smartpouch.metrics_info()');
-my ($pid) = sql('SELECT pg_backend_pid()') ? $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'") : ();
-kill 'KILL', $pid;
-ok($node->poll_query_until('postgres', "SELECT boot_id <> '$boot' FROM smartpouch.metrics_info()"), 'and after a crash');
+kill_backend($node, sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"));
+isnt(sql('SELECT boot_id FROM smartpouch.metrics_info()'), $boot, 'and after a crash');
 is(sql('SELECT count(*) FROM smartpouch.metrics'), 0, 'counts begin again');
 
 # --- a hot standby counts its own
