@@ -68,13 +68,19 @@ is(counted(), 'auth_attempts=1', 'the new key');
 infer($key);
 is(counted(), 'auth_attempts=1 key_grace_uses=1', 'the old one is in grace');
 
-# --- limits
+# --- limits: until one call is over, as a second or a month later the next one passes
 sub is_limited
 {
     my ($token, $scope) = @_;
+    my $said = '';
     infer($token);
-    counted();
-    is(infer($token), '53400', "over the limit: $scope");
+    for (1 .. 100)
+    {
+        counted();
+        $said = infer($token);
+        last if $said eq '53400';
+    }
+    is($said, '53400', "over the limit: $scope");
     is(counted(), "auth_attempts=1 ratelimit_rejections.$scope=1", 'and counted as that');
     return;
 }

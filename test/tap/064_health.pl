@@ -27,10 +27,10 @@ sub state_of
 my $locker = $node->background_psql('postgres');
 $locker->query_safe('BEGIN; LOCK TABLE smartpouch.deployment');
 my $began = time;
-like(state_of($node, 'models:ready', q{SET smartpouch.health_timeout = '1s'; }), qr/^warn unknown it was stopped after 400 ms/,
+like(state_of($node, 'models:ready', q{SET smartpouch.health_timeout = '5s'; }), qr/^warn unknown it was stopped after 2000 ms/,
     'a check that waits for a lock is unknown');
 cmp_ok(time - $began, '<', 20, 'in time');
-like(state_of($node, 'models:owners', q{SET smartpouch.health_timeout = '1s'; }), qr/^warn pass/, 'while others pass');
+like(state_of($node, 'models:owners', q{SET smartpouch.health_timeout = '5s'; }), qr/^warn pass/, 'while others pass');
 is($node->safe_psql('postgres', q{SET smartpouch.health_timeout = '1s'; SELECT smartpouch.health() IS NULL; SELECT 'goes on'}),
     "f\ngoes on", 'and the session goes on');
 

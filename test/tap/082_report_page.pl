@@ -121,7 +121,9 @@ look(sql("SELECT smartpouch.report_html('10 years')"), 400, 'dark', 'an empty pa
 # --- traffic with all that a page has, and names that are none
 sql(slurp_file(source_dir() . '/test/pgtap/tiny.inc'));
 my $long = 'a_name_of_63_bytes_' x 3 . 'abcdef';
+# in a transaction, for which it is one time
 sql(<<"SQL");
+BEGIN;
 SELECT smartpouch.import_model('$long', artifact), smartpouch.import_model('m', artifact) FROM tiny WHERE name = 'regression';
 SELECT smartpouch.promote('$long', 1, 'production', '<img src=x onerror=document.title=1> ]]> ' || repeat('a long note ', 40)), smartpouch.promote('m', 1, 'staging');
 SELECT smartpouch._rollup_partition('rollup_minute', now() - d * interval '1 day') FROM generate_series(0, 1) d;
@@ -140,6 +142,7 @@ SET smartpouch.sample_percent = 100;
 SELECT count(smartpouch.predict('m\@staging', ARRAY[random(), 2 * random()])) FROM generate_series(1, 5000);
 INSERT INTO smartpouch.backup (label, kind, status, finished_at, reason, bytes, verified_at) VALUES ('x', 'full', 'failed', now(), '<b>No space left</b> ' || repeat('x', 200), NULL, NULL),
     ('y', 'full', 'verified', now(), NULL, 1e9, now());
+COMMIT;
 SQL
 foreach my $period ('24 hours', '1 hour', '1 minute', '1 year')
 {
