@@ -305,6 +305,7 @@ SCAN_OBJS = \
 	src/scan/sp_scan_hooks.o \
 	src/scan/sp_scan_in_place.o \
 	src/scan/sp_scan_rewrite.o \
+	src/scan/sp_scan_show.o \
 	src/scan/sp_scan_source.o \
 	src/scan/sp_scan_split.o \
 	src/scan/sp_scan_unpack.o

@@ -16,6 +16,12 @@ ANALYZE bad;
 -- ---- plans ----
 EXPLAIN (COSTS OFF, VERBOSE) SELECT id, predict('tiny:1', x), predict_label('risk:1', x) FROM patient;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT sum((predict_proba('risk:1', p))[2]) FROM patient p;
+-- calls are shown as they were written, wherever they are evaluated
+EXPLAIN (COSTS OFF, VERBOSE) SELECT predict('tiny:1', p) AS v FROM patient p WHERE predict('tiny:1', p) > 1 ORDER BY v;
+EXPLAIN (COSTS OFF) SELECT age FROM patient GROUP BY 1 HAVING sum(predict('tiny:1', x)) > 1;
+EXPLAIN (COSTS OFF, VERBOSE) UPDATE patient p SET age = predict('tiny:1', p);
+EXPLAIN (COSTS OFF, VERBOSE) SELECT max(CASE WHEN q.b THEN q.v ELSE predict('tiny:1', q.x) END), max(predict('tiny:1', q.x))
+FROM (SELECT age AS v, id > 5 AS b, x FROM patient OFFSET 0) q;
 -- the nodes of a plan, an input in brackets after what reads it; gather is ours
 CREATE FUNCTION nodes(plan jsonb) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -29,7 +35,31 @@ BEGIN
 	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
 	RETURN nodes(plan -> 0 -> 'Plan');
 END $$;
+-- how many rows came in how many blocks, when it is executed
+CREATE FUNCTION blocks_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan jsonb;
+BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, VERBOSE, FORMAT JSON) ' || query INTO plan;
+	RETURN (SELECT string_agg(format('%s in %s', node -> 'Rows Gathered', node -> 'Batches'), ', ')
+		FROM jsonb_path_query(plan, 'strict $.** ? (exists (@."Rows Gathered"))', silent => true) node);
+END $$;
 \t on
+SELECT blocks_of($$SELECT sum(predict('tiny:1', x)) FROM patient$$);
+SELECT blocks_of($$SELECT predict('tiny:1', x) FROM patient LIMIT 0$$);
+SELECT blocks_of($$SELECT predict('tiny:1', x) FROM patient LIMIT 20$$);
+SELECT blocks_of($$SELECT id, (SELECT max(predict('tiny:1', b.x)) FROM bad b WHERE b.id < p.id) FROM patient p WHERE id < 5$$);
+SELECT blocks_of($$SELECT predict('nobody', x) FROM patient LIMIT 0$$);
+SELECT blocks_of($$SELECT id FROM patient WHERE predict('tiny:1', x) > 1$$);
+-- what EXPLAIN shows is not what is executed next
+SET plan_cache_mode = force_generic_plan;
+PREPARE shown(integer) AS SELECT sum(predict('tiny:1', p)), max(predict('tiny:1', p)) FROM patient p WHERE id < $1;
+SELECT blocks_of('EXECUTE shown(100)'), blocks_of('EXECUTE shown(5)');
+EXPLAIN (COSTS OFF, VERBOSE) EXECUTE shown(100);
+EXECUTE shown(100);
+SELECT sum(v), max(v) FROM (SELECT CASE WHEN id > 0 THEN predict('tiny:1', p) END AS v FROM patient p WHERE id < 100) q;
+DEALLOCATE shown;
+RESET plan_cache_mode;
 -- one evaluation for all calls of a model with the same features; a call that is there twice has one column
 SELECT plan_of($$SELECT predict_label('risk:1', x), predict_proba('risk:1', x, 'high'), predict_label('risk:1', x) || '!' FROM patient$$);
 SELECT plan_of($$SELECT predict('tiny', x), predict('tiny:1', x), predict('nobody', x) FROM patient$$);
@@ -454,7 +484,7 @@ SELECT compare('SELECT id, predict(''tiny:1'', x) FROM patient ORDER BY id');
 SELECT compare('SELECT sum(predict(''tiny:1'', x)::numeric) FROM patient');
 
 DROP TABLE patient, bad, parted, altered, added CASCADE;
-DROP FUNCTION compare, answer, notes, note, plan_of, nodes;
+DROP FUNCTION compare, answer, notes, note, blocks_of, plan_of, nodes;
 DROP SEQUENCE counter;
 REVOKE ALL ON SCHEMA smartpouch FROM smartpouch_reader;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA smartpouch FROM smartpouch_reader;

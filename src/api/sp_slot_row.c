@@ -25,3 +25,13 @@ sp_is_slot_row(const Node *argument)
 	return IsA(argument, RelabelType) && label->relabelformat == COERCE_SQL_SYNTAX && IsA(label->arg, Var) &&
 		((const Var *) label->arg)->varattno == SelfItemPointerAttributeNumber;
 }
+
+Node *
+sp_row_of_slot(const Node *argument)
+{
+	const RelabelType *label = (const RelabelType *) argument;
+	const Var  *ctid = (const Var *) label->arg;
+
+	return (Node *) makeVar(ctid->varno, InvalidAttrNumber, label->resulttype, label->resulttypmod, InvalidOid,
+							ctid->varlevelsup);
+}

@@ -8,8 +8,8 @@
  * the executor gives the address of tts_tid in the slot of the scan
  * (slot_getsysattr), so the slot is found around it.  No query can say this:
  * casts between composite and other types need a function, and the form that
- * marks the label is the parser's for functions only.  EXPLAIN shows (t.ctid)::t
- * for t.*.
+ * marks the label is the parser's for functions only.  EXPLAIN shows t.* (scan/sp_scan_show.c),
+ * where a plan is printed otherwise it is (t.ctid)::t.
  */
 #ifndef SP_SLOT_ROW_H
 #define SP_SLOT_ROW_H
@@ -24,6 +24,9 @@ extern Node *sp_slot_row(const Var *row);
 
 /* Is an argument such a thing? */
 extern bool sp_is_slot_row(const Node *argument);
+
+/* The whole row again that it stands for. */
+extern Node *sp_row_of_slot(const Node *argument);
 
 /* The slot, from what the executor gives for it. */
 static inline TupleTableSlot *

@@ -126,6 +126,14 @@ extern List *sp_scan_unpack(Plan *plan, List *columns, const PlannedStmt *stmt);
 /* Let calls that are left in scans of tables read rows where they are. */
 extern void sp_scan_in_place(PlannedStmt *stmt);
 
+/* ---- sp_scan_show.c ---- */
+
+/* The statement to execute for EXPLAIN: a copy, if there is anything to show otherwise than it is executed. */
+extern PlannedStmt *sp_scan_to_show(PlannedStmt *stmt);
+
+/* Change such a copy into what is shown, when it has been executed; any other statement is left as it is. */
+extern void sp_scan_show(PlannedStmt *stmt);
+
 /* ---- sp_scan_split.c: taking calls out of expressions ---- */
 
 typedef struct SpSplit

@@ -19,12 +19,10 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "api/sp_model_ref.h"
 #include "scan/sp_scan.h"
 #include "scan/sp_scan_source.h"
 #include "server/sp_guc.h"
@@ -94,13 +92,6 @@ create_state(CustomScan *plan)
 	return (Node *) node;
 }
 
-static bool
-same_text(const text *a, const text *b)
-{
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 static text *
 constant_text(Node *constant)
 {
@@ -115,7 +106,7 @@ source_of(ScanNode *node, FuncExpr *call)
 	SpSource   *source = node->sources;
 
 	for (; source < node->sources + node->n_sources; source++)
-		if (same_text(source->model, model) && equal(source->expression, features))
+		if (sp_same_text(source->model, model) && equal(source->expression, features))
 			return source;
 	node->n_sources++;
 	source->model = model;
@@ -354,8 +345,12 @@ gather(ScanNode *node)
 	} while (node->rows < Min(node->block_limit, node->capacity) &&
 			 MemoryContextMemAllocated(node->block_mcx, false) <= (Size) work_mem * 1024);
 	node->block_limit = Min(node->block_limit * 2, node->capacity);
-	if (node->rows > 0)
-		evaluate(node);
+	if (node->rows == 0)
+		return;
+	evaluate(node);
+	/* of EXPLAIN's counters those that no other node has a use for, so that workers' are added */
+	InstrCountFiltered1(node, 1);
+	InstrCountTuples2(node, node->rows);
 }
 
 /* The next row of the block into the scan slot. */
@@ -460,27 +455,22 @@ rescan(CustomScanState *css)
 		ExecReScan(outerPlanState(css));
 }
 
-/* Each model with the version that its reference means now, to whom may know it. */
+/* In all loops and workers. */
+static void
+explain_blocks(const Instrumentation *seen, ExplainState *es)
+{
+	if (!es->analyze || seen == NULL || (seen->nloops == 0 && es->format == EXPLAIN_FORMAT_TEXT))
+		return;
+	ExplainPropertyFloat("Batches", NULL, seen->nfiltered1, 0, es);
+	ExplainPropertyFloat("Rows Gathered", NULL, seen->ntuples2, 0, es);
+}
+
 static void
 explain(CustomScanState *css, List *ancestors, ExplainState *es)
 {
 	ScanNode   *node = (ScanNode *) css;
-	List	   *models = NIL;
 
 	(void) ancestors;
-	for (int i = 0; i < node->n_sources; i++)
-	{
-		const text *model = node->sources[i].model;
-		SpResolved	resolved;
-		char	   *name = text_to_cstring(model);
-		bool		is_new = true;
-
-		for (int j = 0; j < i; j++)
-			is_new = is_new && !same_text(model, node->sources[j].model);
-		if (is_new)
-			models = lappend(models, sp_model_ref_try(model, SP_MAY_PREDICT, &resolved) ?
-							 psprintf("%s version %d", name, resolved.rows.version.version) :
-							 psprintf("%s not available", name));
-	}
-	ExplainPropertyList("Models", models, es);
+	ExplainPropertyList("Models", sp_sources_shown(node->sources, node->n_sources), es);
+	explain_blocks(css->ss.ps.instrument, es);
 }

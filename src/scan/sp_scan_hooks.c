@@ -26,6 +26,7 @@
 static planner_hook_type previous_planner;
 static ExecutorStart_hook_type previous_start;
 static ExecutorRun_hook_type previous_run;
+static ExecutorFinish_hook_type previous_finish;
 static ExecutorEnd_hook_type previous_end;
 
 /* The transaction that loaded the library, 0 when its plans are dealt with. */
@@ -95,15 +96,25 @@ rewrite_late(QueryDesc *query, int eflags)
 		query->plannedstmt = copy;
 }
 
+static bool
+is_explained(const QueryDesc *query, int eflags)
+{
+	return ((eflags & EXEC_FLAG_EXPLAIN_ONLY) || query->instrument_options != 0) && !IsParallelWorker();
+}
+
 static void
 start(QueryDesc *query, int eflags)
 {
 	if (unlikely(loaded_in != InvalidLocalTransactionId))
 		rewrite_late(query, eflags);
+	if (unlikely(is_explained(query, eflags)))
+		query->plannedstmt = sp_scan_to_show(query->plannedstmt);
 	if (previous_start)
 		previous_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		sp_scan_show(query->plannedstmt);
 }
 
 /*
@@ -136,6 +147,18 @@ run(SP_EXECUTOR_RUN_ARGS)
 	runs_to_end = outer_to_end;
 }
 
+/* EXPLAIN ANALYZE prints what has been executed; workers get no more of the plan. */
+static void
+finish(QueryDesc *query)
+{
+	if (previous_finish)
+		previous_finish(query);
+	else
+		standard_ExecutorFinish(query);
+	if (unlikely(query->instrument_options != 0))
+		sp_scan_show(query->plannedstmt);
+}
+
 /* Workers have finished: a run that reads all, which alone may have some, ends when they do. */
 static void
 end(QueryDesc *query)
@@ -158,6 +181,8 @@ sp_scan_init(void)
 	ExecutorStart_hook = start;
 	previous_run = ExecutorRun_hook;
 	ExecutorRun_hook = run;
+	previous_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = finish;
 	previous_end = ExecutorEnd_hook;
 	ExecutorEnd_hook = end;
 	if (!process_shared_preload_libraries_in_progress && MyProc != NULL && !IsParallelWorker())

@@ -4,6 +4,7 @@
 #include "server/sp_compat.h"
 
 #include "executor/executor.h"
+#include "utils/builtins.h"
 
 #include "api/sp_call_count.h"
 #include "api/sp_drift.h"
@@ -13,6 +14,13 @@
 
 /* An evaluator leaves room for the model in a processor's cache of the second level. */
 #define EVALUATOR_BYTES (512 * 1024)
+
+bool
+sp_same_text(const text *a, const text *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
 
 /* What the call reads of the model that is served; false if the model has no such thing. */
 static bool
@@ -146,4 +154,32 @@ sp_call_result(const SpCall *call, int row, bool *is_null)
 			return sp_output_array(eval, SP_OUTPUT_RAW, (uint32) row);
 	}
 	return (Datum) 0;
+}
+
+static bool
+is_named_before(const SpSource *sources, int n, const text *model)
+{
+	for (int i = 0; i < n; i++)
+		if (sp_same_text(sources[i].model, model))
+			return true;
+	return false;
+}
+
+List *
+sp_sources_shown(const SpSource *sources, int n)
+{
+	List	   *models = NIL;
+
+	for (int i = 0; i < n; i++)
+	{
+		const text *model = sources[i].model;
+		SpResolved	resolved;
+
+		if (is_named_before(sources, i, model))
+			continue;
+		models = lappend(models, sp_model_ref_try(model, SP_MAY_PREDICT, &resolved) ?
+						 psprintf("%s version %d", text_to_cstring(model), resolved.rows.version.version) :
+						 psprintf("%s not available", text_to_cstring(model)));
+	}
+	return models;
 }

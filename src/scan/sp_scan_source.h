@@ -58,4 +58,9 @@ extern void sp_source_run(SpSource *source, int rows);
 /* What the call gives for a row of the block, in the current memory context. */
 extern Datum sp_call_result(const SpCall *call, int row, bool *is_null);
 
+/* Each model with the version that its reference means now, to whom may know it: strings for EXPLAIN. */
+extern List *sp_sources_shown(const SpSource *sources, int n);
+
+extern bool sp_same_text(const text *a, const text *b);
+
 #endif

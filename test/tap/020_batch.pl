@@ -46,6 +46,11 @@ my $parallel = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET mi
 my $many = "SELECT count(*), sum(smartpouch.predict('m', r)::numeric) FROM many r";
 my $plan = $node->safe_psql('postgres', "$parallel; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) $many");
 like($plan, qr/Workers Launched: [1-9].*$node_of.*Parallel Seq Scan/s, 'workers gather');
+# all but the first row of each that took part
+my ($launched, $taken) = map { $plan =~ /$_: (\d+)/ ? $1 : -1 } ('Workers Launched', 'Rows Gathered');
+my $all = $node->safe_psql('postgres', 'SELECT count(*) FROM many');
+cmp_ok($all - $taken, '>=', 1, 'EXPLAIN counts the rows of workers');
+cmp_ok($all - $taken, '<=', 1 + $launched, 'all of them');
 is($node->safe_psql('postgres', "$parallel; $many"),
     $node->safe_psql('postgres', "LOAD 'smartpouch'; $off; $many"), 'with the same result');
 like($node->safe_psql('postgres', "$parallel; SET parallel_leader_participation = off; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT smartpouch.predict('m', r) FROM many r WHERE age * 2 > -1000"),
