@@ -92,17 +92,19 @@ comes(q{(SELECT sum((detail ->> 'refusals')::bigint) FROM smartpouch.audit_event
 comes(q{(SELECT (refused ->> 'revoked')::bigint = 3001 FROM smartpouch.key_use JOIN token USING (key_id) WHERE name = 'revoked')}, 'and the counts have all of them');
 
 # --- the worker among others
-is(sql(q{SELECT backend_type, datname IS NULL FROM pg_stat_activity WHERE backend_type LIKE 'smartpouch%'}), 'smartpouch launcher|t', 'one launcher, of no database');
+# a writer is there for a moment after what it has written
+comes(q{(SELECT string_agg(concat_ws(' ', backend_type, datname), ', ') FROM pg_stat_activity WHERE backend_type LIKE 'smartpouch%') = 'smartpouch launcher'},
+    'one launcher, of no database');
 my $pid = sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'smartpouch launcher'});
 sql("SELECT pg_terminate_backend($pid)");
 comes(qq{count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'smartpouch launcher' AND pid <> $pid}, 'a launcher that is terminated comes back');
-sql('SELECT refused(1)');
-comes("$refusals > 0 AND (SELECT max(at) > now() - interval '1 minute' FROM smartpouch.audit_events WHERE action = 'refuse')", 'and does its work');
-$pid = sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'smartpouch launcher'});
-kill 'KILL', $pid;
-comes('true', 'the server recovers from its death');
-$node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'smartpouch launcher' AND pid <> $pid});
 my $before = sql("SELECT $refusals");
+sql('SELECT refused(1)');
+comes("$refusals = $before + 1", 'and does its work');
+$pid = sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'smartpouch launcher'});
+kill_backend($node, $pid);
+$node->poll_query_until('postgres', qq{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'smartpouch launcher' AND pid <> $pid}) or die 'no launcher';
+$before = sql("SELECT $refusals");
 sql('SELECT refused(2)');
 comes("$refusals = $before + 2", 'and writes refusals as before');
 
@@ -115,17 +117,21 @@ foreach my $database ('short', 'bare')
     sql('SELECT refused(700)', $database);
     comes("$refusals = 700", "refusals of another database go to its own table", $database);
 }
-is(sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'short'"), 0, 'no worker stays connected');
+# autovacuum may be there
+comes("count(*) = 0 FROM pg_stat_activity WHERE datname = 'short' AND backend_type LIKE 'smartpouch%'", 'no worker stays connected');
 sql('SELECT refused(1000)', 'short');
 my $began = time;
 sql('DROP DATABASE short');
 cmp_ok(time - $began, '<', 30, 'a database can be dropped while its refusals are written');
 sql('SELECT refused(10); DROP EXTENSION smartpouch', 'bare');
-sleep 2;
+# the second round begins when the first, which knew of all, is through
+foreach my $round ('first', 'second')
+{
+    $before = sql("SELECT $refusals");
+    sql('SELECT refused(1)');
+    comes("$refusals = $before + 1", "a database that is gone, or without the extension, is in nobody's way: $round round");
+}
 sql('CREATE EXTENSION smartpouch', 'bare');
-$before = sql("SELECT $refusals");
-sql('SELECT refused(1)');
-comes("$refusals = $before + 1", 'a database that is gone, or without the extension, is in nobody\'s way');
 is(sql("SELECT $refusals", 'bare'), 0, 'its refusals are forgotten');
 $from = log_size();
 sql('ALTER DATABASE bare SET default_transaction_read_only = on; ALTER DATABASE bare ALLOW_CONNECTIONS false');
@@ -145,7 +151,7 @@ foreach my $letter ("\x{e9}", "\x{20ac}")
     $node->psql('postgres', "SELECT smartpouch.authenticate(token), smartpouch.has_permission('predict', 'model/$bytes'), smartpouch.authorize('predict', 'model/$bytes') FROM token WHERE name = 'good'");
 }
 sql('SELECT refused(1)');
-comes("$refusals > $before", 'long resources do not stop the worker');
+comes("$refusals = $before + 3", 'long resources do not stop the worker');
 is(sql(q{SELECT count(*) FROM smartpouch.audit_events WHERE octet_length(detail ->> 'resource') > 127}), 0, 'and are cut');
 
 # --- a dump has the audit, and events go on from there
@@ -165,7 +171,7 @@ sql('SELECT refused(1)');
 sleep 1.2;
 $began = time;
 $node->stop('fast');
-cmp_ok(time - $began, '<', 20, 'the server stops while the worker waits for a lock');
+cmp_ok(time - $began, '<', 60, 'the server stops while the worker waits for a lock');
 $node->start;
 
 # --- a standby writes to its log alone
