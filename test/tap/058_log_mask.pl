@@ -7,6 +7,7 @@ use warnings FATAL => 'all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 use Smartpouch;
 
@@ -35,15 +36,25 @@ my $public = 'sp_live_4Zk9QmXb27Lp_';
 my $token  = $public . substr($secret, 0, 38);
 my $part   = substr($secret, 0, 10);
 
-# Everything that the formats have, since the last call.
+# Everything that the formats have, since the last call. The server's collector writes in its
+# own time, but in the order in which it gets lines: what was before a mark is there when the mark is.
 my %seen;
+my $marks = 0;
 sub logged
 {
     my $text = '';
-    $node->safe_psql('postgres', 'SELECT pg_sleep(0.3)');
+    my $mark = "statement: SELECT 'mark " . ++$marks . "'";
+    $node->safe_psql('postgres', "SELECT 'mark $marks'");
     foreach my $file (glob($node->data_dir . '/log/server.*'))
     {
-        my $all = slurp_file($file);
+        my $all = '';
+        foreach my $attempt (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+        {
+            $all = slurp_file($file);
+            last if $all =~ /\Q$mark\E/;
+            usleep(100_000);
+        }
+        $all =~ /\Q$mark\E/ or die "$file has no $mark";
         $text .= substr($all, $seen{$file} // 0);
         $seen{$file} = length $all;
     }
@@ -84,6 +95,7 @@ like($text, qr/division by zero/, 'with an error too');
 unlike($text, qr/\Q$part\E/, 'without the secret: parameters');
 $node->append_conf('postgresql.conf', "log_parameter_max_length = 25\nlog_parameter_max_length_on_error = 25");
 $node->reload;
+$node->poll_query_until('postgres', q{SELECT current_setting('log_parameter_max_length') = '25B'}) or die 'no reload';
 logged();
 $node->command_fails([ @pgbench ], 'cut parameters of pgbench');
 $text = logged();
