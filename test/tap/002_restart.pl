@@ -14,7 +14,7 @@ sub open_import
     my ($node, $file) = @_;
     my ($in, $out, $err) = ('', '', '');
     my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
-        '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+        '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(600));
     $in = "BEGIN;\nSELECT 'version ' || smartpouch.import_model('xgb_pouch_softprob', pg_read_binary_file('$file'));\n"
       . "SELECT 'pid ' || pg_backend_pid();\n";
     IPC::Run::pump($psql) until $out =~ /pid \d+\n/;

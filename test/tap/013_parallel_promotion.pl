@@ -37,7 +37,7 @@ sub one_version_each
     my $before = $node->safe_psql('postgres', $changes);
     my ($in, $out, $err) = ('', '', '');
     my $changer = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
-        '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+        '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(600));
     $in .= qq{DO \$\$ BEGIN
         FOR i IN 1 .. 100000 LOOP
             PERFORM $change;

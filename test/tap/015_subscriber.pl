@@ -55,7 +55,7 @@ is($subscriber->safe_psql('postgres', q{SELECT smartpouch.health() #>> '{checks,
 # one session, with its caches warm, over promotions, rollbacks and a drop
 my ($in, $out, $err) = ('', '', '');
 my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $subscriber->connstr('postgres') ],
-    '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+    '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(600));
 my $ask = sub {
     my ($sql) = @_;
     ($out, $err) = ('', '');

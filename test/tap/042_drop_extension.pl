@@ -26,7 +26,7 @@ foreach my $preload ("shared_preload_libraries = 'smartpouch'", "shared_preload_
 
     my ($in, $out, $err) = ('', '', '');
     my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
-        '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+        '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(600));
     my $ask = sub {
         my ($sql) = @_;
         ($out, $err) = ('', '');

@@ -25,12 +25,12 @@ my $caught_up = sub { $primary->wait_for_catchup($standby, 'replay', $primary->l
 $caught_up->();
 
 my ($in, $out) = ('', '');
-my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $standby->connstr('postgres') ], '<', \$in, '>', \$out, '2>&1', IPC::Run::timeout(120));
+my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $standby->connstr('postgres') ], '<', \$in, '>', \$out, '2>&1', IPC::Run::timeout(600));
 my $ask = sub {
     my ($sql) = @_;
     $out = '';
     $in .= "$sql;\n\\echo done\n";
-    IPC::Run::pump($psql) until $out =~ /^done$/m;
+    IPC::Run::pump($psql) until $out =~ /^done\n/m;
     $out =~ s/^done\n//m;
     chomp $out;
     return $out;

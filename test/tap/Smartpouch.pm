@@ -232,7 +232,7 @@ sub session
     my ($node, $database) = @_;
     my $s = { in => '', out => '', err => '' };
     $s->{psql} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($database // 'postgres') ],
-        '<', \$s->{in}, '>', \$s->{out}, '2>', \$s->{err}, IPC::Run::timeout(180));
+        '<', \$s->{in}, '>', \$s->{out}, '2>', \$s->{err}, IPC::Run::timeout(600));
     return $s;
 }
 
