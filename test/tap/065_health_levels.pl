@@ -23,7 +23,7 @@ wal_receiver_timeout = 2s
 });
 sub sql { my ($sql, $server, $database) = @_; return ($server // $node)->safe_psql($database // 'postgres', $sql) }
 sub state_of { my ($check, $before, $server, $database) = @_; return sql(($before // '') . qq{;SELECT concat_ws(' ', c ->> 'status', c ->> 'output')
-    FROM (SELECT smartpouch.health() #> '{checks,$check,0}' AS c) h}, $server, $database) }
+    FROM (SELECT smartpouch.health() #> '{checks,$check,0}' AS c OFFSET 0) h}, $server, $database) }
 # how many checks have each status, such as "pass 3, unknown 1"
 my $statuses = q{SELECT string_agg(format('%s %s', s, n), ', ' ORDER BY s) FROM (SELECT c.value #>> '{0,status}' AS s, count(*) AS n
     FROM jsonb_each(smartpouch.health() -> 'checks') c GROUP BY 1) k};

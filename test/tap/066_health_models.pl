@@ -17,7 +17,7 @@ my $node = new_server('many', allows_streaming => 1, conf => q{
     wal_level = replica});
 sub sql { my ($sql, $server) = @_; return ($server // $node)->safe_psql('postgres', $sql) }
 sub state_of { my ($check, $before, $server) = @_; return sql(($before // '') . qq{;SELECT concat_ws(' ', c ->> 'status', c ->> 'sampled', c ->> 'output')
-    FROM (SELECT smartpouch.health() #> '{checks,$check,0}' AS c) h}, $server) }
+    FROM (SELECT smartpouch.health() #> '{checks,$check,0}' AS c OFFSET 0) h}, $server) }
 
 sql(slurp_file(source_dir() . '/test/pgtap/tiny.inc') . q{
     SELECT count(smartpouch.import_model('m' || i, convert_to(replace(convert_from(artifact, 'UTF8'), '5E-1', (i / 16.0)::text), 'UTF8')))
@@ -139,7 +139,7 @@ my @looks;
 for (1 .. 500)
 {
     push @looks, sql(q{SET smartpouch.health_timeout = '50ms'; SELECT concat_ws(' ', c ->> 'status', c ->> 'observedValue', c ->> 'sampled', c ->> 'output')
-        FROM (SELECT smartpouch.health() #> '{checks,models:ready,0}' AS c) h});
+        FROM (SELECT smartpouch.health() #> '{checks,models:ready,0}' AS c OFFSET 0) h});
     last if @looks > 2 && !grep { !/^pass / } @looks[ -3 .. -1 ];
 }
 like($looks[-1], qr/^pass 101 \d+$/, 'nothing is stopped by a big model, of those that are deployed') or diag("@looks[-3 .. -1]");
