@@ -18,6 +18,7 @@ CREATE FUNCTION smartpouch._access_objects(OUT object text, OUT levels text)
 	('_check_backup_verified', 'monitor'),
 	('_check_jobs', 'monitor'),
 	('_check_rollup', 'monitor'),
+	('_check_subscription', 'monitor'),
 	('_cluster_id', 'predictor deployer monitor'),
 	('_columns', 'monitor'),
 	('_cut', 'monitor'),

@@ -86,6 +86,7 @@ static const SpHealthCheck checks[] = {
 	{"server:preload", "libraries", sp_check_preload, NULL},
 	{"server:minorVersion", "minor version", sp_check_minor, NULL},
 	{"standby:replayLag", "s", sp_check_replay, NULL},
+	{"subscription:running", "subscriptions", sp_check_sql, "smartpouch._check_subscription"},
 	{"cache:shared", "models in shared memory", sp_check_shared, NULL},
 	{"registry:triggers", "silent triggers", sp_check_triggers, NULL},
 	{"rollup:lag", "s", sp_check_sql, "smartpouch._check_rollup"},

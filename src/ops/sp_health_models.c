@@ -148,6 +148,11 @@ sp_check_models(SpCheck *check)
 	SpDeployed *deployed = sp_registry_deployed(sp_active_snapshot(), &count, &lost);
 
 	check->observed = count;
+	if (sp_registry_subscription(sp_active_snapshot()) == SP_HALF_COPIED)
+	{
+		sp_health_report(check, SP_HEALTH_FAIL, "the models of this database are being copied from their publisher");
+		return;
+	}
 	if (lost > 0)
 		sp_health_report(check, SP_HEALTH_FAIL, "%d stages or aliases name versions that are not there", lost);
 	find_missing(check, deployed, count);
@@ -163,9 +168,13 @@ sp_check_triggers(SpCheck *check)
 						 "sessions may go on using what changed: run SELECT smartpouch.repair_triggers()");
 }
 
+/* The owners of a publisher's models are roles of its own, and cannot be set here. */
 void
 sp_check_owners(SpCheck *check)
 {
+	check->is_absent = sp_registry_subscription(sp_active_snapshot()) != SP_NOT_SUBSCRIBED;
+	if (check->is_absent)
+		return;
 	check->observed = sp_registry_unowned(sp_active_snapshot());
 	if (check->observed > 0)
 		sp_health_report(check, SP_HEALTH_WARN,

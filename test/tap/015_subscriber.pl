@@ -9,7 +9,7 @@ use Test::More;
 
 use Smartpouch;
 
-my $conf = "wal_level = logical\nwal_retrieve_retry_interval = 100ms\nmax_sync_workers_per_subscription = 2";
+my $conf = "shared_preload_libraries = 'smartpouch'\nsmartpouch.health_timeout = '1min'\nwal_level = logical\nwal_retrieve_retry_interval = 100ms\nmax_sync_workers_per_subscription = 2";
 my $publisher  = new_server('publisher',  conf => $conf, allows_streaming => 'logical');
 my $subscriber = new_server('subscriber', conf => $conf);
 prepare_changes($publisher);
@@ -38,6 +38,9 @@ like($error->($predict->($_)), qr/ERROR:  55000/, "so there is no answer yet: $_
 like($error->("SELECT smartpouch.predict_version($_, ARRAY[40, 60])"), qr/ERROR:  55000/, 'nor by hash')
   foreach ('(SELECT program_sha256 FROM smartpouch.version LIMIT 1)', "sha256('x')");
 like(($subscriber->psql('postgres', $predict->('a')))[2], qr/being copied from their publisher/, 'as the error tells');
+my $check = sub { my ($name) = @_; return "SELECT concat_ws(' ', c ->> 'status', c ->> 'observedValue', c ->> 'output') FROM (SELECT smartpouch.health() #> '{checks,$name,0}' AS c) h" };
+is($subscriber->safe_psql('postgres', 'SELECT smartpouch.ready()'), 'f', 'it is not ready');
+is($subscriber->safe_psql('postgres', $check->('models:ready')), 'fail 2 the models of this database are being copied from their publisher', 'nor healthy');
 $subscriber->safe_psql('postgres', 'DELETE FROM smartpouch.evaluation');
 $subscriber->poll_query_until('postgres', $synced) or die 'not all is copied';
 
@@ -51,6 +54,30 @@ $same->('when all is copied');
 is($subscriber->safe_psql('postgres', $predict->('a')), '2.25', 'now it answers');
 is($subscriber->safe_psql('postgres', q{SELECT bool_and(passed) FROM smartpouch.check_golden('a:1')}), 't', 'as its golden row wants');
 is($subscriber->safe_psql('postgres', q{SELECT smartpouch.health() #>> '{checks,models:ready,0,status}'}), 'pass', 'healthy');
+
+# health() tells whether changes come; owners are the publisher's affair
+is($subscriber->safe_psql('postgres', 'SELECT smartpouch.ready()'), 't', 'ready');
+is($_->safe_psql('postgres', q{SELECT smartpouch.health() -> 'checks' ? 'models:owners'}), $_ == $publisher ? 't' : 'f', 'owners are looked at on ' . $_->name)
+    foreach ($publisher, $subscriber);
+is($publisher->safe_psql('postgres', $check->('subscription:running')), '', 'a publisher has no subscription');
+my $runs = $check->('subscription:running');
+ok($subscriber->poll_query_until('postgres', $runs, 'pass 1'), 'changes come');
+$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION models DISABLE');
+like($subscriber->safe_psql('postgres', $runs), qr/^warn 1 changes of models do not come through subscription "models": it is disabled$/, 'not while it is disabled');
+is($subscriber->safe_psql('postgres', 'SELECT smartpouch.ready()'), 't', 'what is there answers');
+$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION models ENABLE');
+ok($subscriber->poll_query_until('postgres', $runs, 'pass 1'), 'then again');
+
+# each counts for itself
+my $calls = q{SELECT string_agg(concat_ws(' ', model, version, stage, calls), ', ' ORDER BY model) FROM
+    (SELECT model, version, stage, sum(calls) AS calls FROM smartpouch.health_hour WHERE calls > 0 AND version > 0 GROUP BY 1, 2, 3) h};
+$publisher->safe_psql('postgres', $predict->('b'));
+$_->safe_psql('postgres', 'SELECT smartpouch.rollup()') foreach ($publisher, $subscriber);
+is($publisher->safe_psql('postgres', $calls), 'b 2 production 1', 'the publisher counts its calls');
+is($subscriber->safe_psql('postgres', $calls), 'a 1 production 1', 'the subscriber its own');
+like($subscriber->safe_psql('postgres', 'SELECT smartpouch.report()'), qr/^  a\@production +1 /m, 'and reports them');
+like($subscriber->safe_psql('postgres', 'SELECT smartpouch.prometheus()'),
+    qr/^smartpouch_predictions_total\{database="postgres",model="a",version="1",stage="production"\} 1$/m, 'to Prometheus too');
 
 # one session, with its caches warm, over promotions, rollbacks and a drop
 my ($in, $out, $err) = ('', '', '');
