@@ -1,8 +1,9 @@
 -- What was counted, by minute, hour and day (UTC). A minute holds what was counted between two
 -- calls of rollup(); hours are sums of minutes, days of hours. Histograms add up, percentiles are
 -- read from them. Partitions are made and dropped by rollup(), so that retention deletes no rows.
--- The indexes are the partitions' own: one of a parent that is part of an extension would stand in
--- the way of the partitions' when a dump is restored.
+-- The primary keys are the partitions' own: one of a parent that is part of an extension would stand in
+-- the way of the partitions' when a dump is restored. Without them nothing could be deleted where
+-- somebody publishes all tables.
 
 CREATE TABLE smartpouch.rollup_minute (
 	bucket timestamptz NOT NULL,
@@ -124,8 +125,7 @@ BEGIN
 		taken := taken + 1;
 		name := format('%s_%s', base, taken);
 	END LOOP;
-	EXECUTE format('CREATE TABLE smartpouch.%I (LIKE smartpouch.%I)', name, parent);
-	EXECUTE format('CREATE UNIQUE INDEX ON smartpouch.%I (bucket, model_id, %s)', name,
+	EXECUTE format('CREATE TABLE smartpouch.%I (LIKE smartpouch.%I, PRIMARY KEY (bucket, model_id, %s)) USING heap', name, parent,
 		CASE WHEN parent = 'usage_hour' THEN 'kind, owner' WHEN parent LIKE 'drift%' THEN 'version' ELSE 'version, stage' END);
 	BEGIN
 		EXECUTE format('ALTER TABLE smartpouch.%I ATTACH PARTITION smartpouch.%I FOR VALUES FROM (%L) TO (%L)',

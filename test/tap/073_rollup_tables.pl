@@ -44,6 +44,20 @@ is(sql(q{SELECT string_agg(to_char(bucket AT TIME ZONE 'UTC', 'HH24:MI'), ' ' OR
 is(sql(q{SELECT count(*), count(*) FILTER (WHERE bucket <> date_trunc('day', bucket, 'UTC')) FROM smartpouch.rollup_day WHERE calls > 0}), '2|0', 'days begin at midnight UTC');
 is(sql(q{SELECT count(*) FROM pg_inherits WHERE inhparent = 'smartpouch.rollup_minute'::regclass}), 2, 'one a day');
 
+# --- tables that are published, and not of the server's own kind unless it is said
+sql('CREATE PUBLICATION everything FOR ALL TABLES');
+foreach (1 .. 2)
+{
+    predict(1);
+    sql('SELECT smartpouch.rollup()');
+}
+is_exact('where all tables are published');
+sql('DROP PUBLICATION everything');
+sql(q{CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler; SET default_table_access_method = other;
+    SELECT smartpouch._rollup_partition('rollup_minute', now() + interval '40 days')});
+is(sql(q{SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'other'}), 0, 'partitions are heaps, whatever tables are by default');
+sql(q{SELECT format('DROP TABLE smartpouch.rollup_minute_%s', to_char((now() + interval '40 days') AT TIME ZONE 'UTC', 'YYYYMMDD')) \gexec});
+
 # --- clocks that jump
 set_clock($start -= 2 * 3600);
 predict(3);
