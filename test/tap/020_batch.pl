@@ -56,6 +56,22 @@ is($node->safe_psql('postgres', "$parallel; $many"),
 like($node->safe_psql('postgres', "$parallel; SET parallel_leader_participation = off; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT smartpouch.predict('m', r) FROM many r WHERE age * 2 > -1000"),
     qr/Gather.*$node_of/s, 'and where all rows must be read for that');
 
+# --- calls that stay in the scan of a table read the row in its slot, which EXPLAIN does not show but auto_explain does
+$node->safe_psql('postgres', "CREATE TABLE person AS SELECT * FROM $table; ALTER TABLE person ADD PRIMARY KEY (id); ANALYZE person");
+sub executed
+{
+    my ($query) = @_;
+    my ($status, $rows, $plans) = $node->psql('postgres', "LOAD 'smartpouch'; LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0;
+        SET auto_explain.log_verbose = on; SET auto_explain.log_level = notice; SET client_min_messages = notice; $query");
+    return $plans;
+}
+like(executed($_), qr/predict\w*\('m:1'::text, \((?:p\.)?ctid\)::person\)/, $_) foreach
+    q{SELECT smartpouch.predict('m:1', p) FROM person p WHERE id = 1}, q{SELECT smartpouch.predict_raw('m:1', p) FROM person p WHERE id = 1},
+    q{SELECT CASE WHEN id > 1 THEN smartpouch.predict('m:1', p) END FROM person p}, q{SELECT id FROM person p WHERE smartpouch.predict('m:1', p) > 1},
+    q{UPDATE person p SET age = smartpouch.predict('m:1', p) WHERE id = 1};
+unlike(executed($_), qr/ctid\)::person/, $_) foreach
+    q{SELECT smartpouch.predict('m:1', q) FROM (SELECT * FROM person OFFSET 0) q WHERE id = 1}, q{SELECT smartpouch.predict_for('m:1', 'key', p) FROM person p WHERE id = 1};
+
 # --- a statement that runs long can be canceled
 my ($ret, $out, $err) = $node->psql('postgres', "SET statement_timeout = 200; SELECT count(smartpouch.predict('m', a)) FROM many a, many b");
 like($err, qr/canceling statement due to statement timeout/, 'a timeout cancels');
