@@ -140,7 +140,7 @@ for (1 .. 500)
 {
     push @looks, sql(q{SET smartpouch.health_timeout = '50ms'; SELECT concat_ws(' ', c ->> 'status', c ->> 'observedValue', c ->> 'sampled', c ->> 'output')
         FROM (SELECT smartpouch.health() #> '{checks,models:ready,0}' AS c OFFSET 0) h});
-    last if @looks > 2 && !grep { !/^pass / } @looks[ -3 .. -1 ];
+    last if @looks > 2 && !grep { !/^pass 101 \d+$/ } @looks[ -3 .. -1 ];
 }
 like($looks[-1], qr/^pass 101 \d+$/, 'nothing is stopped by a big model, of those that are deployed') or diag("@looks[-3 .. -1]");
 like(state_of('models:ready', q{SET smartpouch.health_timeout = '1min'}), qr/^pass 101$/, 'and with time all are read');

@@ -202,7 +202,14 @@ SKIP:
     # who never ran is looked for among the last runs only: pg_cron keeps them for ever
     $node->safe_psql('postgres', q{SELECT smartpouch.schedule_jobs();
         INSERT INTO cron.job_run_details (jobid, runid, status, return_message) SELECT -1, 2000000 + i, 'succeeded', repeat('1', 50) FROM generate_series(1, 1000000) i});
-    is($node->safe_psql('postgres', q{SET smartpouch.health_timeout = '100ms'; SELECT smartpouch.health() #>> '{checks,jobs:scheduled,0,status}'}), 'pass', 'a year of runs is no hindrance');
+    # a busy machine may stop one call or another; reading all runs would stop each
+    my $status = '';
+    for (1 .. 100)
+    {
+        $status = $node->safe_psql('postgres', q{SET smartpouch.health_timeout = '100ms'; SELECT smartpouch.health() #>> '{checks,jobs:scheduled,0,status}'});
+        last if $status eq 'pass';
+    }
+    is($status, 'pass', 'a year of runs is no hindrance');
 }
 
 done_testing();
