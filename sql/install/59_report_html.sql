@@ -148,7 +148,8 @@ th{color:var(--soft);font-size:12px;font-weight:500;text-align:left}th.n{text-al
 .n{text-align:right}.w{display:inline-block;white-space:normal;width:max-content;max-width:min(28ch,60vw);overflow-wrap:anywhere}.w.long{max-width:min(60ch,70vw)}.look{list-style:none;margin:0;padding:0;display:grid;gap:8px}.look li{display:flex;gap:12px;align-items:baseline}.look .state{flex:none}.d{width:140px}svg.small{display:block;width:140px;height:22px}.empty,.more{color:var(--soft);margin:0}.more{margin-top:10px}code{font:12.5px ui-monospace,Consolas,monospace}
 footer{color:var(--soft);font-size:12px;margin-top:18px}
 @media(max-width:640px){body{padding:18px 12px 28px}h1{font-size:22px}section{padding:14px}.scroll{margin:0 -14px;padding:0 14px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.chart{grid-template-columns:52px minmax(0,1fr)}.key{margin-left:0}.x span:nth-child(even){display:none}.chart>svg{height:140px}}
-@media print{body{max-width:none;padding:0;background:#fff}section,.tile{border-color:#bbb;break-inside:avoid}section.long{break-inside:auto}tr{break-inside:avoid}thead{display:table-header-group}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media print{body{max-width:none;padding:0;background:#fff;font-size:12px}section,.tile{border-color:#bbb}.tile,.chart,.key,.look li,tr{break-inside:avoid}h2,h3{break-after:avoid}thead{display:table-header-group}
+.scroll{overflow:visible}table{font-size:11px}th{font-size:11px}td,th{padding:5px 9px 5px 0}.w{width:auto;min-width:9ch;max-width:24ch}.w.long{min-width:18ch;max-width:60ch}.d,svg.small{width:84px}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 $css$ $$;
 COMMENT ON FUNCTION smartpouch._report_style() IS 'the style sheet of a page';
 

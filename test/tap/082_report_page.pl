@@ -1,4 +1,4 @@
-# The page of report_html() as Chromium shows it: contrast, sizes, what overlaps, and that nothing leaves it.
+# The page of report_html() as Chromium shows it: contrast, sizes, what overlaps or is cut, on paper too, and that nothing leaves it.
 use strict;
 use warnings FATAL => 'all';
 
@@ -25,7 +25,7 @@ sub sql { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
 my $probe = <<'JS';
 <script>
 addEventListener('load', () => {
-  const wrong = [];
+  const wrong = [], printed = document.documentElement.hasAttribute('printed');
   const context = document.createElement('canvas').getContext('2d');
   const rgb = color => { context.clearRect(0, 0, 1, 1); context.fillStyle = color; context.fillRect(0, 0, 1, 1); return [...context.getImageData(0, 0, 1, 1).data]; };
   const luminance = c => { const l = c.slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * l[0] + 0.7152 * l[1] + 0.0722 * l[2]; };
@@ -44,7 +44,7 @@ addEventListener('load', () => {
     const c = contrast(rgb(style.color), behind(e));
     worst = Math.min(worst, c);
     if (c < 4.5) wrong.push('contrast of "' + e.textContent.slice(0, 30) + '" is ' + c.toFixed(2));
-    if (parseFloat(style.fontSize) < 12) wrong.push('"' + e.textContent.slice(0, 30) + '" is of ' + style.fontSize);
+    if (parseFloat(style.fontSize) < (printed ? 11 : 12)) wrong.push('"' + e.textContent.slice(0, 30) + '" is of ' + style.fontSize);
   }
   for (const axis of document.querySelectorAll('.x, .y')) {
     const boxes = [...axis.children].map(s => s.getBoundingClientRect()).filter(b => b.width > 0);
@@ -54,6 +54,8 @@ addEventListener('load', () => {
     for (const b of boxes) if (b.left < 0 || b.right > innerWidth) wrong.push('a label of an axis is cut: ' + axis.textContent);
   }
   if (document.documentElement.scrollWidth > innerWidth) wrong.push('the page is wider than its window');
+  if (printed && rgb(getComputedStyle(document.body).backgroundColor).join() !== '255,255,255,255') wrong.push('paper is not white');
+  if (printed) for (const t of document.querySelectorAll('table')) if (t.getBoundingClientRect().right > t.closest('section').getBoundingClientRect().right) wrong.push('a printed table is cut: ' + t.textContent.slice(0, 40));
   for (const s of document.querySelectorAll('.scroll')) { s.focus(); if (document.activeElement !== s) wrong.push('a table cannot be scrolled with keys'); }
   for (const s of document.querySelectorAll('svg[role=img]')) if (!s.getAttribute('aria-label')) wrong.push('a drawing has no name');
   if (document.scripts.length !== 1) wrong.push('there is a script');
@@ -69,10 +71,20 @@ JS
 my $guard = q(<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">)
   . q(<script>document.addEventListener('securitypolicyviolation', e => (window.blocked = window.blocked || []).push(e.blockedURI + ' ' + e.violatedDirective)); document.currentScript.remove()</script>);
 
+# As on paper, even of a browser that prefers dark: what holds for print holds, and what holds for screens does not.
+sub as_printed
+{
+    my ($page) = @_;
+    $page =~ s/<html/<html printed/                   or die 'no html';
+    $page =~ s/\@media print\{/\@media all{/          or die 'no style of print';
+    $page =~ s/\@media screen and/\@media print and/g or die 'no style of screens';
+    return $page;
+}
+
 sub look
 {
     my ($html, $width, $scheme, $comment) = @_;
-    my $page = $html;
+    my $page = $scheme eq 'print' ? as_printed($html) : $html;
     $page =~ s/<head>/<head>$guard/        or die 'no head';
     $page =~ s/<\/body>/$probe<\/body>/    or die 'no body';
     append_to_file("$dir/page.html", '');
@@ -84,7 +96,7 @@ sub look
     my ($out, $err) = ('', '');
     my @root = $> == 0 ? '--no-sandbox' : ();
     IPC::Run::run([ $chromium, '--headless', @root, '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-            '--disable-sync', '--disable-dev-shm-usage', "--user-data-dir=$dir/profile", '--blink-settings=preferredColorScheme=' . ($scheme eq 'dark' ? 0 : 1),
+            '--disable-sync', '--disable-dev-shm-usage', "--user-data-dir=$dir/profile", '--blink-settings=preferredColorScheme=' . ($scheme eq 'light' ? 1 : 0),
             '--window-size=1400,2000', '--virtual-time-budget=10000', '--dump-dom', "file://$dir/frame.html" ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
     my ($found) = $out =~ /FOUND(.*)END/s;
     return fail("$comment: Chromium says nothing: $err") if !defined $found;
@@ -148,7 +160,7 @@ foreach my $period ('24 hours', '1 hour', '1 minute', '1 year')
 {
     my $page = sql("SELECT smartpouch.report_html('$period')");
     unlike($page, qr/\x{202e}|\xe2\x80\xae/, 'nothing turns the direction of a page');
-    look($page, $_->[0], $_->[1], "a page of $period") foreach ($period eq '24 hours' ? ([ 1280, 'light' ], [ 1280, 'dark' ], [ 400, 'light' ], [ 400, 'dark' ]) : [ 400, 'dark' ]);
+    look($page, $_->[0], $_->[1], "a page of $period") foreach ($period eq '24 hours' ? ([ 1280, 'light' ], [ 1280, 'dark' ], [ 400, 'light' ], [ 400, 'dark' ], [ 690, 'print' ]) : [ 400, 'dark' ]);
 }
 
 # --- only errors, and traffic of nothing
