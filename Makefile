@@ -272,6 +272,7 @@ API_OBJS = \
 	src/api/sp_api_predict_batch.o \
 	src/api/sp_api_predict_json.o \
 	src/api/sp_api_routing.o \
+	src/api/sp_api_row_set.o \
 	src/api/sp_api_score.o \
 	src/api/sp_api_snapshot.o \
 	src/api/sp_api_trigger.o \

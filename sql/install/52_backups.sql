@@ -29,7 +29,8 @@ COMMENT ON TABLE smartpouch.backup IS 'backups: sets and how they were made';
 
 -- _backup_queries gives one query for each line of tables.jsonl: rows and hash of every table
 -- whose rows pg_dump writes, what kinds of constraints there are, and large objects. "full" false: the registry only.
--- Values become text by record_out, as no cast that somebody made for a table must run here.
+-- Values become text by record_out, as no cast that somebody made for a table must run here; nor may planning a
+-- query call functions that its indexes name, so none is planned but of tables of extensions, which dump some rows only.
 CREATE FUNCTION smartpouch._row_set_add(internal, text)
 	RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'smartpouch_row_set_add';
@@ -43,6 +44,11 @@ CREATE AGGREGATE smartpouch._row_set_hash(text) (
 	FINALFUNC = smartpouch._row_set_end, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE smartpouch._row_set_hash(text) IS 'SHA-256 of rows, added up: the same in every order';
+
+CREATE FUNCTION smartpouch._table_hash("table" regclass, OUT rows bigint, OUT sha256 bytea, OUT error text)
+	RETURNS record LANGUAGE c STABLE PARALLEL UNSAFE STRICT
+	AS 'MODULE_PATHNAME', 'smartpouch_table_hash';
+COMMENT ON FUNCTION smartpouch._table_hash(regclass) IS 'the hash of a table''s rows, read without a plan, or the SQLSTATE of why they have none';
 
 CREATE FUNCTION smartpouch._backup_relations("full" boolean, kind "char", OUT oid oid, OUT nspname name, OUT relname name,
 	OUT extname name, OUT condition text)
@@ -64,10 +70,12 @@ CREATE FUNCTION smartpouch._backup_queries("full" boolean)
 	WITH lines AS (
 		SELECT 1 AS part, nspname, relname, CASE WHEN oid = 'smartpouch.blob'::regclass THEN
 			'SELECT json_build_object(''table'', ''smartpouch.blob'', ''rows'', count(*), ''bytes'', sum(octet_length(bytes))) FROM smartpouch.blob'
-			ELSE format('SELECT json_build_object(''table'', %L, ''rows'', count(*), ''sha256'','
+			WHEN condition <> '' THEN format('SELECT json_build_object(''table'', %1$L, ''rows'', count(*), ''sha256'','
 				' encode(smartpouch._row_set_hash(textin(record_out(ROW(t.*)))), ''hex''))'
-				' FROM (SELECT * FROM ONLY %I.%I %s) t',
-				format('%I.%I', nspname, relname), nspname, relname, condition) END AS query
+				' FROM (SELECT * FROM ONLY %1$s %2$s) t', format('%I.%I', nspname, relname), condition)
+			ELSE format('SELECT CASE WHEN error IS NULL THEN json_build_object(''table'', %1$L, ''rows'', rows, ''sha256'', encode(sha256, ''hex''))'
+				' ELSE json_build_object(''table'', %1$L, ''error'', error) END FROM smartpouch._table_hash(%1$L)',
+				format('%I.%I', nspname, relname)) END AS query
 		FROM smartpouch._backup_relations("full", 'r')
 		UNION ALL
 		SELECT 2, '', k.contype::text, format('SELECT json_build_object(''constraints'', %L, ''count'', %s, ''validated'', %s)',
@@ -86,6 +94,26 @@ CREATE FUNCTION smartpouch._backup_queries("full" boolean)
 	SELECT query FROM lines ORDER BY part, nspname COLLATE "C", relname COLLATE "C" $$;
 COMMENT ON FUNCTION smartpouch._backup_queries(boolean) IS
 	'the queries whose answers a restored database must give as well';
+
+CREATE FUNCTION smartpouch._backup_obstacles(why text)
+	RETURNS text LANGUAGE sql VOLATILE PARALLEL UNSAFE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH known AS (
+		SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, pg_get_userbyid(c.relowner) AS owner
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')),
+	lines AS (
+		SELECT format('Table %s belongs to role %I.', k.name, k.owner) AS line
+		FROM known k WHERE strpos(why, 'COPY ' || k.name || ' ') > 0
+		UNION
+		SELECT format('Table %s of role %I %s %s.', k.name, k.owner,
+			CASE WHEN l.granted THEN 'is locked by' ELSE 'is about to be locked by' END,
+			coalesce('process ' || l.pid || coalesce(' of role ' || quote_ident(a.usename), ''), 'a prepared transaction'))
+		FROM pg_locks l JOIN known k ON k.oid = l.relation LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE why ~ '(lock|statement) timeout' AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+			AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+			AND l.pid IS DISTINCT FROM pg_backend_pid())
+	SELECT string_agg(f.line, E'\n') FROM (SELECT line FROM lines ORDER BY line LIMIT 10) f $$;
+COMMENT ON FUNCTION smartpouch._backup_obstacles(text) IS 'tables that a program could not read, as it said, and who has to do with it';
 
 -- No snapshot holds sequences: pg_dump writes what they have when it comes to them. So their values are
 -- looked at before it and after it. One that has gone round has no order, one that was not called has no value.

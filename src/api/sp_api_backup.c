@@ -23,8 +23,6 @@ PG_FUNCTION_INFO_V1(smartpouch_expire_backups);
 PG_FUNCTION_INFO_V1(smartpouch_keep_backup);
 PG_FUNCTION_INFO_V1(smartpouch_rescan_backups);
 PG_FUNCTION_INFO_V1(smartpouch_restore_models);
-PG_FUNCTION_INFO_V1(smartpouch_row_set_add);
-PG_FUNCTION_INFO_V1(smartpouch_row_set_hash);
 PG_FUNCTION_INFO_V1(smartpouch_verify_backup);
 
 Datum
@@ -234,43 +232,4 @@ smartpouch_backup_progress(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
-}
-
-/* ---- the hash of a set of rows ---- */
-
-/*
- * The sum of the rows' SHA-256 as integers of 256 bits, lowest byte first: the
- * same for every order of the rows, so nothing is sorted.
- */
-Datum
-smartpouch_row_set_add(PG_FUNCTION_ARGS)
-{
-	MemoryContext aggregate;
-	uint8	   *sum;
-	uint8		hash[SP_SHA256_SIZE];
-	text	   *row;
-	unsigned int carry = 0;
-
-	if (!AggCheckCallContext(fcinfo, &aggregate))
-		elog(ERROR, "smartpouch_row_set_add called outside an aggregate");
-	sum = PG_ARGISNULL(0) ? MemoryContextAllocZero(aggregate, SP_SHA256_SIZE) : (uint8 *) PG_GETARG_POINTER(0);
-	if (PG_ARGISNULL(1))
-		PG_RETURN_POINTER(sum);
-	row = PG_GETARG_TEXT_PP(1);
-	sp_sha256(VARDATA_ANY(row), VARSIZE_ANY_EXHDR(row), hash);
-	for (int i = 0; i < SP_SHA256_SIZE; i++)
-	{
-		carry += (unsigned int) sum[i] + hash[i];
-		sum[i] = (uint8) carry;
-		carry >>= 8;
-	}
-	PG_RETURN_POINTER(sum);
-}
-
-Datum
-smartpouch_row_set_hash(PG_FUNCTION_ARGS)
-{
-	static const uint8 none[SP_SHA256_SIZE] = {0};
-
-	PG_RETURN_DATUM(sp_hash_datum(PG_ARGISNULL(0) ? none : (const uint8 *) PG_GETARG_POINTER(0)));
 }

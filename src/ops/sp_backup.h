@@ -165,6 +165,9 @@ typedef char *(*SpProof) (const char *database, bool full, const char *snapshot,
 /* About rows of tables, constraints and large objects. */
 extern char *sp_backup_tables(const char *database, bool full, const char *snapshot, SpChildTake take, void *arg);
 
+/* Which tables these lines have no hash of, and why; NULL for none. */
+extern char *sp_backup_uncompared(const char *lines);
+
 /* About predictions. */
 extern char *sp_backup_probes(const char *database, bool full, const char *snapshot, SpChildTake take, void *arg);
 
@@ -288,8 +291,10 @@ extern void sp_backup_status_settle(const SpFolder *folder);
 
 /* Begin a row; returns its id. */
 extern int64 sp_backup_status_begin(const char *label, bool full);
+
+/* remark: what is to be said of it all the same; may be NULL. */
 extern void sp_backup_status_complete(int64 id, const SpManifest *manifest, const uint8 hash[SP_SHA256_SIZE],
-									  int64 new_bytes);
+									  int64 new_bytes, const char *remark);
 extern void sp_backup_status_failed(int64 id, const char *reason);
 
 /* Remove rows; ids is an array of bigint as text. */

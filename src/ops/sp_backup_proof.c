@@ -40,6 +40,31 @@ sp_backup_tables(const char *database, bool full, const char *snapshot, SpChildT
 	return why != NULL ? why : sp_backup_try_guarded_psql(database, under(snapshot, queries.data), take, arg);
 }
 
+/* A quote in a name has a backslash before it, so that no name looks like what is looked for. */
+char *
+sp_backup_uncompared(const char *lines)
+{
+	static const char name_start[] = "{\"table\" : ";
+	static const char name_end[] = ", \"error\" : \"";
+	char	   *first = NULL;
+	int			more = 0;
+	const char *end;
+
+	for (const char *line = lines; (end = strstr(line, name_end)) != NULL; line = end + 1)
+	{
+		const char *start = end;
+
+		while (start > line && start[-1] != '\n')
+			start--;
+		start += strlen(name_start);
+		if (first != NULL)
+			more++;
+		else
+			first = psprintf("table %.*s has values without a text (%.5s)", (int) (end - start), start, end + strlen(name_end));
+	}
+	return more == 0 ? first : psprintf("%s, and %d more tables", first, more);
+}
+
 char *
 sp_backup_sequences_script(bool full, const char *snapshot)
 {

@@ -23,6 +23,7 @@
 #include "server/sp_subtransaction.h"
 
 #define DUMP_BUFFER (256 * 1024)
+#define PROOF_KEPT (16 * 1024 * 1024)	/* bytes that are looked at for tables without a hash */
 
 typedef struct Blob
 {
@@ -46,6 +47,8 @@ typedef struct Run
 	int64		id;				/* of its row */
 	uint8		hash[SP_SHA256_SIZE];	/* of the manifest */
 	SpArtefacts *earlier;		/* with a filter: what the sets before have */
+	char	   *uncompared;		/* tables without a hash, in the memory of the whole call */
+	MemoryContext mcx;
 } Run;
 
 /* ---- facts about this database ---- */
@@ -308,14 +311,35 @@ dump(Run *run)
 	end_file(run, writer);
 }
 
-static void
-prove(Run *run, const char *name, SpProof proof)
+typedef struct Proof
 {
-	SpFileWriter *writer = sp_file_create(run->set, name, *run->manifest.filter != '\0');
+	SpFileWriter *writer;
+	StringInfoData lines;		/* their beginning */
+} Proof;
 
+static void
+append_proof(void *arg, const char *bytes, Size size)
+{
+	Proof	   *proof = arg;
+
+	sp_file_append(proof->writer, bytes, size);
+	if (proof->lines.len < PROOF_KEPT)
+		appendBinaryStringInfo(&proof->lines, bytes, (int) size);
+}
+
+static void
+prove(Run *run, const char *name, SpProof give)
+{
+	Proof		proof = {.writer = sp_file_create(run->set, name, *run->manifest.filter != '\0')};
+	char	   *uncompared;
+
+	initStringInfo(&proof.lines);
 	sp_progress_phase(SP_PHASE_PROOFS);
-	sp_backup_require(proof(run->manifest.database, run->manifest.full, run->manifest.snapshot, append, writer));
-	end_file(run, writer);
+	sp_backup_require(give(run->manifest.database, run->manifest.full, run->manifest.snapshot, append_proof, &proof));
+	end_file(run, proof.writer);
+	uncompared = sp_backup_uncompared(proof.lines.data);
+	if (uncompared != NULL)
+		run->uncompared = MemoryContextStrdup(run->mcx, uncompared);
 }
 
 static void
@@ -391,6 +415,22 @@ make_set(void *arg)
 	sp_progress_end();
 }
 
+/* What a program says of a table need not say whose it is, or who keeps it locked. */
+static void
+explain(ErrorData *error)
+{
+	const char *why = psprintf("%s %s", error->message, error->detail == NULL ? "" : error->detail);
+	char	   *obstacles;
+
+	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && error->sqlerrcode != ERRCODE_EXTERNAL_ROUTINE_EXCEPTION)
+		return;
+	obstacles = sp_backup_sql("SELECT smartpouch._backup_obstacles($1)", false, 1, &why).texts[0];
+	if (obstacles == NULL)
+		return;
+	error->detail = error->detail == NULL ? obstacles : psprintf("%s\n%s", error->detail, obstacles);
+	error->hint = "Ask the owner, or end who keeps the lock, and try again. Backups of kind \"models\" do not need tables of others.";
+}
+
 int64
 sp_backup_run(bool full)
 {
@@ -406,6 +446,7 @@ sp_backup_run(bool full)
 	sp_backup_new_label(full ? 'F' : 'M', 0, run->manifest.label);
 	snprintf(run->partial, sizeof(run->partial), "%s" SP_BACKUP_PARTIAL, run->manifest.label);
 	run->manifest.full = full;
+	run->mcx = CurrentMemoryContext;
 	/* not from a subtransaction */
 	run->manifest.snapshot = ExportSnapshot(GetActiveSnapshot());
 	sp_backup_status_settle(run->folder);
@@ -414,10 +455,15 @@ sp_backup_run(bool full)
 	error = sp_subtransaction(make_set, run);
 	if (error != NULL)
 	{
+		explain(error);
 		sp_backup_status_failed(run->id, error->detail == NULL ? error->message :
 								psprintf("%s: %s", error->message, error->detail));
 		ReThrowError(error);
 	}
-	sp_backup_status_complete(run->id, &run->manifest, run->hash, run->new_bytes);
+	sp_backup_status_complete(run->id, &run->manifest, run->hash, run->new_bytes, run->uncompared);
+	if (run->uncompared != NULL)
+		ereport(WARNING,
+				(errmsg("backup \"%s\" is complete, but its restore cannot be compared in full", run->manifest.label),
+				 errdetail_internal("%s", run->uncompared)));
 	return run->id;
 }

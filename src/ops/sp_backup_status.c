@@ -72,21 +72,22 @@ sp_backup_status_begin(const char *label, bool full)
 }
 
 void
-sp_backup_status_complete(int64 id, const SpManifest *manifest, const uint8 hash[SP_SHA256_SIZE], int64 new_bytes)
+sp_backup_status_complete(int64 id, const SpManifest *manifest, const uint8 hash[SP_SHA256_SIZE], int64 new_bytes,
+						  const char *remark)
 {
 	int64		dump_bytes = sp_stored_bytes(manifest->files);
 	const char *args[] = {
 		psprintf(INT64_FORMAT, id), psprintf(INT64_FORMAT, dump_bytes + sp_stored_bytes(manifest->artefacts)),
 		psprintf(INT64_FORMAT, new_bytes), psprintf("%d", list_length(manifest->artefacts)),
 		sp_hash_hex(hash), manifest->extension_version, manifest->server_version,
-		psprintf(INT64_FORMAT, dump_bytes)
+		psprintf(INT64_FORMAT, dump_bytes), remark
 	};
 
 	(void) sp_background_statement(sp_registry_owner(),
 								   "UPDATE smartpouch.backup SET status = 'complete', finished_at = clock_timestamp(),"
 								   " bytes = $2::bigint, new_bytes = $3::bigint, artefacts = $4::integer,"
 								   " manifest_sha256 = decode($5, 'hex'), extension_version = $6, server_version = $7,"
-								   " dump_bytes = $8::bigint"
+								   " dump_bytes = $8::bigint, reason = $9"
 								   " WHERE id = $1::bigint",
 								   lengthof(args), args);
 }
@@ -138,7 +139,7 @@ settle(const SpFolder *folder, int64 id, const char *label)
 	SpManifest *manifest = set == NULL ? NULL : sp_manifest_read(set, label, hash, &why);
 
 	if (manifest != NULL)
-		sp_backup_status_complete(id, manifest, hash, 0);
+		sp_backup_status_complete(id, manifest, hash, 0, NULL);
 	else
 		sp_backup_status_failed(id, SP_BACKUP_SESSION_ENDED);
 }

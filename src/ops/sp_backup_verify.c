@@ -160,6 +160,7 @@ compare_answer(Verify *verify, const char *item, const char *name, SpProof proof
 	SpBackupFile found;
 	uint8		hash[SP_SHA256_SIZE];
 	char	   *why;
+	char	   *uncompared;
 
 	initStringInfo(&answer.text);
 	initStringInfo(&expected.text);
@@ -177,7 +178,9 @@ compare_answer(Verify *verify, const char *item, const char *name, SpProof proof
 		(void) sp_file_read_plain(verify->set, name, *verify->manifest->filter != '\0', take_answer, &expected, &found);
 		why = first_difference(expected.text.data, answer.text.data);
 	}
-	say(verify, item, why, why == NULL ? psprintf("equal in " INT64_FORMAT " bytes", file->plain_bytes) : NULL);
+	uncompared = sp_backup_uncompared(answer.text.data);
+	say(verify, item, why, why != NULL ? NULL : psprintf("equal in " INT64_FORMAT " bytes%s%s", file->plain_bytes,
+														 uncompared ? ", but " : "", uncompared ? uncompared : ""));
 }
 
 /* Sequences go on while they are dumped, so there is no one answer. */

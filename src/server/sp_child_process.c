@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #endif
 
-#include "mb/pg_wchar.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
@@ -22,7 +22,8 @@
 
 #include "server/sp_child_process.h"
 
-#define TAIL_SIZE 2048			/* bytes that are kept of error messages */
+#define HEAD_SIZE 1024			/* bytes that are kept of error messages: their beginning, which may say why */
+#define TAIL_SIZE 2048			/* and their end, which may show a long statement */
 #define TERM_PATIENCE_MS 3000	/* from SIGTERM to SIGKILL */
 #define EXEC_FAILED 127			/* as shells say it */
 #define N_PIPES 3
@@ -39,7 +40,10 @@ struct SpChild
 	bool		refused;		/* it closed its input before it had everything */
 	bool		ended;
 	int			status;			/* as waitpid gives it */
+	Size		head_size;
 	Size		tail_size;
+	bool		cut;			/* something between them is lost */
+	char		head[HEAD_SIZE];
 	char		tail[TAIL_SIZE];
 };
 
@@ -254,11 +258,19 @@ read_some(int *fd, char *bytes, Size size)
 }
 
 static void
-keep_tail(SpChild *child, const char *bytes, Size size)
+keep_errors(SpChild *child, const char *bytes, Size size)
 {
-	Size		kept = Min(child->tail_size, TAIL_SIZE - Min(size, TAIL_SIZE));
+	Size		first = Min(size, HEAD_SIZE - child->head_size);
+	Size		kept;
 
+	memcpy(child->head + child->head_size, bytes, first);
+	child->head_size += first;
+	bytes += first;
+	size -= first;
+	kept = Min(child->tail_size, TAIL_SIZE - Min(size, TAIL_SIZE));
+	child->cut = child->cut || kept < child->tail_size || size > TAIL_SIZE;
 	memmove(child->tail, child->tail + child->tail_size - kept, kept);
+	bytes += size - Min(size, TAIL_SIZE);
 	size = Min(size, TAIL_SIZE);
 	memcpy(child->tail + kept, bytes, size);
 	child->tail_size = kept + size;
@@ -271,7 +283,7 @@ read_errors(SpChild *child)
 	ssize_t		got;
 
 	while (child->errors >= 0 && (got = read_some(&child->errors, bytes, sizeof(bytes))) > 0)
-		keep_tail(child, bytes, (Size) got);
+		keep_errors(child, bytes, (Size) got);
 }
 
 Size
@@ -354,24 +366,30 @@ sp_child_took_all(const SpChild *child)
 }
 
 /* Error messages of programs may be in any encoding, and cut off anywhere. */
-static char *
-safe_tail(SpChild *child)
+static void
+append_safe(StringInfo text, const char *bytes, Size size)
 {
-	const char *start = child->tail;
-	const char *end = child->tail + child->tail_size;
-	char	   *text = palloc(child->tail_size + 1);
-	char	   *next = text;
+	for (Size i = 0; i < size; i++)
+	{
+		char		c = bytes[i];
 
-	/* the first line may have lost its beginning */
-	if (child->tail_size == TAIL_SIZE)
-		while (start < end && *start++ != '\n')
-			;
-	for (; start < end; start++)
-		*next++ = *start == '\n' || *start == '\t' || (*start >= ' ' && *start < 0x7f) ? *start : '?';
-	while (next > text && next[-1] == '\n')
-		next--;
-	*next = '\0';
-	return text;
+		appendStringInfoChar(text, c == '\n' || c == '\t' || (c >= ' ' && c < 0x7f) ? c : '?');
+	}
+}
+
+static char *
+safe_errors(const SpChild *child)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	append_safe(&text, child->head, child->head_size);
+	if (child->cut)
+		appendStringInfoString(&text, " ... ");
+	append_safe(&text, child->tail, child->tail_size);
+	while (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	return text.data;
 }
 
 bool
@@ -399,7 +417,7 @@ char *
 sp_child_end(SpChild *child)
 {
 	char	   *why = NULL;
-	const char *tail;
+	const char *said;
 
 	close_pipe(&child->input);
 	close_pipe(&child->output);
@@ -407,11 +425,11 @@ sp_child_end(SpChild *child)
 	while (!sp_child_ends_within(child, 1000))
 		;
 	read_errors(child);
-	tail = safe_tail(child);
+	said = safe_errors(child);
 	if (WIFSIGNALED(child->status))
-		why = psprintf("%s was ended by signal %d%s%s", child->name, WTERMSIG(child->status), *tail ? ": " : "", tail);
+		why = psprintf("%s was ended by signal %d%s%s", child->name, WTERMSIG(child->status), *said ? ": " : "", said);
 	else if (child->status != 0)
-		why = psprintf("%s ended with code %d%s%s", child->name, WEXITSTATUS(child->status), *tail ? ": " : "", tail);
+		why = psprintf("%s ended with code %d%s%s", child->name, WEXITSTATUS(child->status), *said ? ": " : "", said);
 	MemoryContextDelete(child->mcx);
 	return why;
 }

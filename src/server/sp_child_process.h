@@ -47,7 +47,7 @@ extern bool sp_child_took_all(const SpChild *child);
 
 /*
  * After sp_child_drain or a read of 0 bytes: wait until it ends; NULL for
- * success, else why not: how it ended and the last lines of its error
+ * success, else why not: how it ended and the beginning and end of its error
  * messages, made safe for the database's encoding.  The child is gone.
  */
 extern char *sp_child_end(SpChild *child);

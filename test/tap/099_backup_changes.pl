@@ -112,9 +112,16 @@ wait_until($node, q{EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLo
 IPC::Run::finish(start_psql($node, [ q{SET smartpouch.backup_lock_timeout = '200ms'}, 'SELECT smartpouch.backup()', 'SHOW lock_timeout' ], \$first_out, \$first_err));
 like($first_err, qr/canceling statement due to lock timeout/, 'a first backup waits for a lock no longer than set');
 is($first_out, "0\n", 'and leaves the session its own timeout');
-is($node->safe_psql('postgres', 'SELECT status, reason FROM smartpouch.backups ORDER BY id DESC LIMIT 1'), 'failed|canceling statement due to lock timeout', 'its row says so');
+is($node->safe_psql('postgres', 'SELECT status, reason FROM smartpouch.backups ORDER BY id DESC LIMIT 1'), 'failed|canceling statement due to lock timeout: Table public.parent of role postgres is locked by process ' . $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'}) . ' of role postgres.',
+    'its row says so, and who is in the way');
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'});
 IPC::Run::finish($lock);
+
+# ---- what programs say ----
+
+replace_program('pg_dump', $real . q{echo 'the reason' >&2; head -c 100000 /dev/zero | tr '\0' x >&2; echo >&2; echo 'the end' >&2; exit 3});
+like(fails_with($node, 'SELECT smartpouch.backup()'), qr/pg_dump ended with code 3: the reason\nx{1000,1100} \.\.\. x{2000,2100}\nthe end$/, 'the beginning and the end of a long error are kept');
+restore_program('pg_dump');
 
 # ---- a whole set brought back by the program ----
 
