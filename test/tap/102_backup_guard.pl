@@ -115,6 +115,18 @@ like(failed(), qr/restore: .*(permission denied|must be superuser|not allowed)/s
 is(supers(), 0, 'did nothing');
 as('mallory', 'DROP TABLE asks');
 
+# ---- a function with a role among its settings ----
+
+as('mallory', q{CREATE FUNCTION in_role(text) RETURNS boolean LANGUAGE plpgsql SET role = mallory AS $$ BEGIN RETURN public.attack('a role'); END $$;
+    CREATE TABLE a_role (t text CHECK (in_role(t)));
+    INSERT INTO a_role VALUES ('x'), ('y')});
+$before = -s $node->logfile;
+is(failed(), '', 'leaves the session that restores its rights');
+my %roles = map { $_ => 1 } slurp_file($node->logfile, $before) =~ /attack by a role as (\w+) in smartpouch_verification/g;
+is(join(' ', keys %roles), 'pg_read_all_data', 'and has none itself');
+is(supers(), 0, 'nobody became more');
+as('mallory', 'DROP TABLE a_role');
+
 # ---- functions of the server in a constraint ----
 
 as('mallory', q{CREATE TABLE direct (t text); INSERT INTO direct VALUES ('x');
