@@ -23,6 +23,7 @@
 #include "server/sp_subtransaction.h"
 
 #define DUMP_BUFFER (256 * 1024)
+#define UNDONE_BYTES (16 * 1024 * 1024)	/* of a file, to see whether its filter can be undone */
 #define PROOF_KEPT (16 * 1024 * 1024)	/* bytes that are looked at for tables without a hash */
 
 typedef struct Blob
@@ -179,6 +180,23 @@ read_back(const SpFolder *folder, const SpBackupFile *file)
 				 errhint("Check the disk.")));
 }
 
+/* A filter that is wrong is so for every file; the whole proof of the large ones is a restore. */
+static void
+undo_filter(const Run *run, const SpFolder *folder, const SpBackupFile *file)
+{
+	SpBackupFile found;
+
+	if (*run->manifest.filter == '\0' || *sp_restore_filter == '\0' || file->plain_bytes > UNDONE_BYTES)
+		return;
+	if (!sp_file_read_plain(folder, file->name, true, NULL, NULL, &found) || found.plain_bytes != file->plain_bytes ||
+		memcmp(found.plain_sha256, file->plain_sha256, SP_SHA256_SIZE) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("smartpouch.restore_filter does not give back what went into smartpouch.backup_filter"),
+				 errdetail("File \"%s/%s\".", folder->path, file->name),
+				 errhint("Try both commands by hand.")));
+}
+
 static void
 append(void *writer, const char *bytes, Size size)
 {
@@ -194,6 +212,7 @@ write_artefact(Run *run, const Blob *blob, const char *name, SpBackupFile *file)
 	sp_registry_read_blob(blob->sha256, blob->bytes, GetActiveSnapshot(), append, writer);
 	sp_file_finish(writer, file);
 	read_back(run->artefacts, file);
+	undo_filter(run, run->artefacts, file);
 	sp_folder_rename(run->artefacts, partial, name);
 	strlcpy(file->name, name, sizeof(file->name));
 	run->new_bytes += file->stored_bytes;
@@ -353,7 +372,10 @@ finish_set(Run *run)
 
 	sp_progress_phase(SP_PHASE_READING_BACK);
 	foreach(cell, manifest->files)
+	{
 		read_back(run->set, lfirst(cell));
+		undo_filter(run, run->set, lfirst(cell));
+	}
 	manifest->finished_at = sp_backup_sql("SELECT " UTC_NOW, false, 0, NULL).texts[0];
 	manifest->end_lsn = psprintf("%X/%X", LSN_FORMAT_ARGS(GetXLogInsertRecPtr()));
 	text = sp_manifest_write(manifest);

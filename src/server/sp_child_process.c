@@ -25,6 +25,8 @@
 #define HEAD_SIZE 1024			/* bytes that are kept of error messages: their beginning, which may say why */
 #define TAIL_SIZE 2048			/* and their end, which may show a long statement */
 #define TERM_PATIENCE_MS 3000	/* from SIGTERM to SIGKILL */
+#define LOOK_MS 1000			/* how often it is looked whether a silent program has ended */
+#define LEFT_OPEN_LOOKS 10		/* that find it ended before its pipes are given up */
 #define EXEC_FAILED 127			/* as shells say it */
 #define N_PIPES 3
 
@@ -37,6 +39,7 @@ struct SpChild
 	int			input;			/* our ends; -1: closed */
 	int			output;
 	int			errors;
+	int			left_open;		/* looks in a row that found it ended, and nothing on its pipes */
 	bool		refused;		/* it closed its input before it had everything */
 	bool		ended;
 	int			status;			/* as waitpid gives it */
@@ -217,12 +220,35 @@ sp_child_start(const char *name, char *const argv[], char *const envp[])
 
 /* ---- bytes ---- */
 
+/* It stays a zombie, so that its group can be killed. */
+static bool
+is_zombie(const SpChild *child)
+{
+	siginfo_t	info;
+
+	info.si_pid = 0;
+	return waitid(P_PID, (id_t) child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child->pid;
+}
+
+/* What it has started may still write the rest; what never does is silent. */
+static void
+look_after(SpChild *child)
+{
+	child->left_open = is_zombie(child) ? child->left_open + 1 : 0;
+	if (child->left_open >= LEFT_OPEN_LOOKS)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("%s has ended, but something that it started keeps its output open", child->name),
+				 errhint("A program that goes on in the background must close its standard input and output.")));
+}
+
 /* Wait until a pipe of these can go on, or for an interrupt. */
 static void
 wait_for(SpChild *child, bool want_input)
 {
 	WaitEventSet *set = create_wait_set_compat(2 + N_PIPES);
 	WaitEvent	event;
+	bool		silent;
 
 	(void) AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	(void) AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
@@ -232,8 +258,12 @@ wait_for(SpChild *child, bool want_input)
 		(void) AddWaitEventToSet(set, WL_SOCKET_READABLE, child->output, NULL, NULL);
 	if (child->errors >= 0)
 		(void) AddWaitEventToSet(set, WL_SOCKET_READABLE, child->errors, NULL, NULL);
-	(void) WaitEventSetWait(set, -1, &event, 1, PG_WAIT_EXTENSION);
+	silent = WaitEventSetWait(set, LOOK_MS, &event, 1, PG_WAIT_EXTENSION) == 0;
 	FreeWaitEventSet(set);
+	if (silent)
+		look_after(child);
+	else if (event.events != WL_LATCH_SET)
+		child->left_open = 0;
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }

@@ -29,7 +29,10 @@ typedef void (*SpChildTake) (void *arg, const char *bytes, Size size);
  */
 extern SpChild *sp_child_start(const char *name, char *const argv[], char *const envp[]);
 
-/* At least one byte of what it prints, up to size; 0 at the end. */
+/*
+ * At least one byte of what it prints, up to size; 0 at the end.  Here and below
+ * 38000 when it has ended and nothing comes for some time, but others keep its output open.
+ */
 extern Size sp_child_read(SpChild *child, char *bytes, Size size);
 
 /*

@@ -148,6 +148,29 @@ $node->safe_psql('postgres', "CREATE TABLE noise AS SELECT md5(i::text) || md5((
 like(fails_with($node, "SET smartpouch.backup_filter = '$early'; SELECT smartpouch.backup()"),
     qr/smartpouch.backup_filter ended before it had read everything/, 'a filter that calls the beginning a success');
 
+# a program that leaves something behind: what never ends does not hold the call, what does the work is waited for
+sub filter_program
+{
+    my ($name, $script) = @_;
+    my $path = PostgreSQL::Test::Utils::tempdir() . "/$name";
+    append_to_file($path, "#!/bin/sh\n$script\n");
+    chmod 0755, $path;
+    return $path;
+}
+my $pids = PostgreSQL::Test::Utils::tempdir() . '/pids';
+my $open = filter_program('open', "cat; sleep 1000 & echo \$! >>$pids");
+like(fails_with($node, "SET smartpouch.backup_filter = '$open'; SELECT smartpouch.backup('models')"),
+    qr/smartpouch.backup_filter has ended, but something that it started keeps its output open/, 'a filter that leaves a program behind');
+my ($left) = slurp_file($pids) =~ /^(\d+)$/m;
+ok(!-e "/proc/$left" || slurp_file("/proc/$left/stat") =~ /\) Z /, 'which is ended, too');
+my $late = filter_program('late', 'exec 3<&0; (sleep 1; exec cat) <&3 & exit 0');
+is($node->psql('postgres', "SET smartpouch.backup_filter = '$late'; SET smartpouch.restore_filter = '/bin/cat'; SELECT smartpouch.backup('models')"), 0,
+    'a filter whose work is done when it has ended');
+my $greedy = filter_program('greedy', 'cat >/dev/null');
+is($node->psql('postgres', "SET smartpouch.backup_filter = '$greedy'; SELECT smartpouch.backup('models')"), 0, 'one that gives nothing');
+like(fails_with($node, "SET smartpouch.backup_filter = '$greedy'; SET smartpouch.restore_filter = '/bin/cat'; SELECT smartpouch.backup('models')"),
+    qr/smartpouch.restore_filter does not give back what went into smartpouch.backup_filter/, 'is found at once by its inverse');
+
 # ---- a connection to another server ----
 
 my ($other) = backup_server('other');
