@@ -123,4 +123,10 @@ as('mallory', q{ROLLBACK PREPARED 'left'});
 $id = backup();
 is(problems($id), '', 'all is well when they have gone');
 
+# ---- a role that looks after backups, as the reference says ----
+
+$node->safe_psql('postgres', q{CREATE ROLE keeper LOGIN; GRANT pg_execute_server_program TO keeper; GRANT USAGE ON SCHEMA smartpouch TO keeper;
+    GRANT EXECUTE ON FUNCTION smartpouch.verify_newest, smartpouch.verify_backup TO keeper; GRANT SELECT ON smartpouch.backups TO keeper});
+is(as('keeper', q{SELECT count(*) FROM smartpouch.verify_newest('manifest')}), 2, 'verifies the newest backups');
+
 done_testing();
