@@ -52,9 +52,9 @@ sp_check_preload(SpCheck *check)
  * known to be the same.
  */
 static int64
-replay_lag(bool is_streaming)
+replay_lag(bool is_connected)
 {
-	int64		lag = is_streaming ? GetReplicationApplyDelay() : -1;
+	int64		lag = is_connected ? GetReplicationApplyDelay() : -1;
 
 	return lag < 0 ? sp_standby_age() : lag;
 }
@@ -62,13 +62,13 @@ replay_lag(bool is_streaming)
 void
 sp_check_replay(SpCheck *check)
 {
-	bool		is_streaming = WalRcvStreaming();
+	bool		is_connected = sp_standby_is_connected();
 	int64		lag;
 
 	check->is_absent = !RecoveryInProgress();
 	if (check->is_absent)
 		return;
-	lag = replay_lag(is_streaming);
+	lag = replay_lag(is_connected);
 	if (lag == PG_INT64_MAX && sp_max_replay_lag > 0)
 	{
 		sp_health_report(check, SP_HEALTH_UNKNOWN, "nothing has come from the primary since this server was started");
@@ -77,6 +77,6 @@ sp_check_replay(SpCheck *check)
 	check->observed = lag == PG_INT64_MAX ? 0 : lag / 1000;
 	if (sp_max_replay_lag > 0 && check->observed > sp_max_replay_lag)
 		sp_health_report(check, check->observed > 10 * (int64) sp_max_replay_lag ? SP_HEALTH_FAIL : SP_HEALTH_WARN,
-						 "%s", is_streaming ? "replay is behind the primary" :
+						 "%s", is_connected ? "replay is behind the primary" :
 						 "there is no connection to the primary, which was last heard of so long ago");
 }

@@ -32,3 +32,15 @@ sp_standby_age(void)
 	known = Max(known, GetLatestXTime());
 	return known == 0 ? PG_INT64_MAX : Max(0, (GetCurrentTimestamp() - known) / 1000);
 }
+
+bool
+sp_standby_is_connected(void)
+{
+	bool		is_connected;
+
+	SpinLockAcquire(&WalRcv->mutex);
+	/* what the server shows of a connection is there once it is made */
+	is_connected = WalRcv->ready_to_display && WalRcv->walRcvState == WALRCV_STREAMING;
+	SpinLockRelease(&WalRcv->mutex);
+	return is_connected;
+}

@@ -17,4 +17,10 @@
  */
 extern int64 sp_standby_age(void);
 
+/*
+ * Has the primary answered the receiver that there is now?  One that still tries to connect, as to
+ * a machine that is gone for minutes, counts as streaming for the server.
+ */
+extern bool sp_standby_is_connected(void);
+
 #endif

@@ -3,6 +3,7 @@
 use strict;
 use warnings FATAL => 'all';
 
+use IO::Socket::UNIX;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -185,6 +186,15 @@ $node->stop;
 $standby->poll_query_until('postgres', q{SELECT smartpouch.health() #>> '{checks,standby:replayLag,0,status}' = 'fail'}) or die 'no failure';
 like(state_of('standby:replayLag', '', $standby), qr/^fail there is no connection to the primary, which was last heard of so long ago$/, 'one without a primary says so');
 is(sql('SELECT smartpouch.live(), smartpouch.ready()', $standby), 't|f', 'it lives, but is not ready');
+# somebody listens in its place, and does not answer
+my $deaf_folder = PostgreSQL::Test::Utils::tempdir_short();
+my $deaf = IO::Socket::UNIX->new(Type => SOCK_STREAM, Local => "$deaf_folder/.s.PGSQL.5432", Listen => 5) or die "socket: $!";
+$standby->append_conf('postgresql.conf', "primary_conninfo = 'host=$deaf_folder port=5432'");
+$standby->reload;
+ok($standby->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'walreceiver' AND backend_start < clock_timestamp() - interval '1s'}),
+    'a receiver that tries to connect');
+like(state_of('standby:replayLag', '', $standby), qr/^fail there is no connection to the primary/, 'is no connection');
+is(sql('SELECT smartpouch.ready()', $standby), 'f', 'and makes nothing ready');
 $standby->restart;
 is(state_of('standby:replayLag', '', $standby), 'unknown nothing has come from the primary since this server was started', 'one that has not seen its primary knows nothing');
 is(sql('SELECT smartpouch.ready()', $standby), 'f', 'and is not ready');
@@ -197,14 +207,16 @@ sql(q{SELECT smartpouch.authenticate(token) FROM token}, $standby);
 
 # --- a worker that never was through with its databases
 $standby->promote;
-my $writer = q{SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE backend_type = 'smartpouch writer'};
+my $writer = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'smartpouch writer'};
 my $stopped = 0;
 for (1 .. 600)
 {
-    last if $stopped = sql($writer, $standby);
+    # it gives up after 2 s, and may be gone before it is stopped
+    $stopped = sql($writer, $standby) || 0;
+    last if $stopped && kill('STOP', $stopped) && sql($writer, $standby) eq $stopped;
     sleep 0.05;
+    $stopped = 0;
 }
-kill 'STOP', $stopped if $stopped;
 ok($stopped, 'a writer that stands still');
 my $since = time;
 sleep 2;
