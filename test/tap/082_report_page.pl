@@ -97,7 +97,7 @@ sub look
     my @root = $> == 0 ? '--no-sandbox' : ();
     IPC::Run::run([ $chromium, '--headless', @root, '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
             '--disable-sync', '--disable-dev-shm-usage', "--user-data-dir=$dir/profile", '--blink-settings=preferredColorScheme=' . ($scheme eq 'light' ? 1 : 0),
-            '--window-size=1400,2000', '--virtual-time-budget=10000', '--dump-dom', "file://$dir/frame.html" ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+            '--window-size=1400,2000', '--virtual-time-budget=10000', '--dump-dom', "file://$dir/frame.html" ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(600));
     my ($found) = $out =~ /FOUND(.*)END/s;
     return fail("$comment: Chromium says nothing: $err") if !defined $found;
     $found =~ s/&lt;/</g;
