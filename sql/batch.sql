@@ -431,6 +431,52 @@ EXECUTE served(20);
 RESET plan_cache_mode;
 DEALLOCATE served;
 
+-- ---- models and labels that are parameters of a kept plan ----
+SET plan_cache_mode = force_generic_plan;
+PREPARE given(text, integer) AS SELECT sum(predict($1, x)), count(*) FROM patient WHERE id > $2;
+EXPLAIN (COSTS OFF, VERBOSE) EXECUTE given('moving', 3);
+EXECUTE given('tiny:1', 3);
+EXECUTE given('moving', 3);
+EXECUTE given(NULL, 3);
+EXECUTE given('nobody', 3000);
+EXECUTE given('nobody', 3); \echo :SQLSTATE
+EXECUTE given('risk:1', 3); \echo :SQLSTATE
+\t on
+SELECT blocks_of($$EXECUTE given('tiny:1', 3)$$), blocks_of('EXECUTE given(NULL, 3)'), blocks_of($$EXECUTE given('nobody', 3000)$$);
+\t off
+-- text in another form, twice the same model, and a label
+PREPARE labels(varchar, text) AS
+SELECT round(sum(predict_proba($1, x, $2))::numeric, 3), max(predict_label($1, x)), max(predict_label('risk:1', x)) FROM patient;
+EXPLAIN (COSTS OFF, VERBOSE) EXECUTE labels('risk:1', 'high');
+EXECUTE labels('risk:1', 'high');
+EXECUTE labels('risk:1', 'low');
+EXECUTE labels('risk:1', NULL);
+EXECUTE labels('risk:1', 'none'); \echo :SQLSTATE
+-- variables of PL/pgSQL: a loop goes on with the value that it began with
+CREATE FUNCTION of_variable(model text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	n integer := 0;
+	looped double precision := 0;
+	summed double precision;
+	v double precision;
+BEGIN
+	SELECT sum(predict(model, x)) INTO summed FROM patient;
+	FOR v IN SELECT predict(model, x) FROM patient LOOP
+		n := n + 1;
+		looped := looped + coalesce(v, 0);
+		model := 'nobody';
+	END LOOP;
+	RETURN format('%s rows, %s and %s', n, looped, summed);
+END $$;
+SELECT of_variable('tiny:1'), of_variable('moving');
+-- a row that has not enough features is reached, or not
+PREPARE pieces(text, integer) AS SELECT id, predict($1, x) FROM bad WHERE id > 45 LIMIT $2;
+EXECUTE pieces('tiny:1', 4);
+EXECUTE pieces('tiny:1', 5); \echo :SQLSTATE
+DEALLOCATE ALL;
+DROP FUNCTION of_variable;
+RESET plan_cache_mode;
+
 -- ---- never before a filter that protects rows ----
 CREATE VIEW allowed WITH (security_barrier) AS SELECT * FROM bad WHERE id <> 50;
 SELECT compare('SELECT sum(predict(''tiny:1'', x)) FROM allowed');

@@ -4,10 +4,11 @@
  * Predictions over blocks of rows inside ordinary plans.
  *
  * A finished plan is rewritten: a node whose target list calls predict,
- * predict_label, predict_proba or predict_raw with a constant model hands its
- * projection to a CustomScan above it, and an aggregate whose arguments call
- * them gets one below it.  The node gathers rows, evaluates each model once
- * for the block, and passes rows on unchanged.
+ * predict_label, predict_proba or predict_raw with a model that is a constant
+ * or a parameter of the statement hands its projection to a CustomScan above
+ * it, and an aggregate whose arguments call them gets one below it.  The node
+ * gathers rows, evaluates each model once for the block, and passes rows on
+ * unchanged.
  *
  * A call stays where it was, as CASE WHEN gathered THEN column ELSE call END:
  * the node gives its columns to rows that a block could serve, and any other

@@ -92,24 +92,19 @@ create_state(CustomScan *plan)
 	return (Node *) node;
 }
 
-static text *
-constant_text(Node *constant)
-{
-	return DatumGetTextPP(((Const *) constant)->constvalue);
-}
-
 static SpSource *
 source_of(ScanNode *node, FuncExpr *call)
 {
-	text	   *model = constant_text(linitial(call->args));
+	Expr	   *model = linitial(call->args);
 	Expr	   *features = lsecond(call->args);
 	SpSource   *source = node->sources;
 
 	for (; source < node->sources + node->n_sources; source++)
-		if (sp_same_text(source->model, model) && equal(source->expression, features))
+		if (equal(source->model_argument, model) && equal(source->expression, features))
 			return source;
 	node->n_sources++;
-	source->model = model;
+	source->model_argument = model;
+	source->model_value = ExecInitExpr(model, &node->css.ss.ps);
 	source->expression = features;
 	source->features = ExecInitExpr(features, &node->css.ss.ps);
 	source->is_whole_row = IsA(features, Var) && ((Var *) features)->varattno == 0;
@@ -134,7 +129,7 @@ begin_calls(ScanNode *node, CustomScan *plan)
 		call->kind = (SpCallKind) list_nth_int(kinds, i);
 		call->source = source_of(node, expression);
 		if (call->kind == SP_CALL_PROBABILITY)
-			call->label_text = constant_text(lthird(expression->args));
+			call->label_value = ExecInitExpr(lthird(expression->args), &node->css.ss.ps);
 	}
 }
 
@@ -217,8 +212,7 @@ static bool
 get_ready(ScanNode *node)
 {
 	for (int i = 0; i < node->n_sources; i++)
-		if (!sp_source_ready(&node->sources[i], node->calls, node->n_calls,
-							 node->css.ss.ps.state->es_query_cxt, &node->capacity))
+		if (!sp_source_ready(&node->sources[i], node->calls, node->n_calls, node->bind_context, &node->capacity))
 			return false;
 	return true;
 }
@@ -471,6 +465,6 @@ explain(CustomScanState *css, List *ancestors, ExplainState *es)
 	ScanNode   *node = (ScanNode *) css;
 
 	(void) ancestors;
-	ExplainPropertyList("Models", sp_sources_shown(node->sources, node->n_sources), es);
+	ExplainPropertyList("Models", sp_sources_shown(node->sources, node->n_sources, node->bind_context), es);
 	explain_blocks(css->ss.ps.instrument, es);
 }

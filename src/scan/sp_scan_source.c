@@ -15,16 +15,22 @@
 /* An evaluator leaves room for the model in a processor's cache of the second level. */
 #define EVALUATOR_BYTES (512 * 1024)
 
-bool
-sp_same_text(const text *a, const text *b)
+/* The value of an argument that is the same for all rows, in memory of the query; NULL if it is NULL. */
+static text *
+fixed_text(ExprState *argument, ExprContext *context)
 {
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+	MemoryContext old = MemoryContextSwitchTo(context->ecxt_per_query_memory);
+	bool		null;
+	Datum		value = ExecEvalExprSwitchContext(argument, context, &null);
+	text	   *copy = null ? NULL : DatumGetTextPCopy(value);
+
+	MemoryContextSwitchTo(old);
+	return copy;
 }
 
 /* What the call reads of the model that is served; false if the model has no such thing. */
 static bool
-find_output(SpCallSite *site, SpCall *call, SpOutput *output)
+find_output(SpCallSite *site, SpCall *call, ExprContext *context, SpOutput *output)
 {
 	switch (call->kind)
 	{
@@ -42,6 +48,10 @@ find_output(SpCallSite *site, SpCall *call, SpOutput *output)
 			break;
 		case SP_CALL_PROBABILITY:
 			*output = SP_OUTPUT_PROBABILITIES;
+			if (call->label_text == NULL)
+				call->label_text = fixed_text(call->label_value, context);
+			if (call->label_text == NULL)
+				return false;
 			call->label = sp_call_site_label(site, call->label_text);
 			if (call->label == site->model->image->n_labels)
 				return false;
@@ -54,7 +64,7 @@ find_output(SpCallSite *site, SpCall *call, SpOutput *output)
 }
 
 static bool
-find_outputs(SpSource *source, SpCall *calls, int n_calls)
+find_outputs(SpSource *source, SpCall *calls, int n_calls, ExprContext *context)
 {
 	source->wanted = 0;
 	for (int i = 0; i < n_calls; i++)
@@ -63,7 +73,7 @@ find_outputs(SpSource *source, SpCall *calls, int n_calls)
 
 		if (calls[i].source != source)
 			continue;
-		if (!find_output(source->site, &calls[i], &output))
+		if (!find_output(source->site, &calls[i], context, &output))
 			return false;
 		source->wanted |= 1u << output;
 	}
@@ -71,7 +81,7 @@ find_outputs(SpSource *source, SpCall *calls, int n_calls)
 }
 
 bool
-sp_source_ready(SpSource *source, SpCall *calls, int n_calls, MemoryContext mcx, int *rows)
+sp_source_ready(SpSource *source, SpCall *calls, int n_calls, ExprContext *context, int *rows)
 {
 	if (source->is_hopeless)
 		return false;
@@ -79,13 +89,14 @@ sp_source_ready(SpSource *source, SpCall *calls, int n_calls, MemoryContext mcx,
 	{
 		SpResolved	resolved;
 
-		source->is_hopeless = !sp_model_ref_try(source->model, SP_MAY_PREDICT, &resolved);
+		source->model = fixed_text(source->model_value, context);
+		source->is_hopeless = source->model == NULL || !sp_model_ref_try(source->model, SP_MAY_PREDICT, &resolved);
 		if (source->is_hopeless)
 			return false;
-		source->site = sp_call_site_make(mcx, (uint32) *rows, EVALUATOR_BYTES);
+		source->site = sp_call_site_make(context->ecxt_per_query_memory, (uint32) *rows, EVALUATOR_BYTES);
 	}
 	sp_call_site_use(source->site, source->model);
-	source->is_hopeless = !find_outputs(source, calls, n_calls);
+	source->is_hopeless = !find_outputs(source, calls, n_calls, context);
 	*rows = Min(*rows, (int) source->site->capacity);
 	return !source->is_hopeless;
 }
@@ -156,30 +167,49 @@ sp_call_result(const SpCall *call, int row, bool *is_null)
 	return (Datum) 0;
 }
 
-static bool
-is_named_before(const SpSource *sources, int n, const text *model)
+/* The number of the parameter that an argument is, or 0. */
+static int
+parameter_number(Expr *argument)
 {
-	for (int i = 0; i < n; i++)
-		if (sp_same_text(sources[i].model, model))
-			return true;
-	return false;
+	while (IsA(argument, RelabelType))
+		argument = ((RelabelType *) argument)->arg;
+	return IsA(argument, Param) ? ((Param *) argument)->paramid : 0;
+}
+
+static char *
+shown_model(const SpSource *source, ExprContext *context)
+{
+	int			number = parameter_number(source->model_argument);
+	const text *model = source->model;
+	SpResolved	resolved;
+
+	/* EXPLAIN (GENERIC_PLAN) has no values */
+	if (number > 0 && context->ecxt_param_list_info == NULL)
+		return psprintf("$%d", number);
+	if (model == NULL)
+		model = fixed_text(source->model_value, context);
+	if (model == NULL)
+		return pstrdup("NULL");
+	if (!sp_model_ref_try(model, SP_MAY_PREDICT, &resolved))
+		return psprintf("%s not available", text_to_cstring(model));
+	return psprintf("%s version %d", text_to_cstring(model), resolved.rows.version.version);
 }
 
 List *
-sp_sources_shown(const SpSource *sources, int n)
+sp_sources_shown(const SpSource *sources, int n, ExprContext *context)
 {
 	List	   *models = NIL;
 
 	for (int i = 0; i < n; i++)
 	{
-		const text *model = sources[i].model;
-		SpResolved	resolved;
+		char	   *model = shown_model(&sources[i], context);
+		bool		is_new = true;
+		ListCell   *cell;
 
-		if (is_named_before(sources, i, model))
-			continue;
-		models = lappend(models, sp_model_ref_try(model, SP_MAY_PREDICT, &resolved) ?
-						 psprintf("%s version %d", text_to_cstring(model), resolved.rows.version.version) :
-						 psprintf("%s not available", text_to_cstring(model)));
+		foreach(cell, models)
+			is_new = is_new && strcmp(lfirst(cell), model) != 0;
+		if (is_new)
+			models = lappend(models, model);
 	}
 	return models;
 }

@@ -15,7 +15,9 @@
 
 typedef struct SpSource
 {
-	text	   *model;
+	Expr	   *model_argument;
+	ExprState  *model_value;
+	text	   *model;			/* NULL until it is asked for, or if it is NULL */
 	Expr	   *expression;		/* the features */
 	ExprState  *features;
 	bool		is_whole_row;	/* the features are the child's row, which is never NULL */
@@ -31,17 +33,18 @@ typedef struct SpCall
 {
 	SpCallKind	kind;
 	SpSource   *source;
-	text	   *label_text;		/* SP_CALL_PROBABILITY: the label and its number */
-	uint32		label;
+	ExprState  *label_value;	/* SP_CALL_PROBABILITY: the label, */
+	text	   *label_text;		/* NULL until it is asked for, or if it is NULL, */
+	uint32		label;			/* and its number */
 	bool		is_value;		/* SP_CALL_NUMBER: the value, not a label as a number */
 } SpCall;
 
 /*
- * Get ready to serve rows rows at once, in memory of mcx; *rows is lowered for
- * wide models.  False, silently, if there is no such model or it lacks what a
+ * Get ready to serve rows rows at once, in the query's memory; *rows is lowered for
+ * wide models.  context is any of the node's.  False, silently, if there is no such model or it lacks what a
  * call asks for: the row functions will say so.  The calls are all of the node.
  */
-extern bool sp_source_ready(SpSource *source, SpCall *calls, int n_calls, MemoryContext mcx, int *rows);
+extern bool sp_source_ready(SpSource *source, SpCall *calls, int n_calls, ExprContext *context, int *rows);
 
 /*
  * Features of one row of the child (context's outer tuple) into row number row
@@ -58,9 +61,10 @@ extern void sp_source_run(SpSource *source, int rows);
 /* What the call gives for a row of the block, in the current memory context. */
 extern Datum sp_call_result(const SpCall *call, int row, bool *is_null);
 
-/* Each model with the version that its reference means now, to whom may know it: strings for EXPLAIN. */
-extern List *sp_sources_shown(const SpSource *sources, int n);
-
-extern bool sp_same_text(const text *a, const text *b);
+/*
+ * Each model with the version that its reference means now, to whom may know
+ * it, or a parameter that has no value: strings for EXPLAIN.
+ */
+extern List *sp_sources_shown(const SpSource *sources, int n, ExprContext *context);
 
 #endif

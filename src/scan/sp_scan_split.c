@@ -86,14 +86,18 @@ sp_scan_has_calls(Node *expressions)
 	return has_calls_walker(expressions, NULL);
 }
 
+/* Is it the same for all rows of an execution: a constant, or a parameter of the statement? */
 static bool
-is_constant(Node *node)
+is_fixed(Node *node)
 {
-	return IsA(node, Const) && !((Const *) node)->constisnull;
+	while (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return IsA(node, Const) ? !((Const *) node)->constisnull :
+		IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN;
 }
 
 /*
- * Can a node evaluate the call?  The model (and label) must be constants; the
+ * Can a node evaluate the call?  The model (and label) must be fixed; the
  * features depend on the row and on nothing volatile.
  */
 static bool
@@ -106,8 +110,8 @@ is_movable(Node *node, SpCallKind *kind)
 		return false;
 	arguments = ((FuncExpr *) node)->args;
 	features = lsecond(arguments);
-	return is_constant(linitial(arguments)) &&
-		(*kind != SP_CALL_PROBABILITY || is_constant(lthird(arguments))) &&
+	return is_fixed(linitial(arguments)) &&
+		(*kind != SP_CALL_PROBABILITY || is_fixed(lthird(arguments))) &&
 		contain_var_clause(features) &&
 		sp_scan_hazard(features, false, NULL, NULL) != SP_HAZARD_EFFECT;
 }

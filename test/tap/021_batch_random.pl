@@ -190,6 +190,17 @@ sub by_cursor
     return "DECLARE c NO SCROLL CURSOR FOR $sql;\n" . join(";\n", map { "FETCH $_ FROM c" } (1) x 3, (7) x 6, (100) x 5, 'ALL');
 }
 
+# A query whose models and labels are parameters; the same one wherever the text is the same, as in GROUP BY.
+sub by_parameters
+{
+    my ($sql) = @_;
+    my (%number, @values);
+    my $parameter = sub { my ($text) = @_; $number{$text} //= push(@values, $text); return '$' . $number{$text} };
+    $sql =~ s/(smartpouch\.predict\w*\()('[^']*')/$1 . $parameter->($2)/ge;
+    $sql =~ s/(\w\.y, )('\d+')\)/$1 . $parameter->($2) . ')'/ge;
+    return "DEALLOCATE ALL;\nPREPARE q AS $sql;\nEXECUTE q" . (@values ? '(' . join(', ', @values) . ')' : '');
+}
+
 # Answers of all queries: output, errors, and how often noted() was called.
 sub answers
 {
@@ -233,6 +244,13 @@ compare('blocks of 3', \@expected, 'SET smartpouch.batch_size = 3');
 # by cursors, which show the rows before an error
 my @by_cursor = answers('SET smartpouch.enable_batch = off', \&by_cursor);
 compare('blocks of 256 by cursors', \@by_cursor, 'SET smartpouch.batch_size = 256', \&by_cursor);
+
+# models and labels as parameters of a kept plan
+my $kept    = 'SET plan_cache_mode = force_generic_plan';
+my @by_name = answers("$kept; SET smartpouch.enable_batch = off", \&by_parameters);
+compare('models that are parameters', \@by_name, "$kept; SET smartpouch.batch_size = 50", \&by_parameters);
+my $failed = grep { /ERROR/ } @by_name;
+cmp_ok($failed, '<', 0.7 * $queries, "most of them give rows, $failed do not");
 
 # in a worker, which gets the plan as text and runs all of it, where the functions may run there; one, as two would mix their rows
 my $worker = $node->safe_psql('postgres', "SELECT 'SET ' || name || ' = on; SET parallel_leader_participation = off; SET max_parallel_workers_per_gather = 1'
