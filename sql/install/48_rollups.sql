@@ -86,6 +86,7 @@ COMMENT ON FUNCTION smartpouch._total(bigint[]) IS 'the sum of an array''s eleme
 CREATE AGGREGATE smartpouch._sum(bigint[]) (
 	SFUNC = smartpouch._add,
 	STYPE = bigint[],
+	COMBINEFUNC = smartpouch._add,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE smartpouch._sum(bigint[]) IS 'sums of elements';

@@ -51,7 +51,7 @@ DECLARE
 BEGIN
 	EXECUTE format($sql$
 		WITH series AS MATERIALIZED (
-			SELECT floor(extract(epoch FROM bucket - $1)::float8 / extract(epoch FROM $2)::float8)::integer + 1 AS step, model, stage, %1$s
+			SELECT floor(date_part('epoch', bucket - $1) / date_part('epoch', $2))::integer + 1 AS step, model, stage, %1$s
 			FROM smartpouch.health_%2$s WHERE bucket >= $1 AND bucket < $3 GROUP BY 1, 2, 3
 		), by_step AS (
 			SELECT step, %1$s FROM series WHERE stage <> '(server)' GROUP BY step

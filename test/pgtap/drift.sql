@@ -2,7 +2,7 @@
 \set ON_ERROR_STOP 1
 \set QUIET 1
 BEGIN;
-SELECT plan(47);
+SELECT plan(49);
 \i tiny.inc
 
 -- psi by hand: shares 0.25 0.5 0.25 and 0.3 0.4 0.3
@@ -41,6 +41,24 @@ SELECT is((SELECT smartpouch._sum(c) FROM (VALUES (NULL::bigint[])) v (c)), NULL
 CREATE TEMP TABLE counts AS SELECT i % 50 AS k, ARRAY[i, 1, 2]::bigint[] AS c FROM generate_series(1, 5000) i;
 SELECT is((SELECT count(*) FROM (SELECT k, smartpouch._sum(c) = ARRAY[sum(c[1]), 100, 200]::bigint[] AS same FROM counts GROUP BY k) g WHERE same), 50::bigint, 'by group');
 SELECT is((SELECT array_agg(s ORDER BY n) FROM (SELECT c[1] AS n, smartpouch._sum(c) OVER (ORDER BY c[1]) AS s FROM counts WHERE c[1] <= 3) w), '{{1,1,2},{3,2,4},{6,3,6}}'::bigint[], 'of a window');
+-- parts of a sum in workers, added up
+CREATE TABLE parts AS SELECT i % 3 AS k, CASE WHEN i % 7 > 0 THEN ARRAY[i, 1]::bigint[] END AS c FROM generate_series(1, 20000) i;
+ANALYZE parts;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL max_parallel_workers_per_gather = 2;
+DO $$ DECLARE plan json; BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) SELECT k, smartpouch._sum(c) FROM parts GROUP BY k' INTO plan;
+	PERFORM set_config('test.plan', plan::text, true);
+END $$;
+SELECT alike(current_setting('test.plan'), '%"Partial Mode": "Partial"%', 'workers sum up what they read');
+SELECT results_eq('SELECT k, smartpouch._sum(c) FROM parts GROUP BY k ORDER BY k',
+	'SELECT k, ARRAY[sum(c[1]), sum(c[2])]::bigint[] FROM parts GROUP BY k ORDER BY k', 'to the same');
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers_per_gather;
 SELECT is((SELECT c FROM counts WHERE c[1] = 1), '{1,1,2}'::bigint[], 'what is added to stays as it is');
 
 -- one row is enough for a baseline, and is forgotten with the version
