@@ -126,12 +126,16 @@ restore_program('pg_dump');
 # ---- a whole set brought back by the program ----
 
 my $script = source_dir() . '/scripts/smartpouch-restore';
+$node->safe_psql('postgres', q{ALTER DATABASE postgres SET work_mem = '5MB'; CREATE ROLE clerk; ALTER ROLE clerk IN DATABASE postgres SET application_name = 'x'});
 my $last = $node->safe_psql('postgres', 'SELECT smartpouch.backup()');
 local $ENV{PGHOST} = $node->host;
 local $ENV{PGPORT} = $node->port;
 my ($out, $err) = ('', '');
 ok(IPC::Run::run([ $script, "$folder/" . only($node, $last), 'back' ], '<', \undef, '>', \$out, '2>', \$err), 'smartpouch-restore') or diag $err;
 like($out, qr/tables and sequences as they were/, 'compares sequences');
+like($out, qr/^settings of the old database, which are not brought back:\nALTER DATABASE postgres SET work_mem TO '5MB';\nALTER ROLE clerk IN DATABASE postgres SET application_name TO 'x';\nrestored /m,
+    'shows settings that it does not bring back');
+is($node->safe_psql('back', 'SHOW work_mem'), '4MB', 'which it does not');
 is($node->safe_psql('back', q{INSERT INTO numbered (x) VALUES ('next') RETURNING id}), $node->safe_psql('postgres', q{SELECT last_value + 1 FROM numbered_id_seq}), 'which go on where they were');
 $node->stop;
 done_testing();
