@@ -15,6 +15,7 @@
 
 #include "commands/explain.h"
 #include SP_EXPLAIN_HEADER
+#include SP_EXPLAIN_STATE_HEADER
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"

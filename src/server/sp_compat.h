@@ -95,11 +95,13 @@ named_segment_compat(const char *name, Size size, void (*init) (void *segment))
 #define create_wait_set_compat(n) CreateWaitEventSet(CurrentMemoryContext, (n))
 #endif
 
-/* 18 moved the functions that print properties of EXPLAIN */
+/* 18 moved the functions that print properties of EXPLAIN, and what it has been asked for */
 #if PG_VERSION_NUM >= 180000
 #define SP_EXPLAIN_HEADER "commands/explain_format.h"
+#define SP_EXPLAIN_STATE_HEADER "commands/explain_state.h"
 #else
 #define SP_EXPLAIN_HEADER "commands/explain.h"
+#define SP_EXPLAIN_STATE_HEADER "commands/explain.h"
 #endif
 
 /* 18 knows orders of other access methods than btree */
