@@ -112,7 +112,8 @@ wait_until($node, q{EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLo
 IPC::Run::finish(start_psql($node, [ q{SET smartpouch.backup_lock_timeout = '200ms'}, 'SELECT smartpouch.backup()', 'SHOW lock_timeout' ], \$first_out, \$first_err));
 like($first_err, qr/canceling statement due to lock timeout/, 'a first backup waits for a lock no longer than set');
 is($first_out, "0\n", 'and leaves the session its own timeout');
-is($node->safe_psql('postgres', 'SELECT status, reason FROM smartpouch.backups ORDER BY id DESC LIMIT 1'), 'failed|canceling statement due to lock timeout: Table public.parent of role postgres is locked by process ' . $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'}) . ' of role postgres.',
+my ($me, $holder) = split /\|/, $node->safe_psql('postgres', q{SELECT quote_ident(current_user), pid FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'});
+is($node->safe_psql('postgres', 'SELECT status, reason FROM smartpouch.backups ORDER BY id DESC LIMIT 1'), "failed|canceling statement due to lock timeout: Table public.parent of role $me is locked by process $holder of role $me.",
     'its row says so, and who is in the way');
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'});
 IPC::Run::finish($lock);

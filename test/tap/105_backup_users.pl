@@ -111,10 +111,11 @@ my ($out, $lock_err);
 my $lock   = start_psql($node, 'SET SESSION AUTHORIZATION mallory; BEGIN; LOCK TABLE policed; SELECT pg_sleep(180)', \$out, \$lock_err);
 my $locked = q{EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'policed'::regclass AND granted)};
 wait_until($node, $locked);
+my $owner = $node->safe_psql('postgres', 'SELECT quote_ident(current_user)');
 my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'policed'::regclass AND granted});
 like(fails_with($node, $short . 'SELECT smartpouch.backup()'),
-    qr/canceling statement due to (?:lock|statement) timeout.*^Table public\.policed of role mallory is locked by process $pid of role postgres\.$/ms, 'who keeps a table locked is named');
-is($node->psql('postgres', $short . q{SELECT smartpouch.backup('models')}), 0, 'backups of models do not wait for it');
+    qr/canceling statement due to (?:lock|statement) timeout.*^Table public\.policed of role mallory is locked by process $pid of role \Q$owner\E\.$/ms, 'who keeps a table locked is named');
+is($node->psql('postgres', q{SELECT smartpouch.backup('models')}), 0, 'backups of models do not wait for it');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
 IPC::Run::finish($lock);
 as('mallory', q{BEGIN; LOCK TABLE policed; PREPARE TRANSACTION 'left'});
