@@ -33,16 +33,10 @@ typedef struct Moment
 	TimestampTz month_end;
 } Moment;
 
-bool
-sp_limit_available(void)
-{
-	return sp_tracked_available();
-}
-
 void
 sp_limit_require(void)
 {
-	if (!sp_limit_available())
+	if (!sp_tracked_available())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("limits of API keys need shared memory"),
@@ -64,8 +58,9 @@ month_begin(int month)
 	return (TimestampTz) (date2j(month / 12, month % 12 + 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
-uint32
-sp_limit_month(TimestampTz now, TimestampTz *end)
+/* Months since January of year 0 (UTC), and in *end when this one ends. */
+static uint32
+month_of(TimestampTz now, TimestampTz *end)
 {
 	static int	month;			/* the one of the last call, most often */
 	static TimestampTz begins = 0;
@@ -241,14 +236,14 @@ sp_limit_take(const char *key_id, const char *chain, const SpLimitRule *rule, co
 	Take		takes[3];
 	int			count = 0;
 
-	if (!sp_limit_available())
+	if (!sp_tracked_available())
 	{
 		if (has_limit(rule) || has_limit(&owner_rule))
 			sp_limit_require();
 		return verdict;
 	}
 	moment.now = GetCurrentTimestamp();
-	moment.month = sp_limit_month(moment.now, &moment.month_end);
+	moment.month = month_of(moment.now, &moment.month_end);
 	add_take(takes, &count, SP_TRACKED_KEY, key_id, strcmp(chain, key_id) == 0 ? rule : NULL, true);
 	if (strcmp(chain, key_id) != 0 && has_limit(rule))
 		add_take(takes, &count, SP_TRACKED_KEY, chain, rule, false);

@@ -45,10 +45,7 @@ typedef struct SpLimitVerdict
 	int64		wait_ms;		/* until the same call would pass, at least 1; 0 for SP_LIMIT_OK */
 } SpLimitVerdict;
 
-/* Is there shared memory for limits? Without, create_api_key() with a limit should call sp_limit_require. */
-extern bool sp_limit_available(void);
-
-/* 55000 with a hint to preload unless sp_limit_available. */
+/* For whoever sets a limit: 55000 with a hint to preload unless there is shared memory to hold it. */
 extern void sp_limit_require(void);
 
 /*
@@ -72,9 +69,6 @@ extern void sp_limit_raise(const SpLimitVerdict *verdict, const char *key_id) SP
 
 /* Nanoseconds on a clock that all processes share and that never goes back. */
 extern uint64 sp_limit_clock(void);
-
-/* Months since January of year 0 (UTC), and in *end when this one ends. */
-extern uint32 sp_limit_month(TimestampTz now, TimestampTz *end);
 
 /* ---- sp_limit_rules.c: limits of owners ---- */
 

@@ -26,13 +26,13 @@ merge_runs(const char *const *strings, const uint32_t *order, uint32_t *merged,
 }
 
 /*
- * A bottom-up merge sort of indexes: its time does not depend on what the
+ * The lowest pair of equal strings, if *found.  A bottom-up merge sort of indexes: its time does not depend on what the
  * strings are (a hash table's would), it needs no recursion and no hidden
  * memory (qsort may use both), and being stable it finds pairs in order.
  */
-SpStatus
-sp_find_duplicate(SpContext *cx, const char *const *strings, uint32_t n,
-				  bool *found, uint32_t *first, uint32_t *second)
+static SpStatus
+find_duplicate(SpContext *cx, const char *const *strings, uint32_t n,
+			   bool *found, uint32_t *first, uint32_t *second)
 {
 	void	   *memory;
 	uint32_t   *order;
@@ -133,7 +133,7 @@ check_unique(SpBuilder *builder, const char *what, const char *const *strings, u
 	uint32_t	second = 0;
 	bool		found;
 
-	SP_TRY(sp_find_duplicate(builder->cx, strings, n, &found, &first, &second));
+	SP_TRY(find_duplicate(builder->cx, strings, n, &found, &first, &second));
 	if (!found)
 		return SP_OK;
 	return sp_fail(builder->cx, status, "%s \"%s\" is used twice, as number %u and number %u", what,

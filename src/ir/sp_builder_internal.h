@@ -90,13 +90,6 @@ extern SpStatus sp_builder_add(SpBuilder *builder, SpStep *step, SpType type, ui
 extern SpStatus sp_builder_numbers(SpBuilder *builder, const double *numbers, size_t count,
 								   SpType type, const char *what, double **copy);
 
-/*
- * The lowest pair of equal strings: *found tells whether there is one, *first
- * and *second which.
- */
-extern SpStatus sp_find_duplicate(SpContext *cx, const char *const *strings, uint32_t n,
-								  bool *found, uint32_t *first, uint32_t *second);
-
 /* Whether the text is a 64-bit integer in the one form that integers print in. */
 extern bool sp_is_integer_label(SpStr text);
 

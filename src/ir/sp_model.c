@@ -61,12 +61,6 @@ sp_categories_find_number(const SpCategories *categories, double number)
 }
 
 const char *
-sp_missing_name(SpMissing missing)
-{
-	return missing == SP_MISSING_ERROR ? "error" : "source";
-}
-
-const char *
 sp_unseen_name(SpUnseen unseen)
 {
 	switch (unseen)

@@ -342,7 +342,6 @@ extern int64_t sp_categories_find_text(const SpCategories *categories, SpStr tex
 extern int64_t sp_categories_find_number(const SpCategories *categories, double number);
 
 extern const char *sp_type_name(SpType type);	/* float32, float64, int64, string */
-extern const char *sp_missing_name(SpMissing missing);	/* source, error */
 extern const char *sp_unseen_name(SpUnseen unseen); /* source, error, missing */
 extern const char *sp_task_name(SpTask task);
 extern const char *sp_output_name(SpOutput output);

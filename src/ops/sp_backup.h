@@ -353,7 +353,6 @@ typedef enum SpScratchContent
  */
 extern char *sp_scratch_restore(const SpFolder *folder, const SpFolder *set, const SpManifest *manifest,
 								SpScratchContent content);
-extern void sp_scratch_drop(void);
 
 /* Run code with a scratch database that is dropped afterwards, also when it raises. */
 extern void sp_with_scratch(void (*code) (void *arg), void *arg);

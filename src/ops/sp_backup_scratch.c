@@ -25,8 +25,8 @@
 
 /* ---- the database ---- */
 
-void
-sp_scratch_drop(void)
+static void
+drop_scratch(void)
 {
 	sp_backup_psql(get_database_name(MyDatabaseId),
 				   "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database"
@@ -62,7 +62,7 @@ static void
 drop(void *arg)
 {
 	(void) arg;
-	sp_scratch_drop();
+	drop_scratch();
 }
 
 void
@@ -72,7 +72,7 @@ sp_with_scratch(void (*code) (void *arg), void *arg)
 	ErrorData  *drop_error;
 
 	sp_backup_psql(get_database_name(MyDatabaseId), sp_backup_same_server_sql(), NULL, NULL);
-	sp_scratch_drop();
+	drop_scratch();
 	error = sp_subtransaction(code, arg);
 	drop_error = sp_subtransaction(drop, NULL);
 	/* what went wrong first says more */

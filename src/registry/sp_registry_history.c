@@ -17,7 +17,7 @@
 
 #define LINK_TAG "smartpouch event 1"
 
-const Oid	sp_event_types[SP_EVENT_COLUMNS] = {
+static const Oid event_types[SP_EVENT_COLUMNS] = {
 	UUIDOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, INT4OID,
 	TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID, TEXTOID, INETOID
 };
@@ -31,7 +31,7 @@ sp_event_link(const Datum *values, const bool *nulls, const uint8 *previous, uin
 	appendBinaryStringInfo(&bytes, LINK_TAG, sizeof(LINK_TAG));
 	appendBinaryStringInfo(&bytes, (const char *) previous, SP_SHA256_SIZE);
 	for (int i = 0; i < SP_EVENT_COLUMNS; i++)
-		sp_canonical_append(&bytes, sp_event_types[i], values[i], nulls[i]);
+		sp_canonical_append(&bytes, event_types[i], values[i], nulls[i]);
 	sp_sha256(bytes.data, (Size) bytes.len, link);
 	pfree(bytes.data);
 }
@@ -71,7 +71,7 @@ insert_event(const Datum *values, const bool *isnull, const uint8 *link)
 	Datum		row[SP_EVENT_COLUMNS + 1];
 	char		nulls[SP_EVENT_COLUMNS + 2] = {0};
 
-	memcpy(types, sp_event_types, sizeof(sp_event_types));
+	memcpy(types, event_types, sizeof(event_types));
 	memcpy(row, values, SP_EVENT_COLUMNS * sizeof(Datum));
 	for (int i = 0; i < SP_EVENT_COLUMNS; i++)
 		nulls[i] = isnull[i] ? 'n' : ' ';

@@ -21,8 +21,6 @@ enum
 
 #define SP_EVENT_COLUMNS SP_EVENT_HASH	/* that are hashed */
 
-extern const Oid sp_event_types[SP_EVENT_COLUMNS];
-
 /* The link that a row makes after previous (which may be link itself). */
 extern void sp_event_link(const Datum *values, const bool *nulls, const uint8 *previous,
 						  uint8 link[SP_SHA256_SIZE]);

@@ -64,10 +64,7 @@ extern void sp_write_audit(const SpWrite *write, const char *action, const char 
 /* Set by who keeps the audit. */
 extern void (*sp_write_audit_hook) (const SpWrite *write, const char *action, const Jsonb *detail);
 
-/* Lock a model's row until the transaction ends; false if there is none. Checks no right. */
-extern bool sp_write_lock_model(const char *name, SpLockedModel *model);
-
-/* As that, for a caller who has the right (SP_MAY_...) on the model: 42704, 42501. */
+/* Lock a model's row until the transaction ends, for a caller who has the right (SP_MAY_...) on the model: 42704, 42501. */
 extern void sp_write_lock_model_for(const SpWrite *write, const char *name, uint32 bit, SpLockedModel *model);
 
 /*

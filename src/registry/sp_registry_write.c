@@ -122,8 +122,9 @@ lock_model(const char *sql, Oid type, Datum value, SpLockedModel *model)
 	return true;
 }
 
-bool
-sp_write_lock_model(const char *name, SpLockedModel *model)
+/* False if there is none of that name. Checks no right. */
+static bool
+lock_named(const char *name, SpLockedModel *model)
 {
 	return lock_model(LOCKED_COLUMNS " WHERE name = $1 FOR UPDATE", TEXTOID, CStringGetTextDatum(name), model);
 }
@@ -148,7 +149,7 @@ no_model(const char *name)
 void
 sp_write_lock_model_for(const SpWrite *write, const char *name, uint32 bit, SpLockedModel *model)
 {
-	if (!sp_write_lock_model(name, model))
+	if (!lock_named(name, model))
 		no_model(name);
 	check_may(write, model, bit);
 }
@@ -251,13 +252,13 @@ lock_or_make_model(const SpWrite *write, const char *name, SpLockedModel *model)
 		CStringGetTextDatum(write->acting_role), CStringGetTextDatum(sp_cluster_id())
 	};
 
-	if (!sp_write_lock_model(name, model))
+	if (!lock_named(name, model))
 	{
 		lock_name(name);
 		sp_write_sql("INSERT INTO smartpouch.model (id, name, owner_oid, owner_name, owner_cluster)"
 					 " VALUES (gen_random_uuid(), $1, $2, $3, $4)"
 					 " ON CONFLICT ON CONSTRAINT model_name_key DO NOTHING", 4, types, values, NULL);
-		if (!sp_write_lock_model(name, model))
+		if (!lock_named(name, model))
 			elog(ERROR, "model \"%s\" vanished while it was made", name);
 	}
 	check_may(write, model, SP_MAY_OWN);
@@ -369,7 +370,7 @@ sp_registry_rename(const char *old, const char *new)
 	if (strcmp(old, new) < 0)
 		sp_write_lock_own_model(&write, old, &model);
 	lock_name(new);
-	taken = sp_write_lock_model(new, &other);
+	taken = lock_named(new, &other);
 	sp_write_lock_own_model(&write, old, &model);
 	if (taken)
 		ereport(ERROR,
@@ -462,7 +463,7 @@ sp_registry_reassign(Oid from, Oid to)
 
 		CHECK_FOR_INTERRUPTS();
 		/* renamed, dropped or given away while we waited for its lock: not ours to give */
-		if (!sp_write_lock_model(names[i], &model) || model.owner_oid != from ||
+		if (!lock_named(names[i], &model) || model.owner_oid != from ||
 			strcmp(model.owner_cluster, sp_cluster_id()) != 0)
 			continue;
 		give(&write, &model, to, role_name);

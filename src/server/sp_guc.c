@@ -174,25 +174,10 @@ define_limits(void)
 							&sp_max_score_labels,
 							1000, 2, 10000, PGC_SUSET, 0,
 							NULL, NULL, NULL);
-	/* without preload there is nothing to size, and it is too late for a setting of the start */
-	DefineCustomIntVariable("smartpouch.max_series",
-							"Sets the maximum number of series that metrics are counted in, of each kind.",
-							"One of each kind takes 12 kB of shared memory. Further ones are counted together.",
-							&sp_max_series,
-							1000, 10, 100000,
-							sp_preloaded ? PGC_POSTMASTER : PGC_SIGHUP, 0,
-							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_string_length",
 							"Sets the maximum length of the name of a feature, a label or a category.",
 							NULL, &max_string_length,
 							1024, 1, 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE,
-							NULL, NULL, NULL);
-	DefineCustomIntVariable("smartpouch.max_tracked_keys",
-							"Sets the number of API keys and owners that are counted at a time.",
-							"Each takes about 500 bytes of shared memory.",
-							&sp_max_tracked_keys,
-							5000, 100, 100000,
-							sp_preloaded ? PGC_POSTMASTER : PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.max_tree_depth",
 							"Sets the maximum number of splits on one path through a tree.",
@@ -348,18 +333,46 @@ define_backups(void)
 							   check_absolute, NULL, NULL);
 }
 
-/* Alphabetical. */
-void
-sp_guc_init(void)
+/* Of what is counted in shared memory: without preload there is nothing to size, and it is too late for a setting of the start. */
+static void
+define_counters(void)
 {
-	sp_preloaded = process_shared_preload_libraries_in_progress;
-	best_simd = sp_simd_best();
-	define_keys();
-	define_backups();
-	define_limits();
-	define_snapshots();
-	define_operation();
-	define_rollups();
+	DefineCustomIntVariable("smartpouch.flush_interval",
+							"Sets the time between two writes of the background worker to tables.",
+							"A crash or restart forgets what was counted since the last one.",
+							&sp_flush_interval,
+							10, 1, 3600, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_series",
+							"Sets the maximum number of series that metrics are counted in, of each kind.",
+							"One of each kind takes 13 kB of shared memory. Further ones are counted together.",
+							&sp_max_series,
+							1000, 10, 100000,
+							sp_preloaded ? PGC_POSTMASTER : PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("smartpouch.max_tracked_keys",
+							"Sets the number of API keys and owners that are counted at a time.",
+							"Each takes about 500 bytes of shared memory.",
+							&sp_max_tracked_keys,
+							5000, 100, 100000,
+							sp_preloaded ? PGC_POSTMASTER : PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomRealVariable("smartpouch.sample_percent",
+							 "Sets the share of predictions whose inputs are compared with a baseline.",
+							 "Only counts in bins are kept. 0 means none.",
+							 &sp_sample_percent,
+							 1, 0, 100, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomEnumVariable("smartpouch.track",
+							 "Sets what is counted for metrics.",
+							 NULL, &sp_track,
+							 SP_TRACK_ALL, track_options, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+}
+
+static void
+define_predictions(void)
+{
 	DefineCustomIntVariable("smartpouch.batch_size",
 							"Sets the maximum number of rows that a plan gathers for one evaluation of a model.",
 							NULL, &sp_batch_size,
@@ -370,30 +383,12 @@ sp_guc_init(void)
 							 NULL, &sp_enable_batch,
 							 true, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
-	DefineCustomIntVariable("smartpouch.flush_interval",
-							"Sets the time between two writes of the background worker to tables.",
-							"A crash or restart forgets what was counted since the last one.",
-							&sp_flush_interval,
-							10, 1, 3600, PGC_SIGHUP, GUC_UNIT_S,
-							NULL, NULL, NULL);
-	DefineCustomIntVariable("smartpouch.import_memory_multiple",
-							"Sets how many times the size of a model file its import may take in memory.",
-							"64 MB more are allowed to every file.",
-							&sp_import_memory_multiple,
-							64, 1, 10000, PGC_SUSET, 0,
-							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.model_memory",
 							"Sets the memory that a backend keeps loaded models in.",
 							"Models that the running statement uses stay loaded whatever their size.",
 							&sp_model_memory,
 							256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
-	DefineCustomRealVariable("smartpouch.sample_percent",
-							 "Sets the share of predictions whose inputs are compared with a baseline.",
-							 "Only counts in bins are kept. 0 means none.",
-							 &sp_sample_percent,
-							 1, 0, 100, PGC_SUSET, 0,
-							 NULL, NULL, NULL);
 	DefineCustomRealVariable("smartpouch.shadow_timeout",
 							 "Sets the time that the evaluation of a shadow may take.",
 							 NULL, &sp_shadow_timeout,
@@ -411,16 +406,38 @@ sp_guc_init(void)
 							 &simd_setting,
 							 SIMD_AUTO, simd_options, PGC_USERSET, 0,
 							 check_simd, NULL, NULL);
-	DefineCustomEnumVariable("smartpouch.track",
-							 "Sets what is counted for metrics.",
-							 NULL, &sp_track,
-							 SP_TRACK_ALL, track_options, PGC_SUSET, 0,
-							 NULL, NULL, NULL);
+}
+
+static void
+define_imports(void)
+{
+	DefineCustomIntVariable("smartpouch.import_memory_multiple",
+							"Sets how many times the size of a model file its import may take in memory.",
+							"64 MB more are allowed to every file.",
+							&sp_import_memory_multiple,
+							64, 1, 10000, PGC_SUSET, 0,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("smartpouch.upload_timeout",
 							"Sets the age at which an unfinished upload is removed.",
 							NULL, &sp_upload_timeout,
 							24 * 60, 1, INT_MAX / 60, PGC_SUSET, GUC_UNIT_MIN,
 							NULL, NULL, NULL);
+}
+
+void
+sp_guc_init(void)
+{
+	sp_preloaded = process_shared_preload_libraries_in_progress;
+	best_simd = sp_simd_best();
+	define_backups();
+	define_counters();
+	define_imports();
+	define_keys();
+	define_limits();
+	define_operation();
+	define_predictions();
+	define_rollups();
+	define_snapshots();
 	MarkGUCPrefixReserved("smartpouch");
 }
 

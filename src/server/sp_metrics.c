@@ -15,7 +15,8 @@
 #define MS UINT64CONST(1000000)
 #define HASH_DIGITS 16
 
-const uint64 sp_latency_bounds[SP_N_LATENCY_BOUNDS] = {
+/* ns; _latency_bounds() in SQL has them in seconds */
+static const uint64 latency_bounds[SP_N_LATENCY_BOUNDS] = {
 	10 * US, 25 * US, 50 * US, 100 * US, 250 * US, 500 * US,
 	1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
 	1000 * MS, 2500 * MS, 10000 * MS
@@ -99,7 +100,7 @@ latency_bucket(uint64 ns)
 {
 	int			i = 0;
 
-	while (i < SP_N_LATENCY_BOUNDS && ns > sp_latency_bounds[i])
+	while (i < SP_N_LATENCY_BOUNDS && ns > latency_bounds[i])
 		i++;
 	return i;
 }
@@ -190,15 +191,6 @@ sp_error_reason(int sqlerrcode)
 			return SP_REASON_DENIED;
 	}
 	return SP_REASON_INTERNAL;
-}
-
-const char *
-sp_error_reason_name(SpErrorReason reason)
-{
-	static const char *const names[] = {"bad_input", "no_model", "timeout", "denied", "internal"};
-
-	StaticAssertStmt(lengthof(names) == SP_N_REASONS, "a name for each reason");
-	return names[reason];
 }
 
 static void

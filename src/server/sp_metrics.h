@@ -27,10 +27,9 @@ typedef enum SpErrorReason
 	SP_N_REASONS
 } SpErrorReason;
 
-/* Latencies are counted in buckets: up to these bounds, and above the last. */
+/* Latencies are counted in buckets: up to each of so many bounds, and above the last. */
 #define SP_N_LATENCY_BOUNDS 17
 #define SP_N_LATENCY_BUCKETS (SP_N_LATENCY_BOUNDS + 1)
-extern const uint64 sp_latency_bounds[SP_N_LATENCY_BOUNDS]; /* ns */
 
 /*
  * Cells of series that count calls: of versions, loads and owners.  As few are
@@ -107,7 +106,6 @@ extern bool sp_pair_same(const SpSeriesPair *a, const SpSeriesPair *b);
 extern void sp_metrics_predicted(SpSeriesPair *counted, const SpObservation *seen);
 
 extern SpErrorReason sp_error_reason(int sqlerrcode);
-extern const char *sp_error_reason_name(SpErrorReason reason);
 
 /* ---- loaded models ---- */
 
