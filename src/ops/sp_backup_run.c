@@ -40,7 +40,6 @@ typedef struct Run
 	char		partial[SP_BACKUP_NAME_SIZE];
 	MemoryContextCallback callback;
 	bool		named;			/* the set has its name */
-	bool		held;			/* tables keep their shape until the call ends */
 	SpManifest	manifest;
 	List	   *blobs;
 	int64		blob_bytes;
@@ -293,8 +292,8 @@ end_file(Run *run, SpFileWriter *writer)
 
 /*
  * What pg_dump holds when it begins to write is to stay as it is for the proofs:
- * a change that waits for it would be made as soon as it ends.  Without waiting, for
- * who waits for pg_dump is before us.
+ * a change that comes would be made as soon as it ends.  Without waiting, for who waits
+ * for pg_dump is before us; and before its output is taken, so that it has not ended.
  */
 static void
 hold_tables(Run *run)
@@ -305,7 +304,6 @@ hold_tables(Run *run)
 
 	for (uint64 i = 0; i < rows.count; i++)
 		(void) ConditionalLockRelationOid((Oid) strtoul(rows.texts[i], NULL, 10), AccessShareLock);
-	run->held = true;
 }
 
 static void
@@ -320,12 +318,10 @@ dump(Run *run)
 	sp_progress_phase(SP_PHASE_DUMP);
 	writer = sp_file_create(run->set, SP_BACKUP_DUMP, filtered);
 	child = sp_backup_program("pg_dump", run->manifest.database, dump_arguments(run));
+	sp_child_await(child);
+	hold_tables(run);
 	while ((got = sp_child_read(child, buffer, DUMP_BUFFER)) > 0)
-	{
-		if (!run->held)
-			hold_tables(run);
 		sp_file_append(writer, buffer, got);
-	}
 	sp_child_finish(child);
 	end_file(run, writer);
 }

@@ -4,6 +4,7 @@
 #include "server/sp_compat.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@
 #define LEFT_OPEN_LOOKS 10		/* that find it ended before its pipes are given up */
 #define EXEC_FAILED 127			/* as shells say it */
 #define N_PIPES 3
+#define OUTPUT_ROOM (64 * 1024)	/* of its pipe, from the first read */
 
 struct SpChild
 {
@@ -40,6 +42,7 @@ struct SpChild
 	int			output;
 	int			errors;
 	int			left_open;		/* looks in a row that found it ended, and nothing on its pipes */
+	bool		narrow;			/* its output has room for a page */
 	bool		refused;		/* it closed its input before it had everything */
 	bool		ended;
 	int			status;			/* as waitpid gives it */
@@ -159,6 +162,23 @@ make_pipe(int *ours, int *theirs, bool child_reads)
 				 errmsg("could not set up a pipe: %m")));
 }
 
+/* Best effort, for a limit of the user may forbid more than a page. */
+static void
+set_room(SpChild *child, int bytes)
+{
+	child->narrow = bytes < OUTPUT_ROOM;
+#ifdef F_SETPIPE_SZ
+	(void) fcntl(child->output, F_SETPIPE_SZ, bytes);
+#endif
+}
+
+static void
+widen(SpChild *child)
+{
+	if (child->narrow)
+		set_room(child, OUTPUT_ROOM);
+}
+
 static void
 fork_child(SpChild *child, char *const argv[], char *const envp[], const int *ends)
 {
@@ -206,6 +226,7 @@ sp_child_start(const char *name, char *const argv[], char *const envp[])
 		make_pipe(&child->input, &ends[0], true);
 		make_pipe(&child->output, &ends[1], false);
 		make_pipe(&child->errors, &ends[2], false);
+		set_room(child, 1);		/* the system makes a page of it */
 		fork_child(child, argv, envp, ends);
 	}
 	PG_FINALLY();
@@ -316,9 +337,22 @@ read_errors(SpChild *child)
 		keep_errors(child, bytes, (Size) got);
 }
 
+void
+sp_child_await(SpChild *child)
+{
+	struct pollfd output = {.fd = child->output, .events = POLLIN};
+
+	while (poll(&output, 1, 0) <= 0)
+	{
+		read_errors(child);
+		wait_for(child, false);
+	}
+}
+
 Size
 sp_child_read(SpChild *child, char *bytes, Size size)
 {
+	widen(child);
 	while (child->output >= 0)
 	{
 		ssize_t		got = read_some(&child->output, bytes, size);
@@ -336,8 +370,10 @@ static bool
 take_some(SpChild *child, SpChildTake take, void *arg)
 {
 	char		bytes[16 * 1024];
-	ssize_t		got = child->output >= 0 ? read_some(&child->output, bytes, sizeof(bytes)) : -1;
+	ssize_t		got;
 
+	widen(child);
+	got = child->output >= 0 ? read_some(&child->output, bytes, sizeof(bytes)) : -1;
 	if (got > 0 && take != NULL)
 		take(arg, bytes, (Size) got);
 	return got > 0;

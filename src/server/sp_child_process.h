@@ -30,6 +30,13 @@ typedef void (*SpChildTake) (void *arg, const char *bytes, Size size);
 extern SpChild *sp_child_start(const char *name, char *const argv[], char *const envp[]);
 
 /*
+ * Until it begins to print, or ends without: nothing is taken yet.  On Linux a
+ * program that prints more than a page then waits in its write, so it has not
+ * ended.  Only before the first read.
+ */
+extern void sp_child_await(SpChild *child);
+
+/*
  * At least one byte of what it prints, up to size; 0 at the end.  Here and below
  * 38000 when it has ended and nothing comes for some time, but others keep its output open.
  */

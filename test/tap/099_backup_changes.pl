@@ -92,14 +92,22 @@ foreach my $case ([ "$advance; exec \$real \"\$@\"", 'before' ], [ "\$real \"\$@
 
 # What waits for pg_dump is made as soon as that ends, which is before the proofs.
 my $change = sub {
-    my ($sql) = @_;
-    return $real . qq{\$real "\$@" || exit 1; env -u PGOPTIONS psql -XAtq -d '@{[ $node->connstr('postgres') ]}' -c "SET lock_timeout = '1s'" -c "$sql" >/dev/null 2>&1; exit 0};
+    my ($sql, $before) = @_;
+    return $real . ($before // '') . qq{\$real "\$@" || exit 1; env -u PGOPTIONS psql -XAtq -d '@{[ $node->connstr('postgres') ]}' -c "SET lock_timeout = '1s'" -c "$sql" >/dev/null 2>&1; exit 0};
 };
 foreach my $sql ('CREATE TABLE born (id serial)', 'DROP TABLE loose', 'TRUNCATE child', 'ALTER TABLE child ALTER id TYPE bigint', 'DROP SEQUENCE circle')
 {
     my $busy = backup_with($change->($sql));
     like(status($busy), qr/^complete/, "$sql while a backup is made");
     is(problems($busy), '', 'does not disturb it');
+}
+# nor does it when the server is stopped while pg_dump runs, which must not end before its tables are held
+my $stopped = '(sleep 1; kill -CONT $PPID) >/dev/null 2>&1 & kill -STOP $PPID; ';
+foreach my $sql ('TRUNCATE child', 'DROP TABLE loose')
+{
+    my $busy = backup_with($change->($sql, $stopped));
+    like(status($busy), qr/^complete/, "$sql while the server is stopped");
+    is(problems($busy), '', 'does not disturb the backup');
 }
 $node->safe_psql('postgres', 'DROP TABLE loose');
 ok(!$node->safe_psql('postgres', q{SELECT to_regclass('loose')}), 'afterwards it may be done');
