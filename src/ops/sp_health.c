@@ -233,7 +233,7 @@ sp_health_try(SpCheckFunction function, SpCheck *check, double budget_ms)
 	raise_callers(error);
 	if (error != NULL)
 		report_error(check, error);
-	if (timed_out)
+	if (timed_out && !check->is_absent)
 		sp_health_report(check, SP_HEALTH_UNKNOWN, "it was stopped after %.0f ms (smartpouch.health_timeout)", budget_ms);
 	if (check->reports > MAX_REPORTS)
 		check->output = psprintf("%s; and %d more", check->output, check->reports - MAX_REPORTS);

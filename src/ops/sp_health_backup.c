@@ -32,12 +32,14 @@ sp_check_backup_connection(SpCheck *check)
 	child = sp_backup_program("psql", get_database_name(MyDatabaseId),
 							  list_make4("--no-psqlrc", "--quiet", "--output=/dev/null",
 										 psprintf("--command=%s", sp_backup_same_server_sql())));
+	/* until it is known: on a busy machine the check's own timer may be the first to see that time is up */
+	check->is_absent = true;
 	if (!sp_child_ends_within(child, sp_health_time_left() - LEAVE_MS))
 	{
-		check->is_absent = true;
 		sp_child_kill(child);
 		return;
 	}
+	check->is_absent = false;
 	why = sp_child_end(child);
 	check->observed = why == NULL;
 	if (why != NULL)

@@ -16,7 +16,7 @@ use Time::HiRes qw(usleep);
 use Smartpouch;
 
 our @EXPORT = qw(backup_server bindir replace_program restore_program start_psql wait_until
-  sets partials set_files only fails_with);
+  unschedule start_again sets partials set_files only fails_with);
 
 my $bindir;
 
@@ -104,6 +104,28 @@ sub wait_until
 {
     my ($node, $condition) = @_;
     return $node->poll_query_until('postgres', "SELECT $condition");
+}
+
+# No job of pg_cron runs any more, nor will one: what a job has done can be seen before its session has ended.
+sub unschedule
+{
+    my ($node) = @_;
+    $node->safe_psql('postgres', 'SELECT smartpouch.unschedule_jobs()');
+    return wait_until($node, q{NOT EXISTS (SELECT FROM cron.job_run_details WHERE status NOT IN ('succeeded', 'failed'))
+        AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_cron')});
+}
+
+# After the postmaster was killed: what it has left must end first, and its pid may belong to another by now.
+sub start_again
+{
+    my ($node) = @_;
+    foreach (1 .. 600)
+    {
+        unlink $node->data_dir . '/postmaster.pid', glob($node->host . '/.s.PGSQL.*.lock');
+        return if $node->start(fail_ok => 1);
+        usleep(100_000);
+    }
+    die 'the server does not start again';
 }
 
 # Names in the folder.
