@@ -165,9 +165,8 @@ is(join(' ', partials($folder)), '', 'nothing is left');
 is(newest(), 'running|', 'the row is settled later');
 while_waiting('SELECT', sub {
         wait_until($node, $waits);
-        kill 'KILL', $node->safe_psql('postgres', $pids);
+        kill_backend($node, $node->safe_psql('postgres', $pids));
     });
-$node->poll_query_until('postgres', 'SELECT true');
 ok(wait_until($node, $gone), 'backend killed: the child is gone');
 is(scalar(my @left = partials($folder)), 1, 'what it had written is there');
 $node->safe_psql('postgres', "SELECT smartpouch.backup('models')");
@@ -181,11 +180,9 @@ while_waiting('SELECT', sub {
     });
 my $started = time;
 my $dump = qr/pg_dump --dbname=.*\Q@{[ $node->host ]}\E.*smartpouch backup/;
-usleep(10_000) while time - $started < 10 && qx(ps -eo args) =~ $dump;
+usleep(10_000) while time - $started < 60 && qx(ps -eo args) =~ $dump;
 unlike(scalar(qx(ps -eo args)), $dump, 'postmaster killed: no program is left');
-# its process may stay in the table until its parent asks for it
-unlink $node->data_dir . '/postmaster.pid', glob($node->host . '/.s.PGSQL.*.lock');
-$node->start;
+start_again($node);
 is($node->safe_psql('postgres', q{SELECT count(*) FROM smartpouch.backups WHERE status = 'running'}), 1, 'after a crash a row is left');
 $node->safe_psql('postgres', 'SELECT * FROM smartpouch.rescan_backups()');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM smartpouch.backups WHERE status = 'running'}), 0, 'rescan_backups() settles it');

@@ -222,8 +222,7 @@ like(while_restoring(sub {
         $node->safe_psql('postgres', 'SELECT pg_cancel_backend(pid) FROM smartpouch.backup_progress');
     }), qr/canceling statement/, 'cancel');
 is($node->safe_psql('postgres', $scratch), 0, 'the scratch database is gone');
-while_restoring(sub { kill 'KILL', $node->safe_psql('postgres', 'SELECT pid FROM smartpouch.backup_progress') });
-$node->poll_query_until('postgres', 'SELECT true');
+while_restoring(sub { kill_backend($node, $node->safe_psql('postgres', 'SELECT pid FROM smartpouch.backup_progress')) });
 is($node->safe_psql('postgres', $scratch), 1, 'a killed backend leaves it');
 is(verify($full, 'restore'), $all, 'and the next verification takes its place');
 is($node->safe_psql('postgres', $scratch), 0, 'the scratch database is gone');

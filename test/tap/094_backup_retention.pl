@@ -13,7 +13,7 @@ my $seed = $ENV{SP_SEED} // time;
 srand($seed);
 note "seed $seed";
 
-my $now = time;
+my $now;
 
 # Instants around which periods change, and any others, in the last three years.
 sub instant
@@ -79,6 +79,7 @@ my ($went, $stayed) = (0, 0);
 foreach my $case (1 .. $cases)
 {
     my $id = 0;
+    $now = time;
     my @sets = map { { id => ++$id, at => instant(), database => rand() < 0.8 ? 'postgres' : 'other', kind => rand() < 0.6 ? 'models' : 'full',
         status => (qw(complete complete verified failed))[ int rand 4 ], permanent => rand() < 0.03 ? 'true' : '' } } 1 .. 1 + int(rand(60));
     # within the minute around a week's age, the server's clock and this one may differ

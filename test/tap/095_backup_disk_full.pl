@@ -34,7 +34,7 @@ my ($node) = backup_server('full', folder => $folder);
 # parts of some size each: artefacts of models, rows that do not compress, many predictions
 my $fixture = read_fixture('onnx_pouch_random_forest');
 import_fixture($node, $fixture);
-$node->safe_psql('postgres', q{CREATE TABLE noise AS SELECT i, gen_random_uuid() AS id FROM generate_series(1, 3000) i;
+$node->safe_psql('postgres', q{CREATE TABLE noise AS SELECT i, md5(i::text)::uuid AS id FROM generate_series(1, 3000) i;
     SELECT smartpouch.import_model('a', based(i)) FROM generate_series(10, 30) i});
 my $id = $node->safe_psql('postgres', 'SELECT smartpouch.backup()');
 is($node->safe_psql('postgres', "SELECT bool_and(passed) FROM smartpouch.verify_backup($id, 'checksum')"), 't', 'there is room for a set');
@@ -68,8 +68,15 @@ foreach my $part (@order)
         system('rm', '-r', "$folder/$_") foreach sets($folder);
         $room = $written + ($bytes{$part} > 8192 ? int($bytes{$part} / 2 / 4096) * 4096 : 0);
     }
-    fill($room);
-    my $message = fails_with($node, 'SELECT smartpouch.backup()');
+    my $message;
+    # the dump may have become a page more or less since it was measured
+    foreach my $pages ($part eq 'artefacts' ? 0 : (0, 1, -1))
+    {
+        unlink "$folder/ballast";
+        fill($room + $pages * 4096);
+        $message = fails_with($node, 'SELECT smartpouch.backup()');
+        last if $message =~ /\Q$part\E"/;
+    }
     if ($part eq 'artefacts')
     {
         like($message, qr/there is not enough room for the backup/, 'what is known to be missing is asked for first');

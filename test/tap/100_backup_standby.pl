@@ -88,10 +88,11 @@ $primary->stop;
 # ---- a primary promoted from standby continuing the schedule ----
 
 $standby->safe_psql('postgres', 'CREATE EXTENSION pg_cron') if $cron;
-$standby->safe_psql('postgres', 'SELECT smartpouch.schedule_jobs($${"backup_models": "* * * * *"}$$)');
 my $next = standby_of($standby, 'next');
-my $known = $standby->safe_psql('postgres', 'SELECT max(id) FROM smartpouch.backups');
 ($backup, $lock, $running) = waiting_backup($standby);
+# not before: at the turn of a minute the job would be first
+$standby->safe_psql('postgres', q{SELECT smartpouch.schedule_jobs('{"backup_models": "* * * * *", "backup_full": null,
+    "verify_checksum": null, "verify_restore": null, "expire_backups": null}')});
 $standby->wait_for_catchup($next, 'replay', $standby->lsn('insert'));
 $standby->stop('immediate');
 IPC::Run::finish($_) foreach $backup, $lock;
@@ -101,8 +102,7 @@ if ($cron)
 {
     my $made = "EXISTS (SELECT FROM smartpouch.backups WHERE id > $running AND kind = 'models' AND status = 'complete')";
     ok(wait_until($next, $made) || wait_until($next, $made), 'pg_cron goes on by itself');
-    $next->safe_psql('postgres', 'SELECT smartpouch.unschedule_jobs()');
-    $next->poll_query_until('postgres', 'SELECT count(*) = 0 FROM smartpouch.backup_progress');
+    unschedule($next);
 }
 foreach my $job (qw(backup_models backup_full verify_checksum verify_restore expire_backups))
 {

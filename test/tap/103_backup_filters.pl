@@ -20,7 +20,7 @@ my $script = source_dir() . '/scripts/smartpouch-restore';
 local $ENV{PGHOST} = $node->host;
 local $ENV{PGPORT} = $node->port;
 
-sub run_or_die { my (@command) = @_; system(join(' ', @command) . ' >/dev/null 2>&1') == 0 or die "@command"; return }
+sub run_or_die { my $command = join(' ', @_); my $said = qx($command 2>&1); die "$command: $said" if $?; return }
 run_or_die("age-keygen -o $keys/identity");
 run_or_die("age-keygen -y -o $keys/recipients $keys/identity");
 run_or_die("age-keygen -o $keys/other");
