@@ -76,18 +76,22 @@ my %tables = (
 );
 foreach my $table (sort keys %tables)
 {
+    # a session that begins may need a locked catalog for that
+    my $asker = session($node);
+    ask($asker, 'SELECT 1');
     my $locker = $node->background_psql('postgres');
     $locker->query_safe("BEGIN; LOCK TABLE $table");
     my $unknown = join ' ', sort split / /, $tables{$table};
-    like(sql(q{SET lock_timeout = '100ms'; SELECT string_agg(c.key, ' ' ORDER BY c.key) FROM jsonb_each(smartpouch.health() -> 'checks') c
+    like(ask($asker, q{SET lock_timeout = '100ms'; SELECT string_agg(c.key, ' ' ORDER BY c.key) FROM jsonb_each(smartpouch.health() -> 'checks') c
         WHERE c.value #>> '{0,status}' = 'unknown'}), qr/^.*\Q$unknown\E/, "with $table locked: $unknown");
     my $began = time;
-    is(sql(qq{SET smartpouch.health_timeout = '500ms'; SELECT bool_and(h #>> ARRAY['checks', k, '0', 'output'] ~ 'stopped after|before it took all')
+    is(ask($asker, qq{RESET lock_timeout; SET smartpouch.health_timeout = '500ms'; SELECT bool_and(h #>> ARRAY['checks', k, '0', 'output'] ~ 'stopped after|before it took all')
         FROM smartpouch.health() h, unnest(string_to_array('$unknown', ' ')) k}), 't', 'in the time that there is');
-    is(sql('SELECT smartpouch.ready()'), $unknown =~ /models:ready|installation/ ? 'f' : 't', 'which is ready only if that is known')
+    is(ask($asker, 'RESET smartpouch.health_timeout; SELECT smartpouch.ready()'), $unknown =~ /models:ready|installation/ ? 'f' : 't', 'which is ready only if that is known')
         if $table eq 'smartpouch.blob' || $table eq 'smartpouch.golden';
     $locker->query_safe('ROLLBACK');
     $locker->quit;
+    bye($asker);
 }
 my ($rc, $out, $err) = $node->psql('postgres', q{BEGIN; SELECT 1/0; SELECT smartpouch.health()}, on_error_stop => 0);
 like($err, qr/current transaction is aborted/, 'in a transaction that has failed there is no answer');
