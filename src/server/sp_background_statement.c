@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 
 #include "server/sp_background_statement.h"
+#include "server/sp_guc.h"
 #include "server/sp_role.h"
 
 #define MAX_ARGS 32
@@ -26,6 +27,7 @@ typedef struct Statement
 {
 	Oid			database;
 	Oid			role;
+	int			lock_timeout;	/* ms */
 	bool		done;			/* committed */
 	int			sqlstate;		/* 0: no error so far */
 	char		message[MESSAGE_SIZE];
@@ -65,13 +67,17 @@ execute(Statement *statement)
 	}
 }
 
-/* Defaults of the database must neither forbid the write nor let it wait for a standby that is gone. */
+/*
+ * Defaults of the database must neither forbid the write nor let it wait for a standby that is gone.  Who waits
+ * for a lock of the caller may be in front of it in the queue, which the deadlock detector cannot see.
+ */
 static void
-prepare_session(void)
+prepare_session(const Statement *statement)
 {
 	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_SESSION);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_SESSION);
 	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION);
+	SetConfigOption("lock_timeout", psprintf("%d", statement->lock_timeout), PGC_SUSET, PGC_S_SESSION);
 }
 
 static void
@@ -120,7 +126,7 @@ smartpouch_background_statement(Datum arg)
 		proc_exit(0);			/* the caller is gone */
 	statement = dsm_segment_address(segment);
 	BackgroundWorkerInitializeConnectionByOid(statement->database, InvalidOid, 0);
-	prepare_session();
+	prepare_session(statement);
 	PG_TRY();
 	{
 		run(statement);
@@ -153,6 +159,7 @@ write_statement(Oid role, const char *sql, int n_args, const char *const *args)
 	memset(statement, 0, size);
 	statement->database = MyDatabaseId;
 	statement->role = role;
+	statement->lock_timeout = sp_backup_lock_timeout;
 	statement->n_args = n_args;
 	next = stpcpy(statement->texts, sql) + 1;
 	for (int i = 0; i < n_args; i++)

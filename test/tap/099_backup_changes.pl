@@ -126,6 +126,22 @@ is($node->safe_psql('postgres', 'SELECT status, reason FROM smartpouch.backups O
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK TABLE'});
 IPC::Run::finish($lock);
 
+# Who waits for the list of backups, which the call reads, stands before the worker that is to write in it.
+my $gate = PostgreSQL::Test::Utils::tempdir() . '/gate';
+my ($list_out, $list_err, $behind_out, $behind_err);
+replace_program('pg_dump', $real . qq{\$real "\$@" || exit 1; until [ -e '$gate' ]; do sleep 0.1; done});
+my $behind = start_psql($node, [ q{SET smartpouch.backup_lock_timeout = '1s'}, 'SELECT smartpouch.backup()' ], \$behind_out, \$behind_err);
+wait_until($node, q{EXISTS (SELECT FROM smartpouch.backup_progress WHERE phase = 'dump')});
+$lock = start_psql($node, 'LOCK TABLE smartpouch.backup; SELECT pg_backend_pid()', \$list_out, \$list_err);
+wait_until($node, q{EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'smartpouch.backup'::regclass AND NOT granted)});
+append_to_file($gate, '');
+IPC::Run::finish($behind);
+IPC::Run::finish($lock);
+restore_program('pg_dump');
+like($behind_err, qr/canceling statement due to lock timeout/, 'the list of backups is waited for no longer than set');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM smartpouch.rescan_backups() WHERE change = 'changed'}), 1, 'what was made is there');
+is($node->safe_psql('postgres', 'SELECT status FROM smartpouch.backups ORDER BY id DESC LIMIT 1'), 'complete', 'and counts');
+
 # ---- what programs say ----
 
 replace_program('pg_dump', $real . q{echo 'the reason' >&2; head -c 100000 /dev/zero | tr '\0' x >&2; echo >&2; echo 'the end' >&2; exit 3});
