@@ -207,7 +207,7 @@ BEGIN
 	SELECT * INTO total FROM jsonb_to_record(facts -> 'total') AS x (calls bigint, rows bigint, failures bigint, errors jsonb, latencies jsonb,
 		server_samples bigint, server_ready bigint);
 	t := format(E'smartpouch %s, database %s: %s\n%s to %s, in steps of %s\n', health ->> 'version', smartpouch._plain(facts ->> 'database'),
-		upper(health ->> 'status'), to_char((facts ->> 'began')::timestamptz, 'YYYY-MM-DD HH24:MI'),
+		upper((health ->> 'status') COLLATE "C"), to_char((facts ->> 'began')::timestamptz, 'YYYY-MM-DD HH24:MI'),
 		to_char((facts ->> 'made')::timestamptz, 'YYYY-MM-DD HH24:MI TZ'), smartpouch._width_words((facts ->> 'width')::interval));
 
 	SELECT string_agg(smartpouch._wrap('  ' || rpad(c.value -> 0 ->> 'status', 8) || c.key || COALESCE(': ' || (c.value -> 0 ->> 'output'), ''), 10) || E'\n', '' ORDER BY c.key) INTO part

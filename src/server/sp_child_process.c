@@ -73,7 +73,7 @@ has_ended(SpChild *child, int *status)
 	if (ended == 0 || (ended < 0 && errno == EINTR))
 		return false;
 	if (ended < 0)
-		*status = 0;			/* somebody else has waited for it */
+		*status = 255 << 8;		/* somebody else has waited for it: whether it succeeded is not known */
 	child->pid = 0;
 	return true;
 }

@@ -38,7 +38,7 @@ like($error->($predict->($_)), qr/ERROR:  55000/, "so there is no answer yet: $_
 like($error->("SELECT smartpouch.predict_version($_, ARRAY[40, 60])"), qr/ERROR:  55000/, 'nor by hash')
   foreach ('(SELECT program_sha256 FROM smartpouch.version LIMIT 1)', "sha256('x')");
 like(($subscriber->psql('postgres', $predict->('a')))[2], qr/being copied from their publisher/, 'as the error tells');
-my $check = sub { my ($name) = @_; return "SELECT concat_ws(' ', c ->> 'status', c ->> 'observedValue', c ->> 'output') FROM (SELECT smartpouch.health() #> '{checks,$name,0}' AS c) h" };
+my $check = sub { my ($name) = @_; return "SELECT concat_ws(' ', c ->> 'status', c ->> 'observedValue', c ->> 'output') FROM (SELECT smartpouch.health() #> '{checks,$name,0}' AS c OFFSET 0) h" };
 is($subscriber->safe_psql('postgres', 'SELECT smartpouch.ready()'), 'f', 'it is not ready');
 is($subscriber->safe_psql('postgres', $check->('models:ready')), 'fail 2 the models of this database are being copied from their publisher', 'nor healthy');
 $subscriber->safe_psql('postgres', 'DELETE FROM smartpouch.evaluation');

@@ -62,6 +62,15 @@ is(sql(q{SELECT smartpouch.live(), smartpouch.ready(), smartpouch.ready('m')}), 
 sql("UPDATE pg_extension SET extversion = '$version' WHERE extname = 'smartpouch'");
 is(sql(q{SELECT smartpouch.live(), smartpouch.ready(), smartpouch.ready('m')}), 't|t|t', 'until they fit');
 
+# a report says so in capitals that no language of a database changes
+SKIP:
+{
+    skip 'no ICU', 1 if $node->psql('postgres', "CREATE DATABASE turkish TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'tr' LOCALE 'C'") != 0;
+    $node->safe_psql('turkish', q{CREATE EXTENSION smartpouch; UPDATE pg_extension SET extversion = '0.1' WHERE extname = 'smartpouch'});
+    like($node->safe_psql('turkish', 'SELECT smartpouch.report()'), qr/\bFAIL\b/, 'a report in a Turkish database');
+    $node->safe_psql('postgres', 'DROP DATABASE turkish');
+}
+
 # --- who is in the way of a check leaves it unknown, and the others as they are
 my %tables = (
     'smartpouch.deployment'   => 'models:ready models:golden',

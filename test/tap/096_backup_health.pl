@@ -10,7 +10,7 @@ use Smartpouch;
 my ($node, $folder) = backup_server('backup_health', own => 1);
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 sub check { return sql(qq{SET smartpouch.health_timeout = '1min'; SELECT concat_ws(' ', c ->> 'status', c ->> 'output')
-    FROM (SELECT smartpouch.health() #> '{checks,backup:$_[0],0}' AS c) h WHERE c IS NOT NULL}) }
+    FROM (SELECT smartpouch.health() #> '{checks,backup:$_[0],0}' AS c OFFSET 0) h WHERE c IS NOT NULL}) }
 
 # no backup yet
 like(check('age'), qr/^warn no backup has succeeded.*schedule_jobs/, 'no backup is a warning');

@@ -19,7 +19,7 @@ sub check
     my (@before) = @_;
     my ($out, $err);
     IPC::Run::finish(start_psql($node, [ @before, q{SELECT concat_ws(' ', c ->> 'status', c ->> 'observedValue', c ->> 'output')
-        FROM (SELECT smartpouch.health() #> '{checks,backup:connection,0}' AS c) h WHERE c IS NOT NULL} ], \$out, \$err));
+        FROM (SELECT smartpouch.health() #> '{checks,backup:connection,0}' AS c OFFSET 0) h WHERE c IS NOT NULL} ], \$out, \$err));
     chomp $out;
     return $out . $err;
 }
