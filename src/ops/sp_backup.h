@@ -12,6 +12,7 @@
 
 #include "server/sp_compat.h"
 
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
@@ -164,6 +165,9 @@ typedef char *(*SpProof) (const char *database, bool full, const char *snapshot,
 
 /* About rows of tables, constraints and large objects. */
 extern char *sp_backup_tables(const char *database, bool full, const char *snapshot, SpChildTake take, void *arg);
+
+/* Keep what an answer begins with: up to 16 MB, to say where it differs and which tables it lacks. */
+extern void sp_backup_keep_beginning(StringInfo text, const char *bytes, Size size);
 
 /* Which tables these lines have no hash of, and why; NULL for none. */
 extern char *sp_backup_uncompared(const char *lines);

@@ -10,6 +10,8 @@
 
 #include "ops/sp_backup.h"
 
+#define KEPT (16 * 1024 * 1024)
+
 static char *
 under(const char *snapshot, const char *query)
 {
@@ -38,6 +40,12 @@ sp_backup_tables(const char *database, bool full, const char *snapshot, SpChildT
 	why = sp_backup_try_psql(database, under(snapshot, psprintf("SELECT query || ';' FROM smartpouch._backup_queries(%s) query;",
 																full ? "true" : "false")), append_text, &queries);
 	return why != NULL ? why : sp_backup_try_guarded_psql(database, under(snapshot, queries.data), take, arg);
+}
+
+void
+sp_backup_keep_beginning(StringInfo text, const char *bytes, Size size)
+{
+	appendBinaryStringInfo(text, bytes, (int) Min(size, (Size) (KEPT - text->len)));
 }
 
 /* A quote in a name has a backslash before it, so that no name looks like what is looked for. */

@@ -24,7 +24,6 @@
 
 #define DUMP_BUFFER (256 * 1024)
 #define UNDONE_BYTES (16 * 1024 * 1024)	/* of a file, to see whether its filter can be undone */
-#define PROOF_KEPT (16 * 1024 * 1024)	/* bytes that are looked at for tables without a hash */
 
 typedef struct Blob
 {
@@ -338,8 +337,7 @@ append_proof(void *arg, const char *bytes, Size size)
 	Proof	   *proof = arg;
 
 	sp_file_append(proof->writer, bytes, size);
-	if (proof->lines.len < PROOF_KEPT)
-		appendBinaryStringInfo(&proof->lines, bytes, (int) size);
+	sp_backup_keep_beginning(&proof->lines, bytes, size);
 }
 
 static void

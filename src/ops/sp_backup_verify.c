@@ -13,7 +13,6 @@
 
 #include "ops/sp_backup.h"
 
-#define KEPT (16 * 1024 * 1024)	/* bytes of an answer, to show where it differs */
 #define SHOWN 200
 #define MEASURED (10 * 1024 * 1024)	/* bytes of a set that say how long a GB takes */
 
@@ -120,8 +119,7 @@ take_answer(void *arg, const char *bytes, Size size)
 
 	if (answer->hash != NULL)
 		sp_sha256_add(answer->hash, bytes, size);
-	if ((Size) answer->text.len < KEPT)
-		appendBinaryStringInfo(&answer->text, bytes, (int) Min(size, KEPT - (Size) answer->text.len));
+	sp_backup_keep_beginning(&answer->text, bytes, size);
 }
 
 static void
